@@ -1,0 +1,14 @@
+//! Short ways to the fields of Kubernetes objects that the walk asks for, one file per kind.
+//!
+//! The generated types wrap every field in an `Option`; these traits say once what an absent field
+//! means (`k8s.io/api` documents the defaults).
+
+mod node;
+mod pod;
+mod service;
+mod slice;
+
+pub use node::{NodeExt, ZONE};
+pub use pod::{PodExt, Waiting};
+pub use service::{ServiceExt, ServiceKind, ServicePortExt, target_port};
+pub use slice::{EndpointExt, SERVICE_NAME, SliceExt};

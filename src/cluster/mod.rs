@@ -1,0 +1,27 @@
+//! What is known of a cluster: one immutable struct, however it was read.
+//!
+//! ```text
+//!  live (kube) ─┐
+//!  snapshot     ├─► JSON objects ─► Builder ─► ClusterView { tables, facts, unread }
+//!  tests        ┘
+//! ```
+//!
+//! Everything after this module is a plain function over a [`ClusterView`].
+
+pub mod access;
+mod builder;
+mod facts;
+mod object;
+mod resource;
+mod selector;
+pub mod snapshot;
+mod table;
+mod view;
+
+pub use builder::Builder;
+pub use facts::{Facts, NodeFacts, PodFacts};
+pub use object::ObjectRef;
+pub use resource::{Resource, Scope};
+pub use selector::{BadSelector, Operator, Requirement, Selector};
+pub use table::{Named, Table};
+pub use view::{ClusterView, Provenance, Rejected, Unread};

@@ -1,0 +1,162 @@
+//! The view itself.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Node, Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy, ServiceCIDR};
+use serde::Serialize;
+
+use super::{Facts, ObjectRef, Resource, Table};
+
+/// Everything that was read of a cluster, and what was not.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterView {
+    pub provenance: Provenance,
+    /// `v1.36.2`, where the server or the snapshot said so.
+    pub server_version: Option<String>,
+    pub pods: Table<Pod>,
+    pub services: Table<Service>,
+    pub namespaces: Table<Namespace>,
+    pub nodes: Table<Node>,
+    pub config_maps: Table<ConfigMap>,
+    pub events: Table<Event>,
+    pub endpoint_slices: Table<EndpointSlice>,
+    pub network_policies: Table<NetworkPolicy>,
+    pub ingresses: Table<Ingress>,
+    pub ingress_classes: Table<IngressClass>,
+    pub service_cidrs: Table<ServiceCIDR>,
+    pub deployments: Table<Deployment>,
+    pub replica_sets: Table<ReplicaSet>,
+    pub stateful_sets: Table<StatefulSet>,
+    pub daemon_sets: Table<DaemonSet>,
+    pub jobs: Table<Job>,
+    pub cron_jobs: Table<CronJob>,
+    /// Objects of custom resources, as they were read.
+    pub custom: BTreeMap<Resource, Table<serde_json::Value>>,
+    pub facts: Facts,
+    /// What was asked for and could not be read.
+    pub unread: Vec<Unread>,
+    /// Objects that were read but not understood.
+    pub rejected: Vec<Rejected>,
+}
+
+/// Where a view comes from, which says what the absence of an object means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Provenance {
+    /// Read from an API server, only what the question needs.
+    Live,
+    /// A recording of a running cluster: what is not in it did not exist, unless listed as unread.
+    #[default]
+    Snapshot,
+    /// Manifests as in a Git repository: no nodes, no addresses, no cluster services.
+    Manifests,
+}
+
+/// Something that was asked for and not given.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unread {
+    /// `networkpolicies in data`
+    pub what: String,
+    /// `forbidden`, `timed out` …
+    pub why: String,
+    /// The grant or the step that would settle it.
+    pub grant: String,
+    #[serde(skip)]
+    pub resource: Option<Resource>,
+    /// The namespace it concerns; empty for all of them.
+    #[serde(skip)]
+    pub namespace: String,
+}
+
+/// An object that was read and could not be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    pub object: ObjectRef,
+    pub resource: Option<Resource>,
+    pub why: String,
+}
+
+// === impl ClusterView ===
+
+impl ClusterView {
+    /// Whether nothing at all was read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pods.is_empty()
+            && self.services.is_empty()
+            && self.namespaces.is_empty()
+            && self.nodes.is_empty()
+            && self.config_maps.is_empty()
+            && self.events.is_empty()
+            && self.endpoint_slices.is_empty()
+            && self.network_policies.is_empty()
+            && self.ingresses.is_empty()
+            && self.ingress_classes.is_empty()
+            && self.service_cidrs.is_empty()
+            && self.deployments.is_empty()
+            && self.replica_sets.is_empty()
+            && self.stateful_sets.is_empty()
+            && self.daemon_sets.is_empty()
+            && self.jobs.is_empty()
+            && self.cron_jobs.is_empty()
+            && self.custom.is_empty()
+            && self.facts.nodes.is_empty()
+            && self.facts.pods.is_empty()
+    }
+
+    /// The objects of a custom resource.
+    pub fn custom(&self, resource: Resource) -> impl Iterator<Item = &serde_json::Value> {
+        self.custom.get(&resource).into_iter().flat_map(Table::iter)
+    }
+
+    /// Why a resource could not be read in a namespace, if it could not.
+    #[must_use]
+    pub fn unread(&self, resource: Resource, namespace: &str) -> Option<&Unread> {
+        self.unread.iter().find(|unread| {
+            unread.resource == Some(resource)
+                && (unread.namespace.is_empty() || unread.namespace == namespace)
+        })
+    }
+
+    /// The labels of a namespace. Every namespace carries `kubernetes.io/metadata.name`, also where
+    /// a manifest leaves it out or the namespace has no object at all (KEP-2161).
+    #[must_use]
+    pub fn namespace_labels(&self, namespace: &str) -> BTreeMap<String, String> {
+        let mut labels = self
+            .namespaces
+            .get("", namespace)
+            .and_then(|object| object.metadata.labels.clone())
+            .unwrap_or_default();
+        labels.insert(
+            "kubernetes.io/metadata.name".to_owned(),
+            namespace.to_owned(),
+        );
+        labels
+    }
+}
+
+// === impl Unread ===
+
+impl Unread {
+    /// An entry of a recorded list. `networkpolicies.networking.k8s.io in data` names its resource
+    /// and namespace again.
+    #[must_use]
+    pub fn recorded(what: String, why: String, grant: String) -> Self {
+        let (name, namespace) = what.split_once(" in ").unwrap_or((&what, ""));
+        let resource = Resource::ALL
+            .iter()
+            .copied()
+            .find(|resource| resource.qualified() == name || resource.plural() == name);
+        let namespace = namespace.to_owned();
+        Self {
+            what,
+            why,
+            grant,
+            resource,
+            namespace,
+        }
+    }
+}

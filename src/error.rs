@@ -1,0 +1,82 @@
+//! Why a command could not do its work, and how it ends.
+
+use std::process::ExitCode;
+
+use crate::cluster::snapshot::SnapshotError;
+
+/// How a command ended (a contract: scripts rely on the numbers).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Reachable, or the work was done.
+    Fine,
+    /// Unreachable or Degraded.
+    Broken,
+    /// What was asked could not be read or understood, and could change the answer.
+    Undetermined,
+}
+
+/// What ends a command early: wrong usage, or a cluster or file that could not be asked. Exit code 2,
+/// but 130 when interrupted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request itself makes no sense.
+    #[error("{message}")]
+    Usage {
+        message: String,
+        /// The way out.
+        hint: String,
+    },
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error("cannot write the report: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+// === impl Exit ===
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Fine => 0,
+            Exit::Broken => 1,
+            Exit::Undetermined => 3,
+        })
+    }
+}
+
+// === impl Error ===
+
+impl Error {
+    /// Wrong usage with the way out.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Usage { hint, .. } if !hint.is_empty() => Some(hint),
+            _ => None,
+        }
+    }
+
+    /// Whether the reader of our output went away, which is no error of ours (`netpath … | head`).
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit code of this error.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        if self.is_broken_pipe() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! netpath: does traffic from a source reach a destination in a Kubernetes cluster, and if not, at
+//! which hop does it break, which object is to blame, how do we know, and what fixes it?
+//!
+//! ```text
+//!  cluster (live | snapshot) ─► ClusterView ─► resolve ─► path ─► probe ─► diagnose ─► report
+//!          async edge           plain data, plain functions      async     plain functions
+//! ```
+
+pub mod app;
+pub mod cli;
+pub mod cluster;
+pub mod error;
+pub mod net;
