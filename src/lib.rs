@@ -9,5 +9,8 @@
 pub mod app;
 pub mod cli;
 pub mod cluster;
+pub mod dns;
 pub mod error;
 pub mod net;
+pub mod target;
+pub mod text;

@@ -10,8 +10,8 @@ fn no_test_file_is_forgotten() {
     for entry in std::fs::read_dir(folder).expect("tests/ can be read") {
         let path = entry.expect("an entry of tests/").path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let is_module = path.extension().is_some_and(|ending| ending == "rs")
-            || path.join("mod.rs").exists();
+        let is_module =
+            path.extension().is_some_and(|ending| ending == "rs") || path.join("mod.rs").exists();
         assert!(
             !is_module || name == "main" || listed.contains(&format!("mod {name};")),
             "tests/{name} is not listed in tests/main.rs"
