@@ -12,5 +12,6 @@ pub mod cluster;
 pub mod dns;
 pub mod error;
 pub mod net;
+pub mod resolve;
 pub mod target;
 pub mod text;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 
-use crate::cluster::access::{EndpointExt, PodExt, ServiceExt, ServiceKind, SliceExt};
+use crate::cluster::access::{EndpointExt, ServiceExt, ServiceKind, SliceExt};
 use crate::cluster::{ClusterView, Named};
 
 /// What a name of the cluster zone stands for.

@@ -1,0 +1,185 @@
+//! From parsed targets to objects of the view.
+//!
+//! ```text
+//!  Request { Target, Target, … } + ClusterView ─► Flow { Source { sites }, Destination { place } }
+//! ```
+//!
+//! A Service that does not exist is no error: that is a diagnosis (DNS-01, DNS-02). Everything else
+//! that is missing ends here, with the nearest names.
+
+mod destination;
+mod near;
+mod source;
+mod workload;
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::{Node, Pod, Service};
+use k8s_openapi::api::networking::v1::Ingress;
+
+use crate::cluster::access::{NodeExt, PodExt};
+use crate::cluster::{ClusterView, Named, ObjectRef};
+use crate::net::{Family, Protocol};
+use crate::target::{PortSpec, Target, Url};
+
+pub use workload::{controlled_pods, template_labels};
+
+/// The question, as plain data.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub source: Target,
+    pub destination: Target,
+    /// Where a source without a namespace lives.
+    pub source_namespace: String,
+    /// Where a destination without a namespace lives.
+    pub destination_namespace: String,
+    /// What was asked for; absent means what the destination offers, TCP before anything else.
+    pub protocol: Option<Protocol>,
+}
+
+/// Both ends, found.
+#[derive(Debug, Clone)]
+pub struct Flow<'v> {
+    pub source: Source<'v>,
+    pub destination: Destination<'v>,
+    pub protocol: Option<Protocol>,
+}
+
+/// Where traffic starts.
+#[derive(Debug, Clone)]
+pub struct Source<'v> {
+    /// What was named.
+    pub object: ObjectRef,
+    /// The pods it stands for; empty for a workload without pods.
+    pub sites: Vec<Site<'v>>,
+}
+
+/// One place where a packet can be sent from.
+#[derive(Debug, Clone, Copy)]
+pub enum Site<'v> {
+    Pod(&'v Pod),
+    Node(&'v Node),
+    /// An address that belongs to nothing in the view.
+    Address(IpAddr),
+    /// A client outside the cluster.
+    Outside(Option<IpAddr>),
+}
+
+/// Where traffic should arrive.
+#[derive(Debug, Clone)]
+pub struct Destination<'v> {
+    /// What was named.
+    pub object: ObjectRef,
+    pub place: Place<'v>,
+    pub port: Option<PortSpec>,
+    pub url: Option<Url>,
+}
+
+/// What the destination turned out to be.
+#[derive(Debug, Clone)]
+pub enum Place<'v> {
+    Service {
+        service: &'v Service,
+        /// The address that was asked, when it was an address and not a name.
+        address: Option<IpAddr>,
+    },
+    /// A Service was named that does not exist.
+    NoService {
+        namespace: String,
+        name: String,
+    },
+    /// A pod, or the pods of a workload.
+    Pods(Vec<&'v Pod>),
+    Node {
+        node: &'v Node,
+        /// The address of it that was asked.
+        address: Option<IpAddr>,
+    },
+    Ingress(&'v Ingress),
+    /// A name for the resolver of the source.
+    Name(String),
+    /// An address that belongs to nothing in the view.
+    Address(IpAddr),
+}
+
+/// An end that could not be found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Unresolved {
+    pub message: String,
+    /// The nearest names, or another way out.
+    pub hint: String,
+}
+
+/// Finds both ends.
+///
+/// # Errors
+/// When an object that was named does not exist, with the nearest names as the way out.
+pub fn resolve<'v>(view: &'v ClusterView, request: &Request) -> Result<Flow<'v>, Unresolved> {
+    Ok(Flow {
+        source: source::find(view, request)?,
+        destination: destination::find(view, request)?,
+        protocol: request.protocol,
+    })
+}
+
+// === impl Site ===
+
+impl<'v> Site<'v> {
+    /// The address of a family that packets from here carry.
+    #[must_use]
+    pub fn ip(&self, family: Family) -> Option<IpAddr> {
+        let of_family = |addr: IpAddr| (Family::of(addr) == family).then_some(addr);
+        match self {
+            Self::Pod(pod) => pod.ip(family),
+            Self::Node(node) => node.addresses().into_iter().find_map(of_family),
+            Self::Address(addr) => of_family(*addr),
+            Self::Outside(addr) => addr.and_then(of_family),
+        }
+    }
+
+    /// The families it has addresses of; both for an unknown client outside.
+    #[must_use]
+    pub fn families(&self) -> Vec<Family> {
+        let has =
+            |family: &Family| self.ip(*family).is_some() || matches!(self, Self::Outside(None));
+        Family::ALL.into_iter().filter(has).collect()
+    }
+
+    /// The pod, if it is one.
+    #[must_use]
+    pub const fn pod(&self) -> Option<&'v Pod> {
+        match self {
+            Self::Pod(pod) => Some(pod),
+            _ => None,
+        }
+    }
+
+    /// The node whose rules its packets meet first.
+    #[must_use]
+    pub fn node_name(&self) -> Option<&'v str> {
+        match self {
+            Self::Pod(pod) => pod.node_name(),
+            Self::Node(node) => Some(node.name()),
+            Self::Address(_) | Self::Outside(_) => None,
+        }
+    }
+
+    /// Whether packets from here enter the cluster at a node's outer interface.
+    #[must_use]
+    pub const fn is_outside(&self) -> bool {
+        matches!(self, Self::Outside(_) | Self::Address(_))
+    }
+
+    /// Names it.
+    #[must_use]
+    pub fn reference(&self) -> ObjectRef {
+        match self {
+            Self::Pod(pod) => pod.reference(),
+            Self::Node(node) => node.reference(),
+            Self::Address(addr) => ObjectRef::cluster_wide("Address", addr.to_string()),
+            Self::Outside(Some(addr)) => ObjectRef::cluster_wide("External", addr.to_string()),
+            Self::Outside(None) => ObjectRef::cluster_wide("External", "client"),
+        }
+    }
+}

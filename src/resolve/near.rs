@@ -1,0 +1,75 @@
+//! What was meant instead of a name that does not exist.
+
+use super::Unresolved;
+use crate::cluster::{ClusterView, Named, Scope, Table};
+use crate::target::Kind;
+use crate::text::nearest;
+
+/// Says that an object does not exist, or that it could not be read, and what is near.
+pub(super) fn missing(view: &ClusterView, kind: Kind, namespace: &str, name: &str) -> Unresolved {
+    let typed = format!("{}/{name}", kind.short());
+    if let Some(unread) = view.unread(kind.resource(), namespace) {
+        return Unresolved {
+            message: format!(
+                "{typed} could not be looked up: {} {}",
+                unread.what, unread.why
+            ),
+            hint: format!("needs {}", unread.grant),
+        };
+    }
+    let message = match kind.resource().scope() {
+        Scope::Cluster => format!("there is no {typed}"),
+        Scope::Namespaced => format!("there is no {typed} in namespace {namespace}"),
+    };
+    let names = names(view, kind);
+    let here: Vec<String> = nearest(
+        name,
+        names
+            .iter()
+            .filter(|(at, _)| at == namespace)
+            .map(|(_, name)| name.as_str()),
+    )
+    .into_iter()
+    .map(|near| format!("{}/{near}", kind.short()))
+    .collect();
+    let elsewhere = names
+        .iter()
+        .filter(|(at, other)| at != namespace && other == name)
+        .map(|(at, other)| format!("{at}/{}/{other}", kind.short()))
+        .take(3);
+    let candidates: Vec<String> = elsewhere.chain(here).take(4).collect();
+    let hint = match candidates.as_slice() {
+        [] if names.iter().all(|(at, _)| at != namespace) && !namespace.is_empty() => {
+            format!(
+                "namespace {namespace} has no {} at all; use -n or --to-namespace for another one",
+                kind.resource().plural()
+            )
+        }
+        [] => String::new(),
+        some => format!("did you mean {}?", some.join(" or ")),
+    };
+    Unresolved { message, hint }
+}
+
+/// Namespace and name of every object of a kind.
+fn names(view: &ClusterView, kind: Kind) -> Vec<(String, String)> {
+    fn of<T: Named>(table: &Table<T>) -> Vec<(String, String)> {
+        let names = table.iter();
+        names
+            .map(|object| (object.namespace().to_owned(), object.name().to_owned()))
+            .collect()
+    }
+    match kind {
+        Kind::Pod => of(&view.pods),
+        Kind::Service => of(&view.services),
+        Kind::Deployment => of(&view.deployments),
+        Kind::StatefulSet => of(&view.stateful_sets),
+        Kind::DaemonSet => of(&view.daemon_sets),
+        Kind::ReplicaSet => of(&view.replica_sets),
+        Kind::Job => of(&view.jobs),
+        Kind::CronJob => of(&view.cron_jobs),
+        Kind::Node => of(&view.nodes),
+        Kind::Ingress => of(&view.ingresses),
+        Kind::Gateway | Kind::HttpRoute => Vec::new(),
+    }
+}
