@@ -10,6 +10,7 @@
 
 pub mod access;
 mod builder;
+pub mod endpoints;
 mod facts;
 mod object;
 mod resource;

@@ -41,6 +41,9 @@ pub trait ServiceExt {
     fn is_internal_local(&self) -> bool;
     /// Load-balancer addresses that were assigned, with the host name where there is only that.
     fn ingress_addresses(&self) -> Vec<String>;
+    /// Load-balancer addresses that the nodes answer for: an entry with `ipMode: Proxy` (KEP-1860)
+    /// or only a host name is left to the balancer.
+    fn balancer_vips(&self) -> Vec<IpAddr>;
 }
 
 /// Questions about one port of a Service.
@@ -138,6 +141,19 @@ impl ServiceExt for Service {
             .unwrap_or_default()
             .iter()
             .filter_map(|entry| entry.ip.clone().or_else(|| entry.hostname.clone()))
+            .collect()
+    }
+
+    fn balancer_vips(&self) -> Vec<IpAddr> {
+        let status = self.status.as_ref();
+        let ingress = status
+            .and_then(|status| status.load_balancer.as_ref())
+            .and_then(|balancer| balancer.ingress.as_deref());
+        ingress
+            .unwrap_or_default()
+            .iter()
+            .filter(|entry| entry.ip_mode.as_deref() != Some("Proxy"))
+            .filter_map(|entry| entry.ip.as_deref()?.parse().ok())
             .collect()
     }
 }

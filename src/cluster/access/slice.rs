@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 
-use crate::net::Family;
+use crate::net::{Family, Protocol};
 
 /// The label that ties a slice to its Service.
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -17,6 +17,9 @@ pub trait SliceExt {
     fn family(&self) -> Option<Family>;
     /// Which controller made it.
     fn managed_by(&self) -> Option<&str>;
+    /// The numbers of the port with a name (empty = unnamed) and protocol. A port without a number
+    /// is passed over, as kube-proxy does.
+    fn port_numbers(&self, name: &str, protocol: Protocol) -> Vec<u16>;
 }
 
 /// Questions about one endpoint. Absent conditions follow the API: ready when nil, serving as ready,
@@ -55,6 +58,18 @@ impl SliceExt for EndpointSlice {
         labels
             .get("endpointslice.kubernetes.io/managed-by")
             .map(String::as_str)
+    }
+
+    fn port_numbers(&self, name: &str, protocol: Protocol) -> Vec<u16> {
+        let ports = self.ports.iter().flatten();
+        ports
+            .filter(|port| {
+                port.name.as_deref().unwrap_or_default() == name
+                    && Protocol::from_field(port.protocol.as_deref()) == Ok(protocol)
+            })
+            .filter_map(|port| u16::try_from(port.port?).ok())
+            .filter(|number| *number != 0)
+            .collect()
     }
 }
 
