@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod dns;
 pub mod error;
 pub mod net;
+pub mod policy;
 pub mod resolve;
 pub mod target;
 pub mod text;

@@ -1,5 +1,6 @@
 //! The one integration binary: every test file is a module here, so that the program is linked once.
 
+mod policy;
 mod support;
 
 /// A file beside this one that is no module here would never run.

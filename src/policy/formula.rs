@@ -1,0 +1,125 @@
+//! What subjects and peers ask of an end, as one formula that every dialect is translated into.
+//!
+//! ```text
+//!  podSelector: {matchLabels: {app: web}}        All[Pod, Namespace(shop), Label(Pod, app=web)]
+//!  ipBlock: {cidr: 10/8, except: [10.1/16]}      All[Within(10/8), Not(Within(10.1/16))]
+//! ```
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::ends::End;
+use super::truth::{Doubt, Truth};
+use crate::cluster::Requirement;
+use crate::net::Family;
+
+/// A condition on one end of a flow.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Formula {
+    /// A pod that policies can tell apart: one with a network namespace of its own.
+    Pod,
+    /// Such a pod in the namespace of that name.
+    Namespace(String),
+    /// Such a pod (or, for node labels, a node or what runs in its network namespace) whose labels
+    /// meet a requirement.
+    Label(Domain, Requirement),
+    /// An address in the prefix.
+    Within(IpNet),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
+    /// A construct that cannot be decided.
+    Unclear(Doubt),
+}
+
+/// Whose labels are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Domain {
+    Pod,
+    Namespace,
+    Node,
+}
+
+/// The address families a flow can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Families {
+    pub v4: bool,
+    pub v6: bool,
+}
+
+// === impl Formula ===
+
+impl Formula {
+    /// What holds for everything.
+    pub const EVERYTHING: Self = Self::All(Vec::new());
+
+    /// Whether it holds for an end, as part of a flow of those families.
+    #[must_use]
+    pub fn truth(&self, end: &End, families: Families) -> Truth {
+        match self {
+            Self::Pod => end.is_selectable(),
+            Self::Namespace(name) => match &end.pod {
+                Some(pod) => end
+                    .is_selectable()
+                    .and((pod.namespace.name == *name).into()),
+                None => end.is_selectable(),
+            },
+            Self::Label(domain, requirement) => end.label(*domain, requirement),
+            Self::Within(net) => end.is_within(*net, families),
+            Self::All(parts) => Truth::all(parts.iter().map(|part| part.truth(end, families))),
+            Self::Any(parts) => Truth::any(parts.iter().map(|part| part.truth(end, families))),
+            Self::Not(part) => part.truth(end, families).negate(),
+            Self::Unclear(doubt) => Truth::Maybe(doubt.clone()),
+        }
+    }
+}
+
+// === impl Families ===
+
+impl Families {
+    pub const V4: Self = Self {
+        v4: true,
+        v6: false,
+    };
+
+    /// Those of a list of addresses; none for an empty one.
+    pub fn of(addresses: &[IpAddr]) -> Self {
+        Self {
+            v4: addresses.iter().any(IpAddr::is_ipv4),
+            v6: addresses.iter().any(IpAddr::is_ipv6),
+        }
+    }
+
+    /// One family.
+    #[must_use]
+    pub const fn only(family: Family) -> Self {
+        Self {
+            v4: matches!(family, Family::V4),
+            v6: matches!(family, Family::V6),
+        }
+    }
+
+    /// Those both have.
+    #[must_use]
+    pub const fn shared(self, other: Self) -> Self {
+        Self {
+            v4: self.v4 && other.v4,
+            v6: self.v6 && other.v6,
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        !self.v4 && !self.v6
+    }
+
+    /// Each of them.
+    pub fn iter(self) -> impl Iterator<Item = Family> {
+        Family::ALL.into_iter().filter(move |family| match family {
+            Family::V4 => self.v4,
+            Family::V6 => self.v6,
+        })
+    }
+}

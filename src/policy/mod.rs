@@ -1,0 +1,36 @@
+//! Network policies: what they say about one flow, and why.
+//!
+//! ```text
+//!  ClusterView ─► dialect::* ─► Policies { Stack of Tiers of Policies of Rules }   neutral model
+//!  ClusterView ─► Ends ─► End ┐
+//!                             ├─► Question ─► judge ─► Judgement { egress, ingress }
+//!                        End ─┘                          verdict, deciding rules, near misses, fix
+//! ```
+//!
+//! Every verdict is three-valued. A flow is judged as the enforcing node sees it: after the
+//! destination was translated (pod port, not Service port) and, for ingress, after the source was.
+
+mod dialect;
+mod ends;
+mod eval;
+mod explain;
+mod fix;
+mod formula;
+mod model;
+mod named;
+mod policies;
+mod truth;
+
+pub use dialect::Problem;
+pub use ends::{End, Ends, Labelled, NAMESPACE_NAME, NamedPort, PodTraits};
+pub use eval::{DirectionJudgement, Judgement, Question, Reason, Unpoliced, Verdict};
+pub use explain::{Cause, LabelMiss, LeafMiss, PeerMiss, PortMiss, PortMissKind, RuleMiss, Split};
+pub use fix::Fix;
+pub use formula::{Domain, Families, Formula};
+pub use model::{
+    Action, Direction, Peers, Policy, PolicyRef, Port, PortNumber, Ports, Rule, RuleRef, Section,
+    Stack, Tier,
+};
+pub use named::UnknownEnd;
+pub use policies::Policies;
+pub use truth::{Doubt, Truth};

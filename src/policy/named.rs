@@ -1,0 +1,120 @@
+//! Ends by name, as the bulk questions name them: `ns/Kind/name` or `ip/ADDR`.
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::PodTemplateSpec;
+
+use super::ends::{End, Ends};
+use crate::cluster::access::PodExt;
+use crate::cluster::{ClusterView, ObjectRef};
+use crate::resolve::controlled_pods;
+use crate::target::Kind;
+
+/// A name that stands for nothing in the view.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownEnd {
+    #[error("{0:?} is neither NAMESPACE/Kind/NAME nor ip/ADDRESS")]
+    Malformed(String),
+    #[error("{0} is not in the cluster")]
+    Absent(ObjectRef),
+}
+
+// === impl Ends ===
+
+impl Ends<'_> {
+    /// The ends a name stands for: the pods of a workload, or its template where it has none.
+    ///
+    /// # Errors
+    /// When the name is malformed, or nothing in the view carries it.
+    pub fn named(&self, name: &str) -> Result<Vec<End>, UnknownEnd> {
+        let malformed = || UnknownEnd::Malformed(name.to_owned());
+        if let Some(addr) = name.strip_prefix("ip/") {
+            let addr: IpAddr = addr.parse().map_err(|_| malformed())?;
+            return Ok(vec![self.address(addr)]);
+        }
+        let parts: Vec<&str> = name.split('/').collect();
+        let [namespace, kind, name] = parts.as_slice() else {
+            return Err(malformed());
+        };
+        let object = ObjectRef::new(*kind, *namespace, *name);
+        let found = self.workload(&object);
+        if found.is_empty() {
+            Err(UnknownEnd::Absent(object))
+        } else {
+            Ok(found)
+        }
+    }
+
+    fn workload(&self, object: &ObjectRef) -> Vec<End> {
+        let view = self.view();
+        let ObjectRef {
+            kind,
+            namespace,
+            name,
+        } = object;
+        if kind == "Pod"
+            && let Some(pod) = view.pods.get(namespace, name)
+        {
+            return vec![self.pod(pod)];
+        }
+        if kind == "Node" {
+            let node = view.nodes.get("", name);
+            return node.map(|node| self.node(node)).into_iter().collect();
+        }
+        let mut pods = match Kind::ALL
+            .iter()
+            .find(|known| known.resource().kind() == kind)
+        {
+            Some(Kind::Pod) | None => Vec::new(),
+            Some(known) => controlled_pods(view, *known, namespace, name),
+        };
+        if pods.is_empty() {
+            if let Some(template) = template(view, object) {
+                return vec![self.template(object.clone(), template)];
+            }
+            // Also those that have ended, and those of kinds netpath does not read.
+            pods = owned_directly(view, object);
+        }
+        let ends = pods.into_iter().map(|pod| self.pod(pod));
+        ends.map(|end| end.standing_for(object.clone())).collect()
+    }
+}
+
+/// Pods of an owner of any kind. One that a hand-made manifest leaves without a kind counts as Pod.
+fn owned_directly<'v>(
+    view: &'v ClusterView,
+    owner: &ObjectRef,
+) -> Vec<&'v k8s_openapi::api::core::v1::Pod> {
+    let kind = if owner.kind == "Pod" { "" } else { &owner.kind };
+    let pods = view.pods.in_namespace(&owner.namespace);
+    pods.filter(|pod| {
+        let controller = pod.controller();
+        controller.is_some_and(|found| found.kind == kind && found.name == owner.name)
+    })
+    .collect()
+}
+
+fn template<'v>(view: &'v ClusterView, workload: &ObjectRef) -> Option<&'v PodTemplateSpec> {
+    let ObjectRef {
+        kind,
+        namespace,
+        name,
+    } = workload;
+    match kind.as_str() {
+        "Deployment" => Some(&view.deployments.get(namespace, name)?.spec.template),
+        "StatefulSet" => Some(&view.stateful_sets.get(namespace, name)?.spec.template),
+        "DaemonSet" => Some(&view.daemon_sets.get(namespace, name)?.spec.template),
+        "ReplicaSet" => view
+            .replica_sets
+            .get(namespace, name)?
+            .spec
+            .template
+            .as_ref(),
+        "Job" => Some(&view.jobs.get(namespace, name)?.spec.as_ref()?.template),
+        "CronJob" => {
+            let spec = &view.cron_jobs.get(namespace, name)?.spec;
+            Some(&spec.job_template.spec.as_ref()?.template)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,150 @@
+//! The corpora of verdicts beside the project: every case of every set must be right.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use netpath::cluster::{Builder, ClusterView, snapshot};
+use netpath::net::Protocol;
+use netpath::policy::{End, Ends, Policies, Question};
+use serde::Deserialize;
+
+use crate::support;
+
+#[derive(Deserialize)]
+struct Set {
+    name: String,
+    manifests: Vec<String>,
+    #[serde(default)]
+    policy_kinds: Vec<String>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    src: String,
+    dst: String,
+    protocol: Protocol,
+    port: u16,
+    expect: String,
+    ingress: Option<String>,
+    egress: Option<String>,
+}
+
+#[test]
+fn np_guard() {
+    run("np-guard");
+}
+
+#[test]
+fn cyclonus() {
+    run("cyclonus");
+}
+
+fn run(name: &str) {
+    let Some(corpus) = support::corpus("policy") else {
+        return;
+    };
+    let corpus = corpus.join(name);
+    let mut files: Vec<_> = fs::read_dir(corpus.join("cases"))
+        .expect("cases/")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    files.sort();
+    let (mut cases, mut wrong) = (0, Vec::new());
+    for file in &files {
+        let set: Set =
+            serde_json::from_str(&fs::read_to_string(file).expect("a set")).expect("a set");
+        if set.policy_kinds.iter().any(|kind| kind.contains("Admin")) {
+            continue;
+        }
+        let view = view(&corpus, &set.manifests);
+        cases += set.cases.len();
+        wrong.extend(check(&view, &set));
+    }
+    eprintln!(
+        "{name}: {} sets, {cases} cases, {} wrong",
+        files.len(),
+        wrong.len()
+    );
+    assert!(!files.is_empty(), "no sets in {}", corpus.display());
+    assert!(
+        wrong.is_empty(),
+        "{}",
+        wrong
+            .iter()
+            .take(40)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+}
+
+fn view(corpus: &Path, manifests: &[String]) -> ClusterView {
+    let views = manifests
+        .iter()
+        .map(|path| snapshot::load(&corpus.join(path)).expect("manifests"));
+    views
+        .reduce(|world, more| merged(world, &more))
+        .expect("at least one manifest")
+}
+
+/// A world and the policies put into it.
+fn merged(mut world: ClusterView, more: &ClusterView) -> ClusterView {
+    for policy in more.network_policies.iter() {
+        let meta = &policy.metadata;
+        let (namespace, name) = (meta.namespace.clone(), meta.name.clone());
+        world.network_policies.insert(
+            namespace.unwrap_or_default(),
+            name.unwrap_or_default(),
+            policy.clone(),
+        );
+    }
+    assert!(more.pods.is_empty(), "only policies are merged");
+    Builder::from_view(world).finish()
+}
+
+fn check(view: &ClusterView, set: &Set) -> Vec<String> {
+    let policies = Policies::compile(view);
+    let ends = Ends::new(view);
+    let mut known: BTreeMap<&str, Vec<End>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for case in &set.cases {
+        for name in [&case.src, &case.dst] {
+            known
+                .entry(name)
+                .or_insert_with(|| ends.named(name).expect("an end"));
+        }
+        for source in &known[case.src.as_str()] {
+            for destination in &known[case.dst.as_str()] {
+                let question = Question {
+                    source,
+                    destination,
+                    protocol: case.protocol,
+                    port: case.port,
+                    family: None,
+                };
+                let judgement = policies.judge(&question);
+                let sides = [
+                    (Some(&case.expect), judgement.verdict()),
+                    (case.egress.as_ref(), judgement.egress.verdict),
+                    (case.ingress.as_ref(), judgement.ingress.verdict),
+                ];
+                for (expected, found) in sides {
+                    if expected.is_some_and(|expected| *expected != found.to_string()) {
+                        wrong.push(format!(
+                            "{}: {source} > {destination} {} {}: {:?} expected, {found}: {:?} {:?}",
+                            set.name,
+                            case.protocol,
+                            case.port,
+                            expected,
+                            judgement.egress.doubts,
+                            judgement.ingress.doubts
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    wrong
+}
