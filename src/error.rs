@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use crate::cluster::snapshot::SnapshotError;
+use crate::resolve::Unresolved;
+use crate::target::BadTarget;
 
 /// How a command ended (a contract: scripts rely on the numbers).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,10 @@ pub enum Error {
         /// The way out.
         hint: String,
     },
+    #[error(transparent)]
+    Target(#[from] BadTarget),
+    #[error(transparent)]
+    Unresolved(#[from] Unresolved),
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     #[error("cannot write the report: {0}")]
@@ -59,9 +65,12 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Usage { hint, .. } if !hint.is_empty() => Some(hint),
+            Self::Usage { hint, .. } => Some(hint.as_str()),
+            Self::Target(bad) => Some(bad.hint.as_str()),
+            Self::Unresolved(unresolved) => Some(unresolved.hint.as_str()),
             _ => None,
         }
+        .filter(|hint| !hint.is_empty())
     }
 
     /// Whether the reader of our output went away, which is no error of ours (`netpath … | head`).

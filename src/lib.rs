@@ -9,10 +9,13 @@
 pub mod app;
 pub mod cli;
 pub mod cluster;
+pub mod diagnose;
 pub mod dns;
 pub mod error;
 pub mod net;
+pub mod path;
 pub mod policy;
+pub mod report;
 pub mod resolve;
 pub mod target;
 pub mod text;

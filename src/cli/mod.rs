@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::net::{Protocol, UnknownProtocol};
+
 pub use kube::KubeArgs;
 pub use terminal::{ColorChoice, Terminal};
 
@@ -47,6 +49,15 @@ pub struct TraceArgs {
     /// Where it should arrive: as SRC, or dns/NAME or a URL, with :PORT after any of them.
     #[arg(required = true, value_name = "DST")]
     pub destination: Option<String>,
+    /// Namespace of the destination, if not that of the source.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub to_namespace: Option<String>,
+    /// Protocol to ask for; without it, what the destination's port declares.
+    #[arg(long, value_name = "PROTOCOL", value_parser = clap::builder::ValueParser::new(protocol))]
+    pub protocol: Option<Protocol>,
+    /// Port of the destination, as :PORT behind its name.
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
     #[command(flatten)]
     pub view: ViewArgs,
     /// How to print the report.
@@ -74,4 +85,8 @@ pub enum Format {
     Wide,
     Json,
     Yaml,
+}
+
+fn protocol(text: &str) -> Result<Protocol, UnknownProtocol> {
+    text.parse()
 }

@@ -7,6 +7,7 @@ use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy, ServiceCIDR};
+use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Facts, ObjectRef, Resource, Table};
@@ -17,6 +18,8 @@ pub struct ClusterView {
     pub provenance: Provenance,
     /// `v1.36.2`, where the server or the snapshot said so.
     pub server_version: Option<String>,
+    /// When it was read: recent is what happened shortly before.
+    pub taken_at: Option<Timestamp>,
     pub pods: Table<Pod>,
     pub services: Table<Service>,
     pub namespaces: Table<Namespace>,
@@ -105,6 +108,12 @@ impl ClusterView {
             && self.custom.is_empty()
             && self.facts.nodes.is_empty()
             && self.facts.pods.is_empty()
+    }
+
+    /// Whether it holds what somebody plans, not what a cluster runs.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        self.provenance == Provenance::Manifests
     }
 
     /// The objects of a custom resource.

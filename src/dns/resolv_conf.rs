@@ -92,7 +92,10 @@ impl ResolvConf {
         conf
     }
 
-    fn cluster_first(namespace: &str, dns: &ClusterDns<'_>) -> Self {
+    /// The file of a pod with dnsPolicy ClusterFirst. What the node adds to the search list is not in the
+    /// API and left out.
+    #[must_use]
+    pub fn cluster_first(namespace: &str, dns: &ClusterDns<'_>) -> Self {
         let domain = &dns.domain;
         Self {
             nameservers: dns.service_addresses(),

@@ -269,6 +269,29 @@ fn unknown_kind(kind: &str, name: &str) -> Problem {
 }
 
 impl Target {
+    /// The same target at another port.
+    ///
+    /// # Errors
+    /// When the text is no port, or the target names another one.
+    pub fn with_port(self, text: &str) -> Result<Self, BadTarget> {
+        let bad = |(problem, hint)| BadTarget {
+            target: text.to_owned(),
+            problem,
+            hint,
+        };
+        let port = port_of(text).map_err(bad)?;
+        match &self.port {
+            Some(own) if *own != port && self.url.is_none() => Err(bad((
+                format!("the destination names port {own} already"),
+                "give the port once".to_owned(),
+            ))),
+            _ => Ok(Self {
+                port: Some(port),
+                ..self
+            }),
+        }
+    }
+
     const fn plain(spec: Spec, port: Option<PortSpec>) -> Self {
         Self {
             spec,

@@ -3,6 +3,7 @@
 use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 
+use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{SnapshotError, add_text, io_error, objects, read_file};
@@ -13,6 +14,7 @@ use crate::cluster::{Builder, NodeFacts, ObjectRef, PodFacts, Rejected, Unread};
 #[serde(rename_all = "camelCase", default)]
 struct Manifest {
     server_version: Option<String>,
+    taken_at: Option<Timestamp>,
     unread: Vec<RecordedUnread>,
 }
 
@@ -54,6 +56,7 @@ fn add_manifest(builder: &mut Builder, path: &Path) -> Result<(), SnapshotError>
         })?;
     let view = builder.view();
     view.server_version = manifest.server_version;
+    view.taken_at = manifest.taken_at;
     for RecordedUnread { what, why, grant } in manifest.unread {
         view.unread.push(Unread::recorded(what, why, grant));
     }

@@ -1,0 +1,480 @@
+//! What is wrong or odd on the path without stopping every packet.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::{Pod, Service};
+
+use super::kubectl::kubectl;
+use super::{Case, Finding};
+use crate::cluster::access::{EndpointExt, NodeExt, PodExt, ServiceExt, SliceExt};
+use crate::cluster::{Named, ObjectRef};
+use crate::path::{Stage, class_name, ingress_reference, selected, slices};
+use crate::resolve::{Place, Site};
+use crate::text::{count, list};
+
+/// Everything found beside the breaks.
+pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    found.extend(shared_addresses(case));
+    found.extend(overlapping_ranges(case));
+    if let Place::Service { service, address } = &case.flow.destination.place {
+        found.extend(unnamed_port_on_some(case, service));
+        found.extend(captured_address(case, service, *address));
+        found.extend(unready_published(case, service));
+        found.extend(one_client_one_endpoint(service));
+    }
+    if let Place::Ingress(ingress) = &case.flow.destination.place {
+        found.extend(same_rule_twice(case, ingress));
+    }
+    found.extend(flapping(case));
+    found.extend(resolver_limits(case));
+    found.extend(proxied(case));
+    found.extend(clients_network(case));
+    found
+}
+
+/// The pods at both ends.
+fn pods_of_path<'v>(case: Case<'_, 'v>) -> Vec<(&'v Pod, Stage)> {
+    let sources = case
+        .paths()
+        .flat_map(|path| &path.sources)
+        .filter_map(Site::pod);
+    let backends = case
+        .paths()
+        .flat_map(|path| &path.backends)
+        .filter_map(|backend| backend.pod);
+    let mut pods: Vec<(&Pod, Stage)> = sources.map(|pod| (pod, Stage::Source)).collect();
+    pods.extend(backends.map(|pod| (pod, Stage::Destination)));
+    pods.sort_by_key(|(pod, stage)| (*stage, pod.namespace(), pod.name()));
+    pods.dedup_by_key(|(pod, stage)| (*stage, pod.namespace(), pod.name()));
+    pods
+}
+
+/// EPS-13: an address that two running pods show.
+fn shared_addresses(case: Case<'_, '_>) -> Vec<Finding> {
+    let mut owners: BTreeMap<IpAddr, Vec<&Pod>> = BTreeMap::new();
+    for pod in case.view.pods.iter() {
+        if !pod.is_host_network() && !pod.is_finished() {
+            for ip in pod.ips() {
+                owners.entry(ip).or_default().push(pod);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for (pod, stage) in pods_of_path(case) {
+        for ip in pod.ips().iter().filter(|_| !pod.is_host_network()) {
+            let Some(own) = owners.get(ip).filter(|own| own.len() > 1) else {
+                continue;
+            };
+            let names: Vec<String> = own
+                .iter()
+                .map(|pod| format!("{}/{}", pod.namespace(), pod.name()))
+                .collect();
+            found.push(
+                Finding::new(
+                    "EPS-13",
+                    stage,
+                    format!("{} share the address {ip}", list(&names)),
+                )
+                .degraded()
+                .blame(pod.reference(), "status.podIPs")
+                .because(format!("packets to {ip} reach one or the other"))
+                .fix("delete all of them; then find out why the CNI's address store lost count")
+                .run(kubectl(
+                    pod.namespace(),
+                    format!("delete pod {}", pod.name()),
+                )),
+            );
+        }
+    }
+    found
+}
+
+/// RTE-16: two nodes whose pod ranges overlap, one of them on the path.
+fn overlapping_ranges(case: Case<'_, '_>) -> Vec<Finding> {
+    let on_path: Vec<&str> = pods_of_path(case)
+        .iter()
+        .filter_map(|(pod, _)| pod.node_name())
+        .collect();
+    let mut found = Vec::new();
+    for node in case
+        .view
+        .nodes
+        .iter()
+        .filter(|node| on_path.contains(&node.name()))
+    {
+        for other in case
+            .view
+            .nodes
+            .iter()
+            .filter(|other| other.name() != node.name())
+        {
+            let overlap = node.pod_cidrs().into_iter().find_map(|own| {
+                let others = other.pod_cidrs().into_iter();
+                let mut overlapping =
+                    others.filter(|range| range.contains(&own) || own.contains(range));
+                overlapping.next().map(|range| (own, range))
+            });
+            let Some((own, theirs)) = overlap else {
+                continue;
+            };
+            // Said once for a pair, however often both are on the path.
+            if on_path.contains(&other.name()) && other.name() < node.name() {
+                continue;
+            }
+            found.push(
+                Finding::new(
+                    "RTE-16",
+                    Stage::Route,
+                    format!(
+                        "nodes {} and {} have overlapping pod ranges {own} and {theirs}",
+                        node.name(),
+                        other.name()
+                    ),
+                )
+                .degraded()
+                .blame(node.reference(), "spec.podCIDRs")
+                .because("packets for addresses in both go to whichever node the route names")
+                .fix("remove one of the nodes from the cluster and join it again"),
+            );
+        }
+    }
+    found
+}
+
+/// SVC-05: endpoints without a number for the named port.
+fn unnamed_port_on_some(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+    let mut with = 0;
+    let mut without: Vec<&str> = Vec::new();
+    for slice in slices(case.view, service) {
+        let endpoints = slice
+            .endpoints
+            .iter()
+            .flatten()
+            .filter(|endpoint| endpoint.is_ready());
+        let is_named = service.ports().iter().all(|port| {
+            let protocol = crate::cluster::access::ServicePortExt::protocol(port);
+            !slice
+                .port_numbers(port.name.as_deref().unwrap_or_default(), protocol)
+                .is_empty()
+        });
+        for endpoint in endpoints {
+            if is_named {
+                with += 1;
+            } else {
+                without.extend(endpoint.pod_name());
+            }
+        }
+    }
+    let first = without.first()?;
+    (with > 0).then(|| {
+        Finding::new(
+            "SVC-05",
+            Stage::Endpoints,
+            format!(
+                "{} of {} lack a port the Service names and get no traffic",
+                count(without.len(), "pod"),
+                service.name()
+            ),
+        )
+        .degraded()
+        .blame(
+            ObjectRef::new("Pod", service.namespace(), *first),
+            "spec.containers[].ports",
+        )
+        .because(format!("without it: {}", list(&without)))
+        .because(format!("{} with it", count(with, "endpoint")))
+        .fix("name the port in every version of the pods")
+    })
+}
+
+/// SVC-15: an external IP that belongs to somebody else.
+fn captured_address(
+    case: Case<'_, '_>,
+    service: &Service,
+    address: Option<IpAddr>,
+) -> Option<Finding> {
+    let external = service.spec.as_ref()?.external_ips.as_ref()?;
+    let asked = address.map(|addr| addr.to_string());
+    let owner = external.iter().find_map(|ip| {
+        let addr: IpAddr = ip.parse().ok()?;
+        let node = case
+            .view
+            .nodes
+            .iter()
+            .find(|node| node.addresses().contains(&addr))?;
+        Some((ip, node.name()))
+    });
+    let (ip, node) = owner?;
+    let finding = Finding::new(
+        "SVC-15",
+        Stage::Service,
+        format!(
+            "{} takes {ip}, which is the address of node {node}",
+            service.name()
+        ),
+    )
+    .blame(service.reference(), "spec.externalIPs")
+    .because(format!(
+        "every node sends packets for {ip} on the Service's ports to its endpoints"
+    ))
+    .fix("take the address out of externalIPs")
+    .run(kubectl(
+        service.namespace(),
+        format!("edit svc {}", service.name()),
+    ));
+    Some(if asked.as_ref() == Some(ip) {
+        finding.degraded()
+    } else {
+        finding.notice()
+    })
+}
+
+/// EPS-09, a notice: peers that find each other want exactly this.
+fn unready_published(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+    let publishes = service.spec.as_ref()?.publish_not_ready_addresses?;
+    let unready: Vec<&str> = selected(case.view, service)
+        .filter(|pod| !pod.is_ready())
+        .map(Named::name)
+        .collect();
+    (publishes && !unready.is_empty()).then(|| {
+        Finding::new(
+            "EPS-09",
+            Stage::Endpoints,
+            format!(
+                "{} sends traffic to pods that are not ready: {}",
+                service.name(),
+                list(&unready)
+            ),
+        )
+        .notice()
+        .blame(service.reference(), "spec.publishNotReadyAddresses")
+        .because("publishNotReadyAddresses is true: right for peer discovery, wrong for clients")
+    })
+}
+
+/// SVC-12, a notice.
+fn one_client_one_endpoint(service: &Service) -> Option<Finding> {
+    let spec = service.spec.as_ref()?;
+    (spec.session_affinity.as_deref() == Some("ClientIP")).then(|| {
+        Finding::new(
+            "SVC-12",
+            Stage::Endpoints,
+            format!(
+                "{} keeps a client on one endpoint (sessionAffinity ClientIP)",
+                service.name()
+            ),
+        )
+        .notice()
+        .blame(service.reference(), "spec.sessionAffinity")
+        .because("a client that landed on a bad endpoint fails until the affinity ends")
+    })
+}
+
+/// ING-09: another Ingress of the class with the same host and path.
+fn same_rule_twice(
+    case: Case<'_, '_>,
+    ingress: &k8s_openapi::api::networking::v1::Ingress,
+) -> Vec<Finding> {
+    let rules = |ingress: &k8s_openapi::api::networking::v1::Ingress| -> Vec<(String, String)> {
+        let spec = ingress.spec.iter();
+        spec.flat_map(|spec| spec.rules.clone().unwrap_or_default())
+            .flat_map(|rule| {
+                let host = rule.host.unwrap_or_default();
+                let paths = rule.http.map(|http| http.paths).unwrap_or_default();
+                paths
+                    .into_iter()
+                    .map(move |path| (host.clone(), path.path.unwrap_or_else(|| "/".to_owned())))
+            })
+            .collect()
+    };
+    let own = rules(ingress);
+    let class = class_name(case.view, ingress);
+    let others = case.view.ingresses.iter().filter(|other| {
+        ingress_reference(other) != ingress_reference(ingress)
+            && class_name(case.view, other) == class
+    });
+    others
+        .filter_map(|other| {
+            let (host, path) = rules(other).into_iter().find(|rule| own.contains(rule))?;
+            let object = ingress_reference(other);
+            // A canary shares its rule on purpose (ingress-nginx).
+            let canary = "nginx.ingress.kubernetes.io/canary";
+            let is_canary = |ingress: &k8s_openapi::api::networking::v1::Ingress| {
+                ingress
+                    .metadata
+                    .annotations
+                    .as_ref()
+                    .is_some_and(|all| all.contains_key(canary))
+            };
+            (!is_canary(other) && !is_canary(ingress)).then(|| {
+                Finding::new(
+                    "ING-09",
+                    Stage::Ingress,
+                    format!("{host}{path} is also a rule of {object}: one of them is ignored"),
+                )
+                .degraded()
+                .blame(object.clone(), "spec.rules")
+                .because(format!(
+                    "both have class {}",
+                    class.as_deref().unwrap_or("(none)")
+                ))
+                .fix("remove one of the rules; most controllers obey the older one")
+            })
+        })
+        .collect()
+}
+
+/// EPS-11: a backend that keeps restarting: its last end was a moment before it last started.
+fn flapping(case: Case<'_, '_>) -> Vec<Finding> {
+    let backends = pods_of_path(case)
+        .into_iter()
+        .filter(|(_, stage)| *stage == Stage::Destination);
+    backends
+        .filter_map(|(pod, stage)| {
+            let now = case.view.taken_at?;
+            let status = pod.container_statuses().into_iter().find(|status| {
+                let ended = status
+                    .last_state
+                    .as_ref()
+                    .and_then(|state| state.terminated.as_ref());
+                let finished = ended.and_then(|ended| ended.finished_at.as_ref());
+                let age = finished.map(|time| now.as_second() - time.0.as_second());
+                status.restart_count >= 3 && age.is_some_and(|seconds| (0..600).contains(&seconds))
+            })?;
+            let ended = status.last_state.as_ref()?.terminated.as_ref()?;
+            let reason = ended.reason.as_deref().unwrap_or("unknown reason");
+            Some(
+                Finding::new(
+                    "EPS-11",
+                    stage,
+                    format!(
+                        "{} keeps restarting ({reason}): refusals in bursts",
+                        pod.name()
+                    ),
+                )
+                .degraded()
+                .blame(pod.reference(), "status.containerStatuses")
+                .because(format!(
+                    "container {} restarted {} times, last ended with {reason} (exit {})",
+                    status.name, status.restart_count, ended.exit_code
+                ))
+                .fix("see what ends it: limits, liveness probe, the application")
+                .run(kubectl(
+                    pod.namespace(),
+                    format!("logs {} --previous -c {}", pod.name(), status.name),
+                )),
+            )
+        })
+        .collect()
+}
+
+/// DNS-24: the kubelet said that it cut the resolver configuration.
+fn resolver_limits(case: Case<'_, '_>) -> Option<Finding> {
+    let sources = pods_of_path(case)
+        .into_iter()
+        .filter(|(_, stage)| *stage == Stage::Source);
+    sources.into_iter().find_map(|(pod, _)| {
+        let event = case
+            .view
+            .events
+            .in_namespace(pod.namespace())
+            .find(|event| {
+                event.reason.as_deref() == Some("DNSConfigForming")
+                    && event.involved_object.name.as_deref() == Some(pod.name())
+            })?;
+        Some(
+            Finding::new(
+                "DNS-24",
+                Stage::Dns,
+                format!(
+                    "the resolver configuration of {} was cut: some names may never resolve",
+                    pod.name()
+                ),
+            )
+            .degraded()
+            .blame(
+                ObjectRef::cluster_wide("Node", pod.node_name().unwrap_or_default()),
+                "/etc/resolv.conf",
+            )
+            .because(event.message.clone().unwrap_or_default())
+            .fix("keep at most 3 name servers and 32 search domains on the node and in dnsConfig"),
+        )
+    })
+}
+
+/// SRC-05, a notice: proxy variables that do not leave the destination out.
+fn proxied(case: Case<'_, '_>) -> Option<Finding> {
+    let Place::Service { service, .. } = &case.flow.destination.place else {
+        return None;
+    };
+    let sources = pods_of_path(case)
+        .into_iter()
+        .filter(|(_, stage)| *stage == Stage::Source);
+    sources.into_iter().find_map(|(pod, _)| {
+        let value = |name: &str| {
+            let containers = pod.running_containers();
+            let mut variables = containers
+                .into_iter()
+                .flat_map(|container| container.env.iter().flatten());
+            variables
+                .find(|variable| variable.name.eq_ignore_ascii_case(name))
+                .and_then(|variable| variable.value.clone())
+        };
+        let proxy = value("HTTP_PROXY").or_else(|| value("HTTPS_PROXY"))?;
+        let excluded = value("NO_PROXY").unwrap_or_default();
+        let spared = excluded.split(',').map(str::trim).any(|entry| {
+            let entry = entry.trim_start_matches('.');
+            !entry.is_empty()
+                && [
+                    "svc",
+                    "cluster.local",
+                    "*",
+                    service.name(),
+                    service.namespace(),
+                ]
+                .contains(&entry)
+        });
+        (!spared).then(|| {
+            Finding::new(
+                "SRC-05",
+                Stage::Source,
+                format!(
+                    "HTTP clients in {} go through the proxy {proxy}",
+                    pod.name()
+                ),
+            )
+            .notice()
+            .suspected()
+            .blame(pod.reference(), "spec.containers[].env")
+            .because(format!(
+                "NO_PROXY is {excluded:?} and leaves out neither .svc nor .cluster.local"
+            ))
+            .fix("add .svc,.cluster.local and the cluster's ranges to NO_PROXY")
+        })
+    })
+}
+
+/// EXT-13, a notice: node addresses of kind and the like exist only inside its host.
+fn clients_network(case: Case<'_, '_>) -> Option<Finding> {
+    let from_outside = case.flow.source.sites.iter().any(Site::is_outside);
+    let node = case.view.nodes.iter().find(|node| {
+        let id = node
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.provider_id.as_deref());
+        id.is_some_and(|id| id.starts_with("kind://"))
+    })?;
+    from_outside.then(|| {
+        Finding::new(
+            "EXT-13",
+            Stage::Entry,
+            "this is a kind cluster: its node addresses exist only on the host that runs it",
+        )
+        .notice()
+        .blame(node.reference(), "spec.providerID")
+        .because("on macOS and Windows not even that host reaches them")
+        .fix("use extraPortMappings, port-forward, or cloud-provider-kind")
+    })
+}

@@ -1,0 +1,45 @@
+//! Family DST, as far as the API shows it: a pod where nothing can answer.
+
+use k8s_openapi::api::core::v1::Pod;
+
+use super::kubectl::kubectl;
+use super::{Case, Finding, rte, src};
+use crate::cluster::Named;
+use crate::cluster::access::PodExt;
+use crate::path::Stage;
+
+/// DST-11 for a pod without a network or past its end, DST-01 where no container runs.
+pub(super) fn down(case: Case<'_, '_>, pod: &Pod) -> Finding {
+    if let Some(deeper) = rte::no_network_for(case, pod, Stage::Destination) {
+        return deeper;
+    }
+    let name = pod.name();
+    let (state, field) = src::why_down(pod);
+    let has_network = !pod.ips().is_empty() && !pod.is_finished();
+    let finding = if has_network {
+        Finding::new(
+            "DST-01",
+            Stage::Destination,
+            format!("nothing runs in {name}: {state}"),
+        )
+    } else {
+        Finding::new(
+            "DST-11",
+            Stage::Destination,
+            format!("{name} is not up: {state}"),
+        )
+    };
+    finding
+        .blame(pod.reference(), field)
+        .because(format!(
+            "Pod {}/{name} status.phase is {}",
+            pod.namespace(),
+            pod.phase()
+        ))
+        .fix("bring the pod up; its events and logs say what keeps it")
+        .run(kubectl(pod.namespace(), format!("describe pod {name}")))
+        .run(kubectl(
+            pod.namespace(),
+            format!("logs {name} --previous --all-containers"),
+        ))
+}

@@ -1,0 +1,135 @@
+//! The verdict over all paths, and the findings in the order that matters.
+
+use serde::Serialize;
+
+use super::{Case, Confidence, Finding, Severity};
+use super::{beside, dns, dst, eps, ext, ing, pol, rte, src, svc};
+use crate::path::{Basis, Break, Outcome, Path};
+
+/// Does traffic reach the destination?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub enum Verdict {
+    Reachable,
+    /// Some of it, or badly.
+    Degraded,
+    Unreachable,
+    /// What was asked could not be read or understood, and could change the answer.
+    Undetermined,
+}
+
+/// The answer.
+#[derive(Debug, Clone)]
+pub struct Diagnosis {
+    pub verdict: Verdict,
+    /// What it rests on.
+    pub basis: Vec<Basis>,
+    /// What breaks the path first, the deciding cause at the top.
+    pub findings: Vec<Finding>,
+}
+
+/// Names the causes and gives the verdict.
+#[must_use]
+pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
+    let mut findings = Vec::new();
+    for path in case.paths() {
+        for seen in &path.breaks {
+            let mut finding = name(case, seen);
+            if is_partial(case, path, seen) && finding.severity == Severity::Broken {
+                finding.severity = Severity::Degraded;
+            }
+            merge(&mut findings, finding);
+        }
+    }
+    for finding in beside::findings(case) {
+        merge(&mut findings, finding);
+    }
+    findings.sort_by_key(|finding| {
+        (
+            finding.severity,
+            finding.confidence == Confidence::Suspected,
+            finding.stage,
+        )
+    });
+    Diagnosis {
+        verdict: verdict(case, &findings),
+        basis: vec![Basis::Api],
+        findings,
+    }
+}
+
+/// The cause of a break, by the family of the stage that saw it.
+fn name(case: Case<'_, '_>, seen: &Break<'_>) -> Finding {
+    match seen {
+        Break::SourceWithoutNetwork(pod) => src::without_network(case, pod),
+        Break::NoSourcePod(object) => src::no_pod(case, object),
+        Break::NoCommonFamily { source, wanted } => svc::no_common_family(case, source, wanted),
+        Break::NodeDown { node, stage } => rte::node_down(node, *stage),
+        Break::Name(trouble) => dns::name(case, trouble),
+        Break::Dns(trouble) => dns::servers(case, trouble),
+        Break::Port(trouble) => svc::port(case, trouble),
+        Break::NoEndpoints {
+            service,
+            port,
+            family,
+        } => eps::none(case, service, port, *family),
+        Break::NoLocalEndpoints {
+            service,
+            node,
+            elsewhere,
+            from_outside,
+        } => ext::no_local_endpoint(service, node, elsewhere, *from_outside),
+        Break::NoEntry(object) => ext::no_entry(object),
+        Break::NoBalancerAddress(service) => ext::no_balancer_address(case, service),
+        Break::SourceRange { service, client } => ext::source_range(service, *client),
+        Break::NoSuchNodePort { node, port } => ext::no_such_node_port(case, node, *port),
+        Break::Ingress(trouble) => ing::trouble(case, trouble),
+        Break::NoDestinationPod(object) => eps::no_pod(case, object),
+        Break::DestinationDown(pod) => dst::down(case, pod),
+        Break::StaleEndpoint {
+            service,
+            slice,
+            address,
+        } => eps::stale(service, slice, *address),
+        Break::Policy(denied) => pol::denied(case, denied),
+    }
+}
+
+/// Whether traffic still gets through in spite of a break: on another path, or by a weaker way.
+fn is_partial(case: Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> bool {
+    let others_work = case
+        .paths()
+        .any(|other| other.outcome() == Outcome::Works && !std::ptr::eq(other, path));
+    others_work || matches!(seen, Break::Dns(trouble) if trouble.is_partial())
+}
+
+/// The same cause, seen on several paths, is one finding.
+fn merge(findings: &mut Vec<Finding>, finding: Finding) {
+    let same = findings
+        .iter_mut()
+        .find(|other| other.code == finding.code && other.blame == finding.blame);
+    let Some(other) = same else {
+        return findings.push(finding);
+    };
+    for fact in finding.evidence {
+        if !other.evidence.contains(&fact) {
+            other.evidence.push(fact);
+        }
+    }
+    other.severity = other.severity.min(finding.severity);
+}
+
+/// Over all paths: what works and what fails together are Degraded. A failing path beside one that
+/// could not be told is Degraded, too: it is proved that not all works.
+fn verdict(case: Case<'_, '_>, findings: &[Finding]) -> Verdict {
+    let is = |outcome| case.paths().any(|path| path.outcome() == outcome);
+    let degraded = findings.iter().any(|finding| {
+        finding.severity == Severity::Degraded && finding.confidence != Confidence::Suspected
+    });
+    match (is(Outcome::Works), is(Outcome::Fails), is(Outcome::Unknown)) {
+        (false, true, false) => Verdict::Unreachable,
+        (_, true, _) => Verdict::Degraded,
+        (_, false, true) => Verdict::Undetermined,
+        (_, false, false) if degraded => Verdict::Degraded,
+        (_, false, false) => Verdict::Reachable,
+    }
+}

@@ -1,0 +1,230 @@
+//! Part of stage `dns`: do the DNS servers answer this pod at all?
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::{Pod, Service};
+
+use super::breaks::DnsTrouble;
+use super::dns::Servers;
+use super::endpoints::slices;
+use super::walker::Walker;
+use super::{Stage, Status, policy};
+use crate::cluster::access::{EndpointExt, NodeExt, PodExt, ServiceExt, ServicePortExt};
+use crate::cluster::endpoints::{
+    PortEndpoint, ProxyNode, TrafficPolicies, WithoutEndpoints, categorize, endpoints_of,
+};
+use crate::cluster::{Named, Resource};
+use crate::dns::ResolvConf;
+use crate::net::{Family, Protocol};
+use crate::resolve::Site;
+
+/// The port of the DNS (RFC 1035).
+const DNS: u16 = 53;
+
+/// Whether an address is link-local: the cache of the pod's own node.
+pub(super) const fn is_link_local(addr: IpAddr) -> bool {
+    match addr {
+        IpAddr::V4(addr) => addr.is_link_local(),
+        IpAddr::V6(addr) => addr.is_unicast_link_local(),
+    }
+}
+
+/// Checks what stands between a pod and its DNS servers.
+pub(super) fn check<'v>(
+    walker: &Walker<'v>,
+    pod: &'v Pod,
+    conf: &ResolvConf,
+    family: Family,
+) -> Servers<'v> {
+    let view = walker.view;
+    let Some(service) = walker.dns.service else {
+        return without_service(walker);
+    };
+    let mut servers = Servers {
+        status: Status::Pass,
+        text: String::new(),
+        facts: vec![],
+        troubles: vec![],
+    };
+    if conf.nameservers.iter().any(|server| is_link_local(*server)) {
+        "through the cache of its node".clone_into(&mut servers.text);
+        return servers;
+    }
+    let own = service.cluster_ips();
+    let wrong = conf
+        .nameservers
+        .first()
+        .filter(|first| !own.is_empty() && !own.contains(first));
+    if let Some(&asked) = wrong {
+        servers.status = Status::Fail;
+        servers.text = format!("it asks {asked}, the cluster's DNS is {}", own[0]);
+        servers.troubles.push(DnsTrouble::WrongServer {
+            pod,
+            asked,
+            service,
+        });
+        return servers;
+    }
+    check_ports(service, &mut servers);
+    if let Some(unread) = view.unread(Resource::EndpointSlices, service.namespace()) {
+        servers.status = Status::Unknown;
+        servers.text = format!("{} {}", unread.what, unread.why);
+        return servers;
+    }
+    let family = service
+        .families()
+        .into_iter()
+        .find(|own| *own == family)
+        .unwrap_or(family);
+    check_endpoints(walker, pod, service, family, &mut servers);
+    servers
+}
+
+/// Without a DNS Service: not there, not readable, or not part of what was recorded.
+fn without_service<'v>(walker: &Walker<'v>) -> Servers<'v> {
+    let view = walker.view;
+    let unread = view.unread(Resource::Services, "kube-system");
+    let shows_system = view.services.in_namespace("kube-system").next().is_some()
+        || view.pods.in_namespace("kube-system").next().is_some();
+    let (status, text, troubles) = match unread {
+        Some(unread) => (
+            Status::Unknown,
+            format!("{} {}", unread.what, unread.why),
+            vec![],
+        ),
+        None if shows_system => {
+            let text = "kube-system has no DNS Service".to_owned();
+            (Status::Fail, text, vec![DnsTrouble::NoService])
+        }
+        None => (
+            Status::Pass,
+            "the cluster's DNS is not part of what was given".to_owned(),
+            vec![],
+        ),
+    };
+    Servers {
+        status,
+        text,
+        facts: vec![],
+        troubles,
+    }
+}
+
+/// Both protocols are needed: UDP for every lookup, TCP for answers that do not fit (RFC 7766).
+fn check_ports<'v>(service: &'v Service, servers: &mut Servers<'v>) {
+    for protocol in [Protocol::Udp, Protocol::Tcp] {
+        let has = service
+            .ports()
+            .iter()
+            .any(|port| port.number() == DNS && port.protocol() == protocol);
+        if !has {
+            servers.status = if protocol == Protocol::Udp {
+                Status::Fail
+            } else {
+                Status::Warn
+            };
+            servers.text = format!("its Service has no port 53/{protocol}");
+            servers
+                .troubles
+                .push(DnsTrouble::NoPort { service, protocol });
+        }
+    }
+}
+
+fn check_endpoints<'v>(
+    walker: &Walker<'v>,
+    pod: &'v Pod,
+    service: &'v Service,
+    family: Family,
+    servers: &mut Servers<'v>,
+) {
+    let view = walker.view;
+    let port = service
+        .ports()
+        .iter()
+        .find(|port| port.number() == DNS && port.protocol() == Protocol::Udp);
+    let Some(port) = port else {
+        return;
+    };
+    let name = pod.node_name().unwrap_or_default();
+    let node = ProxyNode {
+        name,
+        zone: view.nodes.get("", name).and_then(NodeExt::zone),
+    };
+    let all = endpoints_of(
+        slices(view, service),
+        family,
+        port.name.as_deref(),
+        Protocol::Udp,
+        node,
+    );
+    let choice = categorize(&all, TrafficPolicies::of(service, port), node);
+    if choice.internal_fate() != WithoutEndpoints::Forward {
+        servers.status = Status::Fail;
+        servers.text = match all.len() {
+            0 => "the cluster's DNS has no endpoint".to_owned(),
+            all => format!("the cluster's DNS has 0 of {all} endpoints ready"),
+        };
+        servers.troubles.push(DnsTrouble::NoEndpoints(service));
+        return;
+    }
+    servers.facts.push((
+        format!("EndpointSlices of {}", service.reference()),
+        format!("{} of {} ready", choice.internal().len(), all.len()),
+    ));
+    check_policies(walker, pod, service, choice.internal(), servers);
+}
+
+/// A lookup goes by UDP to any one of the DNS pods, at their own port.
+fn check_policies<'v>(
+    walker: &Walker<'v>,
+    pod: &'v Pod,
+    service: &Service,
+    endpoints: &[PortEndpoint<'v>],
+    servers: &mut Servers<'v>,
+) {
+    let mut denied = Vec::new();
+    let mut doubts = Vec::new();
+    for endpoint in endpoints {
+        let name = endpoint.endpoint.pod_name();
+        let target = name.and_then(|name| walker.view.pods.get(service.namespace(), name));
+        let end = match target {
+            Some(target) => walker.ends.pod(target),
+            None => walker.ends.address(endpoint.address),
+        };
+        match policy::denial(walker, Site::Pod(pod), &end, (Protocol::Udp, endpoint.port)) {
+            Ok(Some(denial)) => denied.push(denial),
+            Ok(None) => {}
+            Err(doubt) => doubts.push(doubt),
+        }
+    }
+    let (refused, total) = (denied.len(), endpoints.len());
+    if let Some(first) = denied.into_iter().next() {
+        let is_all = refused == total;
+        servers.status = if is_all { Status::Fail } else { Status::Warn };
+        let side = if first.stage == Stage::EgressPolicy {
+            "egress"
+        } else {
+            "ingress"
+        };
+        servers.text = match (refused, total) {
+            (1, 1) => format!("an {side} policy keeps the pod from the DNS pod"),
+            (all, total) if all == total => {
+                format!("{side} policies keep the pod from all {total} DNS pods")
+            }
+            (some, total) => {
+                format!("{side} policies keep the pod from {some} of {total} DNS pods")
+            }
+        };
+        let first = Box::new(first);
+        servers.troubles.push(DnsTrouble::Denied { first, is_all });
+    } else if let Some(doubt) = doubts.first().filter(|_| doubts.len() == total) {
+        servers.status = Status::Unknown;
+        servers.text = format!("whether policies admit DNS is open: {doubt}");
+    } else if servers.status == Status::Pass {
+        servers.text = match total {
+            1 => "1 DNS pod".to_owned(),
+            total => format!("{total} DNS pods"),
+        };
+    }
+}

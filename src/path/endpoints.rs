@@ -1,0 +1,319 @@
+//! Stage `endpoints`: which pods the Service leads to, as kube-proxy on the source's node chooses.
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::service::Chosen;
+use super::trail::Trail;
+use super::{Backend, Break, Hop, Stage, Status};
+use crate::cluster::access::{
+    EndpointExt, NodeExt, PodExt, ServiceExt, ServiceKind, SliceExt, target_port,
+};
+use crate::cluster::endpoints::{
+    EndpointChoice, PortEndpoint, ProxyNode, Topology, TrafficPolicies, WithoutEndpoints,
+    categorize, endpoints_of,
+};
+use crate::cluster::{ClusterView, Named, ObjectRef, Resource};
+use crate::net::{Family, Protocol};
+use crate::text::{count, list};
+
+/// Who asks, and where its packets meet kube-proxy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub node: Option<&'a str>,
+    /// Whether the packet came in from outside, by node port or load balancer.
+    pub from_outside: bool,
+}
+
+/// Adds the hop and returns the backends: those in use, or the ones evidently meant when there are
+/// none (marked hypothetical).
+pub(super) fn step<'v>(
+    view: &'v ClusterView,
+    service: &'v Service,
+    chosen: Chosen<'v>,
+    family: Family,
+    asker: Asker<'_>,
+    trail: &mut Trail<'v>,
+) -> Vec<Backend<'v>> {
+    if view.is_planned() && slices(view, service).next().is_none() {
+        return planned(view, service, chosen, family, trail);
+    }
+    if let Some(unread) = view.unread(Resource::EndpointSlices, service.namespace()) {
+        let text = format!("{} {}", unread.what, unread.why);
+        trail.push(Hop::new(Stage::Endpoints, Status::Unknown, text).at(service.reference()));
+        return Vec::new();
+    }
+    let zone = asker.node.and_then(|node| view.nodes.get("", node)?.zone());
+    let node = ProxyNode {
+        name: asker.node.unwrap_or_default(),
+        zone,
+    };
+    let all = endpoints_of(
+        slices(view, service),
+        family,
+        chosen.port.name.as_deref(),
+        chosen.protocol,
+        node,
+    );
+    let policies = match service.service_kind() {
+        // No kube-proxy takes part: the name leads to every ready endpoint.
+        ServiceKind::Headless => TrafficPolicies::default(),
+        _ => TrafficPolicies::of(service, chosen.port),
+    };
+    let choice = categorize(&all, policies, node);
+    let (fate, used) = if asker.from_outside {
+        (choice.external_fate(), choice.external())
+    } else {
+        (choice.internal_fate(), choice.internal())
+    };
+    match fate {
+        WithoutEndpoints::Forward => {
+            trail.push(in_use(service, &choice, used, all.len()));
+            used.iter()
+                .map(|endpoint| backend(view, service, endpoint, chosen))
+                .collect()
+        }
+        WithoutEndpoints::Reject => {
+            let text = nothing_text(view, service, family, &all);
+            let seen = Break::NoEndpoints {
+                service,
+                port: chosen.port,
+                family,
+            };
+            trail.stop(hop(service, Status::Fail, text), seen);
+            meant(view, service, chosen, family)
+        }
+        WithoutEndpoints::Drop => {
+            let elsewhere = nodes_of(&all);
+            let policy = if asker.from_outside {
+                "externalTrafficPolicy"
+            } else {
+                "internalTrafficPolicy"
+            };
+            let text = format!(
+                "{policy} is Local and {} has no endpoint; {} has",
+                node.name,
+                list(&elsewhere)
+            );
+            let hop = hop(service, Status::Fail, text)
+                .fact(format!("{} spec.{policy}", service.reference()), "Local");
+            let seen = Break::NoLocalEndpoints {
+                service,
+                node: node.name.to_owned(),
+                elsewhere,
+                from_outside: asker.from_outside,
+            };
+            trail.stop(hop, seen);
+            let ready = all.iter().filter(|endpoint| endpoint.endpoint.is_ready());
+            let backends = ready.map(|endpoint| backend(view, service, endpoint, chosen));
+            backends.map(Backend::as_hypothetical).collect()
+        }
+    }
+}
+
+/// The slices of a Service.
+pub(crate) fn slices<'v>(
+    view: &'v ClusterView,
+    service: &'v Service,
+) -> impl Iterator<Item = &'v EndpointSlice> {
+    view.endpoint_slices
+        .in_namespace(service.namespace())
+        .filter(|slice| slice.service_name() == Some(service.name()))
+}
+
+fn hop(service: &Service, status: Status, text: String) -> Hop {
+    Hop::new(Stage::Endpoints, status, text).at(service.reference())
+}
+
+fn in_use(
+    service: &Service,
+    choice: &EndpointChoice<'_>,
+    used: &[PortEndpoint<'_>],
+    all: usize,
+) -> Hop {
+    let ready = used
+        .iter()
+        .filter(|endpoint| endpoint.endpoint.is_ready())
+        .count();
+    let mut text = if ready == used.len() {
+        format!("{} ready", count(ready, "endpoint"))
+    } else {
+        format!(
+            "no endpoint ready; {} terminating and still serving",
+            count(used.len(), "endpoint")
+        )
+    };
+    if all > used.len() {
+        text = format!("{text} of {all}");
+    }
+    match choice.topology {
+        Topology::Any => {}
+        Topology::SameNode => text.push_str(", on this node as hinted"),
+        Topology::SameZone => text.push_str(", in this zone as hinted"),
+    }
+    let addresses: Vec<String> = used
+        .iter()
+        .take(8)
+        .map(|endpoint| display(endpoint))
+        .collect();
+    hop(service, Status::Pass, text).fact(
+        format!("EndpointSlices of {}", service.reference()),
+        format!(
+            "{}{}",
+            addresses.join(", "),
+            if used.len() > 8 { " …" } else { "" }
+        ),
+    )
+}
+
+fn display(endpoint: &PortEndpoint<'_>) -> String {
+    std::net::SocketAddr::new(endpoint.address, endpoint.port).to_string()
+}
+
+/// Counts what there is, for the line that says that nothing is usable.
+fn nothing_text(
+    view: &ClusterView,
+    service: &Service,
+    family: Family,
+    all: &[PortEndpoint<'_>],
+) -> String {
+    if !all.is_empty() {
+        return format!("0 of {} ready", count(all.len(), "endpoint"));
+    }
+    let addresses: usize = slices(view, service)
+        .filter(|slice| slice.family() == Some(family))
+        .map(|slice| slice.endpoints.as_ref().map_or(0, Vec::len))
+        .sum();
+    match addresses {
+        0 => format!("no {family} endpoint"),
+        some => format!("{} without this port", count(some, "endpoint")),
+    }
+}
+
+fn nodes_of(endpoints: &[PortEndpoint<'_>]) -> Vec<String> {
+    let ready = endpoints
+        .iter()
+        .filter(|endpoint| endpoint.endpoint.is_ready());
+    let mut nodes: Vec<String> = ready
+        .filter_map(|endpoint| endpoint.endpoint.node_name.clone())
+        .collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes
+}
+
+fn backend<'v>(
+    view: &'v ClusterView,
+    service: &Service,
+    endpoint: &PortEndpoint<'v>,
+    chosen: Chosen<'_>,
+) -> Backend<'v> {
+    let name = endpoint.endpoint.pod_name();
+    // Behind a headless Service the client's own port counts, not the slice's.
+    let port = match service.service_kind() {
+        ServiceKind::Headless => chosen.number,
+        _ => endpoint.port,
+    };
+    Backend {
+        address: Some(endpoint.address),
+        port,
+        pod: name.and_then(|name| view.pods.get(service.namespace(), name)),
+        node: endpoint.endpoint.node_name.as_deref(),
+        is_hypothetical: false,
+    }
+}
+
+/// The slice and address of endpoints whose pod is known not to exist.
+pub(super) fn stale<'v>(
+    view: &'v ClusterView,
+    service: &'v Service,
+    address: IpAddr,
+) -> Option<ObjectRef> {
+    if view.unread(Resource::Pods, service.namespace()).is_some() || view.is_planned() {
+        return None;
+    }
+    slices(view, service).find_map(|slice| {
+        let mut endpoints = slice.endpoints.iter().flatten();
+        let names_gone_pod = endpoints.any(|endpoint| {
+            endpoint.address() == Some(address)
+                && endpoint
+                    .pod_name()
+                    .is_some_and(|name| view.pods.get(service.namespace(), name).is_none())
+        });
+        names_gone_pod.then(|| ObjectRef::new("EndpointSlice", slice.namespace(), slice.name()))
+    })
+}
+
+/// The pods that the Service evidently means while it has no endpoint: those it selects, ready or
+/// not.
+fn meant<'v>(
+    view: &'v ClusterView,
+    service: &'v Service,
+    chosen: Chosen<'_>,
+    family: Family,
+) -> Vec<Backend<'v>> {
+    selected(view, service)
+        .filter(|pod| pod.ip(family).is_some())
+        .filter_map(|pod| Some(Backend::of_pod(pod, family, pod_port(pod, chosen)?)))
+        .map(Backend::as_hypothetical)
+        .collect()
+}
+
+/// The pods a Service selects that have not ended.
+pub(crate) fn selected<'v>(
+    view: &'v ClusterView,
+    service: &'v Service,
+) -> impl Iterator<Item = &'v Pod> {
+    let selector = service.selector();
+    view.pods
+        .in_namespace(service.namespace())
+        .filter(move |pod| {
+            !pod.is_finished()
+                && selector
+                    .as_ref()
+                    .is_some_and(|selector| selector.matches(pod.labels()))
+        })
+}
+
+fn pod_port(pod: &Pod, chosen: Chosen<'_>) -> Option<u16> {
+    resolve_port(pod, &target_port(chosen.port), chosen.protocol)
+}
+
+/// The number a targetPort has in one pod.
+pub(crate) fn resolve_port(pod: &Pod, target: &IntOrString, protocol: Protocol) -> Option<u16> {
+    match target {
+        IntOrString::Int(number) => u16::try_from(*number).ok(),
+        IntOrString::String(name) => pod.named_port(name, protocol),
+    }
+}
+
+/// Manifests hold no slices: the pods that the selector finds stand for them.
+fn planned<'v>(
+    view: &'v ClusterView,
+    service: &'v Service,
+    chosen: Chosen<'v>,
+    family: Family,
+    trail: &mut Trail<'v>,
+) -> Vec<Backend<'v>> {
+    let pods: Vec<&Pod> = selected(view, service).collect();
+    let backends: Vec<Backend<'v>> = pods
+        .iter()
+        .filter_map(|pod| Some(Backend::of_pod(pod, family, pod_port(pod, chosen)?)))
+        .collect();
+    if backends.is_empty() {
+        let text = format!("the selector finds {} with that port", count(0, "pod"));
+        let seen = Break::NoEndpoints {
+            service,
+            port: chosen.port,
+            family,
+        };
+        trail.stop(hop(service, Status::Fail, text), seen);
+    } else {
+        let text = format!("the selector finds {}", count(pods.len(), "pod"));
+        trail.push(hop(service, Status::Pass, text));
+    }
+    backends
+}

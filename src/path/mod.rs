@@ -1,0 +1,149 @@
+//! The walk: what should happen to a packet, hop by hop, from what is known.
+//!
+//! ```text
+//!  Flow ─► for every source ─► source · dns · service · endpoints ─► for every backend ─► egress-policy
+//!                                        (or entry · ingress)           · ingress-policy · destination ─► Path
+//! ```
+//!
+//! A stage adds a [`Hop`] and, where traffic cannot go on, a [`Break`] that says what it saw there.
+//! Later stages are still walked as far as they can be, because a second fault does not wait for the
+//! first to be repaired; their hops are then `notReached`. What a break means, and who is to blame,
+//! is for `diagnose` to say.
+
+mod breaks;
+mod destination;
+mod dns;
+mod dns_server;
+mod endpoints;
+mod entry;
+mod group;
+mod hop;
+mod ingress;
+mod policy;
+mod service;
+mod source;
+mod trail;
+mod walker;
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::Pod;
+use serde::Serialize;
+
+use crate::cluster::access::PodExt;
+use crate::net::Family;
+use crate::resolve::Site;
+
+pub use breaks::{Break, Denied, DnsTrouble, IngressTrouble, NameTrouble, PortTrouble};
+pub(crate) use endpoints::{resolve_port, selected, slices};
+pub use hop::{Basis, Boundary, Evidence, Hop, Stage, Status, Translation};
+pub(crate) use ingress::{class_name, reference as ingress_reference};
+pub(crate) use service::ports_text;
+pub use walker::{Walk, walk};
+
+/// One walk: sources that behave alike to backends that behave alike.
+#[derive(Debug, Clone)]
+pub struct Path<'v> {
+    pub sources: Vec<Site<'v>>,
+    /// Empty when the walk ended before any backend was chosen.
+    pub backends: Vec<Backend<'v>>,
+    pub family: Option<Family>,
+    pub mode: Mode,
+    pub hops: Vec<Hop>,
+    pub breaks: Vec<Break<'v>>,
+}
+
+/// What answers in the end.
+#[derive(Debug, Clone)]
+pub struct Backend<'v> {
+    /// Unknown in manifests.
+    pub address: Option<IpAddr>,
+    pub port: u16,
+    pub pod: Option<&'v Pod>,
+    pub node: Option<&'v str>,
+    /// Whether this is only what would be reached after a repair.
+    pub is_hypothetical: bool,
+}
+
+/// The modes of Kubernetes traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Within one pod, over its own network namespace.
+    ContainerToContainer,
+    PodToPod,
+    PodToService,
+    OutsideToService,
+    ToOutside,
+}
+
+/// How a path ends, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    Works,
+    Unknown,
+    Fails,
+}
+
+// === impl Path ===
+
+impl Path<'_> {
+    /// How it ends: a failing hop fails it; else an unknown one leaves it open.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let has = |status| self.hops.iter().any(|hop| hop.status == status);
+        if has(Status::Fail) {
+            Outcome::Fails
+        } else if has(Status::Unknown) {
+            Outcome::Unknown
+        } else {
+            Outcome::Works
+        }
+    }
+
+    /// The hop where it breaks.
+    #[must_use]
+    pub fn failing(&self) -> Option<&Hop> {
+        self.hops.iter().find(|hop| hop.status == Status::Fail)
+    }
+}
+
+// === impl Backend ===
+
+impl<'v> Backend<'v> {
+    /// A pod at one of its own ports.
+    #[must_use]
+    pub fn of_pod(pod: &'v Pod, family: Family, port: u16) -> Self {
+        Self {
+            address: pod.ip(family),
+            port,
+            pod: Some(pod),
+            node: pod.node_name(),
+            is_hypothetical: false,
+        }
+    }
+
+    /// The same, as something that would only be reached after a repair.
+    #[must_use]
+    pub const fn as_hypothetical(mut self) -> Self {
+        self.is_hypothetical = true;
+        self
+    }
+
+    /// Whether it is this pod.
+    #[must_use]
+    pub fn is(&self, pod: &Pod) -> bool {
+        self.pod
+            .is_some_and(|own| own.reference() == pod.reference())
+    }
+
+    /// `10.244.2.5:9090`, or the pod's name where the address is not known.
+    #[must_use]
+    pub fn display(&self) -> String {
+        match (self.address, self.pod) {
+            (Some(addr), _) => std::net::SocketAddr::new(addr, self.port).to_string(),
+            (None, Some(pod)) => format!("{}:{}", crate::cluster::Named::name(pod), self.port),
+            (None, None) => format!("?:{}", self.port),
+        }
+    }
+}

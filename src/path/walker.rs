@@ -1,0 +1,446 @@
+//! The order in which stages are passed.
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::{Pod, Service};
+
+use super::endpoints::{self, Asker};
+use super::service::{self, Asked, Chosen};
+use super::trail::Trail;
+use super::{Backend, Break, Hop, Mode, Path, Stage, Status};
+use super::{destination, dns, entry, group, ingress, policy, source};
+use crate::cluster::access::{PodExt, ServiceExt, ServiceKind, ServicePortExt};
+use crate::cluster::{ClusterView, Named};
+use crate::dns::ClusterDns;
+use crate::net::{Family, Packet, Protocol};
+use crate::policy::{Ends, Policies};
+use crate::resolve::{Flow, Place, Site};
+use crate::target::PortSpec;
+
+/// Every walk of a flow.
+#[derive(Debug, Clone)]
+pub struct Walk<'v> {
+    pub paths: Vec<Path<'v>>,
+    /// The port and protocol that were walked, for the head of the report.
+    pub port: Option<u16>,
+    pub protocol: Protocol,
+}
+
+/// What every stage may look at.
+pub(super) struct Walker<'v> {
+    pub view: &'v ClusterView,
+    pub flow: &'v Flow<'v>,
+    pub dns: ClusterDns<'v>,
+    pub policies: Policies,
+    pub ends: Ends<'v>,
+}
+
+/// Walks a flow from every source to every backend.
+#[must_use]
+pub fn walk<'v>(view: &'v ClusterView, flow: &'v Flow<'v>) -> Walk<'v> {
+    let walker = Walker {
+        view,
+        flow,
+        dns: ClusterDns::of(view),
+        policies: Policies::compile(view),
+        ends: Ends::new(view),
+    };
+    let mut paths = Vec::new();
+    if flow.source.sites.is_empty() {
+        let mut trail = Trail::default();
+        let text = format!("{} has no pod", flow.source.object);
+        let hop = Hop::new(Stage::Source, Status::Fail, text).at(flow.source.object.clone());
+        trail.stop(hop, Break::NoSourcePod(flow.source.object.clone()));
+        paths.push(trail.finish(Vec::new(), Vec::new(), None, Mode::PodToService));
+    }
+    for sites in group::sites(view, &flow.source.sites) {
+        walker.from(&sites, &mut paths);
+    }
+    Walk {
+        port: walked_port(flow, &paths),
+        protocol: walked_protocol(flow),
+        paths,
+    }
+}
+
+/// What goes on from the source: the trail so far, and the way by which it came.
+#[derive(Clone)]
+pub(super) struct Leg<'a, 'v> {
+    pub sites: &'a [Site<'v>],
+    pub trail: Trail<'v>,
+    pub mode: Mode,
+    /// Where the packet met its first kube-proxy, if not on the source's own node.
+    pub entry: Option<entry::Entry<'v>>,
+}
+
+// === impl Walker ===
+
+impl<'v> Walker<'v> {
+    fn from(&self, sites: &[Site<'v>], paths: &mut Vec<Path<'v>>) {
+        let site = sites[0];
+        let mut trail = Trail::default();
+        source::step(self.view, site, &mut trail);
+        let leg = Leg {
+            sites,
+            trail,
+            mode: Mode::PodToService,
+            entry: None,
+        };
+        self.to_place(leg, &self.flow.destination.place, paths);
+    }
+
+    /// Goes on to what the destination is, by way of the DNS where a name is the way there.
+    fn to_place(&self, mut leg: Leg<'_, 'v>, place: &Place<'v>, paths: &mut Vec<Path<'v>>) {
+        let site = leg.sites[0];
+        let looked_up = match (site.pod(), name_asked(site, place)) {
+            (Some(pod), Some(name)) => {
+                let wanted = matches!(place, Place::Service { .. }).then_some(place);
+                match dns::step(self, pod, &name, wanted, &mut leg.trail) {
+                    Some(found) => Some(found),
+                    // The Service that was meant is walked on: it may have troubles of its own.
+                    None => match place {
+                        Place::Service { .. } => None,
+                        _ => return paths.push(leg.end(None)),
+                    },
+                }
+            }
+            _ => None,
+        };
+        match looked_up.as_ref().unwrap_or(place) {
+            Place::Service { service, address } => self.to_service(leg, service, *address, paths),
+            Place::Pods(pods) => self.to_pods(&leg, pods, paths),
+            Place::Address(addr) => self.to_address(leg, *addr, paths),
+            Place::Node { node, address } => entry::to_node(self, leg, node, *address, paths),
+            Place::Ingress(ingress) => ingress::to_ingress(self, leg, ingress, paths),
+            Place::NoService { .. } => paths.push(leg.end(None)),
+            Place::Name(name) => {
+                leg.mode = Mode::ToOutside;
+                let text = format!("{name}, outside the cluster");
+                leg.trail
+                    .push(Hop::new(Stage::Destination, Status::Pass, text));
+                paths.push(leg.end(None));
+            }
+        }
+    }
+
+    /// The pod whose resolver is being walked.
+    pub(super) fn pod_asking(&self) -> Option<&'v Pod> {
+        self.flow.source.sites.first().and_then(Site::pod)
+    }
+
+    fn to_service(
+        &self,
+        mut leg: Leg<'_, 'v>,
+        service: &'v Service,
+        address: Option<IpAddr>,
+        paths: &mut Vec<Path<'v>>,
+    ) {
+        let site = leg.sites[0];
+        if site.is_outside() && leg.entry.is_none() {
+            return entry::to_service(self, leg, service, address, paths);
+        }
+        let asked = Asked {
+            port: self.flow.destination.port.as_ref(),
+            protocol: self.flow.protocol,
+        };
+        let Some(chosen) = service::step(service, asked, &mut leg.trail) else {
+            return paths.push(leg.end(None));
+        };
+        self.through_service(&leg, service, address, chosen, paths);
+    }
+
+    /// Every family of a chosen port, to every backend.
+    pub(super) fn through_service(
+        &self,
+        leg: &Leg<'_, 'v>,
+        service: &'v Service,
+        address: Option<IpAddr>,
+        chosen: Chosen<'v>,
+        paths: &mut Vec<Path<'v>>,
+    ) {
+        let site = leg.sites[0];
+        let families = match address {
+            Some(addr) => vec![Family::of(addr)],
+            None => families(self.view, site, service),
+        };
+        if families.is_empty() {
+            let mut leg = leg.clone();
+            let wanted = service.families();
+            let text = format!(
+                "{} has no address of the Service's families",
+                site.reference()
+            );
+            let seen = Break::NoCommonFamily {
+                source: site.reference(),
+                wanted,
+            };
+            leg.trail.stop(
+                Hop::new(Stage::Service, Status::Fail, text).at(service.reference()),
+                seen,
+            );
+            return paths.push(leg.end(None));
+        }
+        for family in families {
+            let mut leg = leg.clone();
+            let node = leg.entry.as_ref().map(|entry| entry.node_name);
+            let asker = Asker {
+                node: node.or_else(|| site.node_name()),
+                from_outside: leg
+                    .entry
+                    .as_ref()
+                    .is_some_and(|entry| entry.is_external_policy),
+            };
+            let backends =
+                endpoints::step(self.view, service, chosen, family, asker, &mut leg.trail);
+            let vip = address.or_else(|| service.cluster_ip(family));
+            if backends.is_empty() {
+                paths.push(leg.end(Some(family)));
+                continue;
+            }
+            for alike in group::backends(self.view, &backends) {
+                let mut leg = leg.clone();
+                leg.translate(
+                    site,
+                    family,
+                    vip.map(|vip| (vip, chosen.number)),
+                    &alike[0],
+                    chosen.protocol,
+                );
+                self.to_backend(leg, Some(service), family, chosen.protocol, alike, paths);
+            }
+        }
+    }
+
+    /// Straight to pods, at a port of their own.
+    fn to_pods(&self, leg: &Leg<'_, 'v>, pods: &[&'v Pod], paths: &mut Vec<Path<'v>>) {
+        let site = leg.sites[0];
+        let protocol = self.flow.protocol.unwrap_or_default();
+        let mut backends = Vec::new();
+        for pod in pods {
+            let port = pod_port(pod, self.flow.destination.port.as_ref(), protocol);
+            let families: Vec<Family> = site
+                .families()
+                .into_iter()
+                .filter(|family| pod.ip(*family).is_some())
+                .collect();
+            let families = if families.is_empty() {
+                vec![Family::V4]
+            } else {
+                families
+            };
+            backends.extend(
+                families
+                    .into_iter()
+                    .map(|family| (family, Backend::of_pod(pod, family, port.unwrap_or(0)))),
+            );
+        }
+        if backends.is_empty() {
+            let mut leg = leg.clone();
+            let object = self.flow.destination.object.clone();
+            let text = format!("{object} has no pod");
+            leg.trail.stop(
+                Hop::new(Stage::Destination, Status::Fail, text).at(object.clone()),
+                Break::NoDestinationPod(object),
+            );
+            return paths.push(leg.end(None));
+        }
+        for family in Family::ALL {
+            let own: Vec<Backend<'v>> = backends
+                .iter()
+                .filter(|(of, _)| *of == family)
+                .map(|(_, backend)| backend.clone())
+                .collect();
+            for alike in group::backends(self.view, &own) {
+                let mut leg = leg.clone();
+                if site.is_outside() {
+                    entry::straight_from_outside(&mut leg, &alike[0]);
+                }
+                leg.mode = match site.pod() {
+                    Some(pod) if alike.iter().any(|backend| backend.is(pod)) => {
+                        Mode::ContainerToContainer
+                    }
+                    _ => Mode::PodToPod,
+                };
+                self.to_backend(leg, None, family, protocol, alike, paths);
+            }
+        }
+    }
+
+    /// An address that no object of the view has.
+    fn to_address(&self, mut leg: Leg<'_, 'v>, addr: IpAddr, paths: &mut Vec<Path<'v>>) {
+        leg.mode = Mode::ToOutside;
+        let port = match &self.flow.destination.port {
+            Some(PortSpec::Number(number)) => *number,
+            _ => 0,
+        };
+        let backend = Backend {
+            address: Some(addr),
+            port,
+            pod: None,
+            node: None,
+            is_hypothetical: false,
+        };
+        let protocol = self.flow.protocol.unwrap_or_default();
+        self.to_backend(leg, None, Family::of(addr), protocol, vec![backend], paths);
+    }
+
+    /// Policies and the destination of one group of backends.
+    pub(super) fn to_backend(
+        &self,
+        mut leg: Leg<'_, 'v>,
+        service: Option<&'v Service>,
+        family: Family,
+        protocol: Protocol,
+        backends: Vec<Backend<'v>>,
+        paths: &mut Vec<Path<'v>>,
+    ) {
+        let backend = &backends[0];
+        if leg.mode != Mode::ContainerToContainer {
+            policy::step(self, &mut leg, backend, protocol);
+        }
+        let stale = service
+            .zip(backend.address)
+            .filter(|_| backend.pod.is_none())
+            .and_then(|(service, addr)| {
+                Some((service, addr, endpoints::stale(self.view, service, addr)?))
+            });
+        match stale {
+            Some((service, address, slice)) => {
+                let text = format!("{address}: the pod that {slice} names does not exist");
+                let hop = Hop::new(Stage::Destination, Status::Fail, text).at(slice.clone());
+                leg.trail.stop(
+                    hop,
+                    Break::StaleEndpoint {
+                        service,
+                        slice,
+                        address,
+                    },
+                );
+            }
+            None => destination::step(self.view, backend, &mut leg.trail),
+        }
+        paths.push(
+            leg.trail
+                .finish(leg.sites.to_vec(), backends, Some(family), leg.mode),
+        );
+    }
+}
+
+// === impl Leg ===
+
+impl<'v> Leg<'_, 'v> {
+    /// Ends a walk before any backend.
+    pub(super) fn end(self, family: Option<Family>) -> Path<'v> {
+        self.trail
+            .finish(self.sites.to_vec(), Vec::new(), family, self.mode)
+    }
+
+    /// Notes at the endpoints hop what the Service's address turns into.
+    fn translate(
+        &mut self,
+        site: Site<'v>,
+        family: Family,
+        vip: Option<(IpAddr, u16)>,
+        backend: &Backend<'v>,
+        protocol: Protocol,
+    ) {
+        let packet = site
+            .ip(family)
+            .zip(vip)
+            .map(|(from, (vip, port))| Packet::new(from, vip, port, protocol));
+        let after = packet
+            .zip(backend.address)
+            .map(|(packet, addr)| packet.to(addr, backend.port));
+        if let Some(hop) = self
+            .trail
+            .hops
+            .iter_mut()
+            .find(|hop| hop.stage == Stage::Endpoints)
+        {
+            *hop = hop.clone().translating(packet, after);
+        }
+    }
+}
+
+/// The name the source looks up, if the way leads through the DNS.
+fn name_asked(site: Site<'_>, place: &Place<'_>) -> Option<String> {
+    let (namespace, name) = match place {
+        Place::Name(name) => return Some(name.clone()),
+        Place::NoService { namespace, name } => (namespace.as_str(), name.as_str()),
+        Place::Service {
+            service,
+            address: None,
+        } => (service.namespace(), service.name()),
+        _ => return None,
+    };
+    let is_own = site.pod().is_some_and(|pod| pod.namespace() == namespace);
+    Some(if is_own {
+        name.to_owned()
+    } else {
+        format!("{name}.{namespace}")
+    })
+}
+
+/// The families to walk: those of the Service that the source has, too.
+fn families(view: &ClusterView, site: Site<'_>, service: &Service) -> Vec<Family> {
+    let mut own = service.families();
+    if own.is_empty() && (view.is_planned() || service.service_kind() == ServiceKind::Headless) {
+        own.push(Family::V4);
+    }
+    // Nothing is known of addresses that are not assigned yet; a source without any is judged at its
+    // own stage.
+    let of_source = site.families();
+    if !of_source.is_empty() {
+        own.retain(|family| of_source.contains(family));
+    }
+    own
+}
+
+/// The port of a pod that was asked: a number, a name the pod knows, or the first it declares.
+fn pod_port(pod: &Pod, asked: Option<&PortSpec>, protocol: Protocol) -> Option<u16> {
+    match asked {
+        Some(PortSpec::Number(number)) => Some(*number),
+        Some(PortSpec::Name(name)) => pod.named_port(name, protocol),
+        None => {
+            let declared = pod.declared_ports().into_iter();
+            let mut fitting = declared
+                .filter(|port| Protocol::from_field(port.protocol.as_deref()) == Ok(protocol));
+            fitting
+                .next()
+                .and_then(|port| u16::try_from(port.container_port).ok())
+        }
+    }
+}
+
+fn walked_protocol(flow: &Flow<'_>) -> Protocol {
+    let of_service = || match &flow.destination.place {
+        Place::Service { service, .. } => service.ports().first().map(ServicePortExt::protocol),
+        _ => None,
+    };
+    flow.protocol.or_else(of_service).unwrap_or_default()
+}
+
+fn walked_port(flow: &Flow<'_>, paths: &[Path<'_>]) -> Option<u16> {
+    match (&flow.destination.port, &flow.destination.place) {
+        (Some(PortSpec::Number(number)), _) => Some(*number),
+        (Some(PortSpec::Name(name)), Place::Service { service, .. }) => {
+            let mut ports = service.ports().iter();
+            ports
+                .find(|port| port.name.as_ref() == Some(name))
+                .map(ServicePortExt::number)
+        }
+        (None, Place::Service { service, .. }) => {
+            let mut ports = service.ports().iter();
+            let fitting = ports.find(|port| {
+                flow.protocol
+                    .is_none_or(|protocol| port.protocol() == protocol)
+            });
+            fitting.map(ServicePortExt::number)
+        }
+        _ => paths
+            .iter()
+            .flat_map(|path| &path.backends)
+            .map(|backend| backend.port)
+            .find(|port| *port != 0),
+    }
+}

@@ -1,0 +1,190 @@
+//! From a diagnosis to the report: walks that look alike are told once.
+
+use super::model::{
+    End, PathReport, Rejection, ReportBackend, ReportFinding, ReportHop, ReportPacket, ReportPath,
+    ReportSource,
+};
+use crate::cluster::access::PodExt;
+use crate::cluster::{Named, ObjectRef};
+use crate::diagnose::{Case, Diagnosis, Finding, Verdict, cause};
+use crate::net::Family;
+use crate::path::{Backend, Basis, Hop, Outcome, Path, Stage};
+use crate::resolve::Site;
+use crate::text::count;
+
+/// Makes the report of a diagnosis.
+#[must_use]
+pub fn build(case: Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
+    let mut paths: Vec<ReportPath> = Vec::new();
+    for path in case.paths() {
+        let next = report_path(path);
+        match paths.iter_mut().find(|other| are_alike(other, &next)) {
+            Some(other) => join(other, next),
+            None => paths.push(next),
+        }
+    }
+    let view = case.view;
+    PathReport {
+        api_version: "netpath/v1",
+        kind: "PathReport",
+        verdict: diagnosis.verdict,
+        basis: diagnosis.basis.clone(),
+        source: End {
+            object: case.flow.source.object.clone(),
+            port: None,
+            protocol: None,
+        },
+        destination: End {
+            object: case.flow.destination.object.clone(),
+            port: case.walk.port,
+            protocol: Some(case.walk.protocol.to_string()),
+        },
+        paths,
+        findings: diagnosis.findings.iter().map(report_finding).collect(),
+        not_looked_at: not_looked_at(diagnosis),
+        unread: view.unread.clone(),
+        left: Vec::new(),
+        rejected: view
+            .rejected
+            .iter()
+            .map(|rejected| Rejection {
+                object: rejected.object.to_string(),
+                why: rejected.why.clone(),
+            })
+            .collect(),
+    }
+}
+
+/// What the kinds of evidence leave open.
+fn not_looked_at(diagnosis: &Diagnosis) -> Vec<String> {
+    let has = |basis| diagnosis.basis.contains(&basis);
+    let mut open = Vec::new();
+    if !has(Basis::Node) {
+        open.push("rules, routes and sysctls on the nodes".to_owned());
+    }
+    if !has(Basis::Probe) {
+        open.push("what sockets really answer".to_owned());
+    }
+    open
+}
+
+fn report_path(path: &Path<'_>) -> ReportPath {
+    ReportPath {
+        sources: path
+            .sources
+            .iter()
+            .map(|site| report_source(site, path.family))
+            .collect(),
+        backends: path.backends.iter().map(report_backend).collect(),
+        family: path.family.map(|family| family.to_string()),
+        mode: path.mode,
+        verdict: match path.outcome() {
+            Outcome::Works => Verdict::Reachable,
+            Outcome::Unknown => Verdict::Undetermined,
+            Outcome::Fails => Verdict::Unreachable,
+        },
+        hops: path.hops.iter().map(report_hop).collect(),
+    }
+}
+
+fn report_source(site: &Site<'_>, family: Option<Family>) -> ReportSource {
+    let ip = match family {
+        Some(family) => site.ip(family),
+        None => site.ip(Family::V4).or_else(|| site.ip(Family::V6)),
+    };
+    ReportSource {
+        pod: site.pod().map(pod_name),
+        node: site.node_name().map(str::to_owned),
+        ip: ip.map(|ip| ip.to_string()),
+    }
+}
+
+fn report_backend(backend: &Backend<'_>) -> ReportBackend {
+    ReportBackend {
+        pod: backend.pod.map(pod_name),
+        node: backend
+            .node
+            .or_else(|| backend.pod?.node_name())
+            .map(str::to_owned),
+        address: backend.display(),
+        hypothetical: backend.is_hypothetical,
+    }
+}
+
+fn pod_name(pod: &k8s_openapi::api::core::v1::Pod) -> String {
+    format!("{}/{}", pod.namespace(), pod.name())
+}
+
+fn report_hop(hop: &Hop) -> ReportHop {
+    ReportHop {
+        stage: hop.stage,
+        status: hop.status,
+        at: hop.at.clone(),
+        summary: hop.summary.clone(),
+        boundary: hop.boundary,
+        packet: hop.packet.as_ref().map(|packet| ReportPacket {
+            before: packet.before.to_string(),
+            after: packet.after.to_string(),
+        }),
+        predicted: hop.predicted.clone(),
+        observed: hop.observed.clone(),
+        evidence: hop.evidence.clone(),
+    }
+}
+
+fn report_finding(finding: &Finding) -> ReportFinding {
+    ReportFinding {
+        code: finding.code.to_owned(),
+        title: cause(finding.code).map_or_else(String::new, |cause| cause.title.clone()),
+        severity: finding.severity,
+        confidence: finding.confidence,
+        stage: finding.stage,
+        object: finding.blame.clone(),
+        summary: finding.summary.clone(),
+        evidence: finding.evidence.clone(),
+        fix: finding.fix.clone(),
+    }
+}
+
+/// Whether two walks tell the same story: the same way, hop for hop, up to who answers.
+fn are_alike(left: &ReportPath, right: &ReportPath) -> bool {
+    let same_hop = |left: &ReportHop, right: &ReportHop| {
+        let is_end = left.stage == Stage::Destination;
+        left.stage == right.stage
+            && left.status == right.status
+            && (is_end || left.summary == right.summary)
+    };
+    left.sources == right.sources
+        && left.family == right.family
+        && left.mode == right.mode
+        && left.verdict == right.verdict
+        && left.hops.len() == right.hops.len()
+        && left
+            .hops
+            .iter()
+            .zip(&right.hops)
+            .all(|(left, right)| same_hop(left, right))
+}
+
+fn join(into: &mut ReportPath, path: ReportPath) {
+    into.backends.extend(path.backends);
+    let pods: Vec<&str> = into
+        .backends
+        .iter()
+        .filter_map(|backend| backend.pod.as_deref()?.rsplit('/').next())
+        .collect();
+    let text = match pods.len() {
+        0 => count(into.backends.len(), "backend"),
+        few @ 1..=4 => format!("{}: {}", count(few, "pod"), pods.join(", ")),
+        many => format!("{}: {} …", count(many, "pod"), pods[..3].join(", ")),
+    };
+    let is_plain =
+        |hop: &&mut ReportHop| hop.stage == Stage::Destination && hop.summary != "not reached";
+    if let Some(hop) = into.hops.iter_mut().find(is_plain) {
+        hop.summary = text;
+        hop.at = into.backends.first().and_then(|backend| {
+            let (namespace, name) = backend.pod.as_deref()?.split_once('/')?;
+            Some(ObjectRef::new("Pod", namespace, name))
+        });
+    }
+}

@@ -1,0 +1,37 @@
+//! The report: one model, and one file per form it is printed in.
+//!
+//! ```text
+//!  Case + Diagnosis ─► build ─► PathReport ─► text · wide · json · yaml
+//! ```
+
+mod build;
+pub mod json;
+mod model;
+mod text;
+
+use std::io::{self, Write};
+
+pub use build::build;
+pub use model::{
+    End, Left, PathReport, ReportBackend, ReportFinding, ReportHop, ReportPath, ReportSource,
+};
+
+use crate::cli::{Format, Terminal};
+
+/// Prints a report in a form.
+///
+/// # Errors
+/// When `out` does.
+pub fn print(
+    report: &PathReport,
+    format: Format,
+    terminal: Terminal,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Text => text::print(report, terminal, text::Detail::Normal, out),
+        Format::Wide => text::print(report, terminal, text::Detail::Wide, out),
+        Format::Json => json::print(report, out),
+        Format::Yaml => json::print_yaml(report, out),
+    }
+}

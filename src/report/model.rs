@@ -1,0 +1,132 @@
+//! The report as it is printed (contract: fields are only ever added).
+
+use serde::Serialize;
+
+use crate::cluster::{ObjectRef, Unread};
+use crate::diagnose::{Blame, Confidence, Fix, Severity, Verdict};
+use crate::path::{Basis, Boundary, Evidence, Mode, Stage, Status};
+
+/// Everything a question was answered with.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PathReport {
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    pub verdict: Verdict,
+    /// The kinds of evidence the verdict rests on.
+    pub basis: Vec<Basis>,
+    pub source: End,
+    pub destination: End,
+    pub paths: Vec<ReportPath>,
+    pub findings: Vec<ReportFinding>,
+    /// What a verdict of this depth does not rest on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_looked_at: Vec<String>,
+    pub unread: Vec<Unread>,
+    pub left: Vec<Left>,
+    /// Objects that were read and not understood.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<Rejection>,
+}
+
+/// One end of the question.
+#[derive(Debug, Clone, Serialize)]
+pub struct End {
+    #[serde(flatten)]
+    pub object: ObjectRef,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+}
+
+/// One distinct walk.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReportPath {
+    pub sources: Vec<ReportSource>,
+    pub backends: Vec<ReportBackend>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    pub mode: Mode,
+    pub verdict: Verdict,
+    pub hops: Vec<ReportHop>,
+}
+
+/// Where a walk starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReportSource {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+}
+
+/// Where a walk ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReportBackend {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    pub address: String,
+    /// Whether it would only be reached after a repair.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hypothetical: bool,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReportHop {
+    pub stage: Stage,
+    pub status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<ObjectRef>,
+    pub summary: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<Boundary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet: Option<ReportPacket>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<String>,
+    pub evidence: Vec<Evidence>,
+}
+
+/// A packet before and after a hop, as `10.244.1.9:* > 10.96.6.170:8080`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReportPacket {
+    pub before: String,
+    pub after: String,
+}
+
+/// One cause.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReportFinding {
+    pub code: String,
+    pub title: String,
+    pub severity: Severity,
+    pub confidence: Confidence,
+    pub stage: Stage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<Blame>,
+    pub summary: String,
+    pub evidence: Vec<String>,
+    pub fix: Fix,
+}
+
+/// Something the tool made in the cluster that is still there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Left {
+    pub what: String,
+    pub why: String,
+}
+
+/// An object that was read and not understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejection {
+    pub object: String,
+    pub why: String,
+}

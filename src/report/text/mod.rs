@@ -1,0 +1,110 @@
+//! The report for people: a picture of the path, the break marked where it happens, then the cause.
+
+mod findings;
+mod picture;
+mod style;
+
+use std::io::{self, Write};
+
+use super::model::PathReport;
+use crate::cli::Terminal;
+use crate::cluster::ObjectRef;
+use crate::diagnose::Verdict;
+use crate::path::Basis;
+use style::Style;
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    Normal,
+    /// With every fact.
+    Wide,
+}
+
+/// Prints the whole report.
+pub(super) fn print(
+    report: &PathReport,
+    terminal: Terminal,
+    detail: Detail,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let style = Style::new(terminal);
+    heading(report, style, out)?;
+    writeln!(out)?;
+    picture::print(report, style, detail, out)?;
+    writeln!(out)?;
+    findings::print(report, style, detail, out)?;
+    open_ends(report, style, out)
+}
+
+/// `pod/client-1 → svc/api:8080 TCP`
+fn heading(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let destination = &report.destination;
+    let port = destination
+        .port
+        .map_or_else(String::new, |port| format!(":{port}"));
+    let protocol = destination.protocol.as_deref().unwrap_or_default();
+    let namespaces =
+        [&report.source.object, &destination.object].map(|object| object.namespace.as_str());
+    let namespace = match namespaces {
+        ["", ""] => String::new(),
+        [one, other] if one == other || other.is_empty() => format!("namespace {one}"),
+        ["", other] => format!("namespace {other}"),
+        [one, other] => format!("namespace {one} {} {other}", style.arrow()),
+    };
+    let line = format!(
+        "{} {} {}{port} {protocol}",
+        short(&report.source.object),
+        style.arrow(),
+        short(&destination.object)
+    );
+    writeln!(out, "{}   {}", style.strong(&line), style.faint(&namespace))
+}
+
+/// `pod/client-1`, as it would be typed.
+pub(super) fn short(object: &ObjectRef) -> String {
+    let kind = match object.kind.as_str() {
+        "Service" => "svc",
+        "Deployment" => "deploy",
+        "StatefulSet" => "sts",
+        "DaemonSet" => "ds",
+        "ReplicaSet" => "rs",
+        "Address" => "ip",
+        "Name" => "dns",
+        other => return format!("{}/{}", other.to_lowercase(), object.name),
+    };
+    format!("{kind}/{}", object.name)
+}
+
+/// What the verdict does not rest on, and what could not be read.
+fn open_ends(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let is_prediction = !report.basis.contains(&Basis::Probe);
+    if is_prediction && report.verdict == Verdict::Reachable && !report.not_looked_at.is_empty() {
+        let what = crate::text::list(&report.not_looked_at);
+        writeln!(
+            out,
+            "  {}",
+            style.faint(&format!("predicted; not looked at: {what}"))
+        )?;
+    }
+    for unread in &report.unread {
+        let line = format!(
+            "not read: {} ({}); needs {}",
+            unread.what, unread.why, unread.grant
+        );
+        writeln!(out, "  {}", style.faint(&line))?;
+    }
+    for rejected in report.rejected.iter().take(5) {
+        let line = format!("not understood: {}: {}", rejected.object, rejected.why);
+        writeln!(out, "  {}", style.faint(&line))?;
+    }
+    if report.rejected.len() > 5 {
+        let line = format!("not understood: {} more", report.rejected.len() - 5);
+        writeln!(out, "  {}", style.faint(&line))?;
+    }
+    for left in &report.left {
+        let line = format!("left behind: {} ({})", left.what, left.why);
+        writeln!(out, "  {}", style.faint(&line))?;
+    }
+    Ok(())
+}

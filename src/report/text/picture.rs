@@ -1,0 +1,224 @@
+//! The picture of the path: the hops all walks share, then one branch per group of backends.
+
+use std::io::{self, Write};
+
+use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+
+use super::super::model::{PathReport, ReportHop, ReportPath};
+use super::Detail;
+use super::style::Style;
+use crate::path::{Stage, Status};
+use crate::text::count;
+
+/// Prints every walk; walks from the same sources share their first hops.
+pub(super) fn print(
+    report: &PathReport,
+    style: Style,
+    detail: Detail,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut rest = report.paths.as_slice();
+    let many_sources = report
+        .paths
+        .windows(2)
+        .any(|pair| pair[0].sources != pair[1].sources);
+    while let Some(first) = rest.first() {
+        let alike = rest
+            .iter()
+            .take_while(|path| path.sources == first.sources)
+            .count();
+        let (group, others) = rest.split_at(alike);
+        if many_sources || first.sources.len() > 1 {
+            writeln!(out, "{}", style.faint(&from_text(first)))?;
+        }
+        print_group(group, style, detail, out)?;
+        rest = others;
+    }
+    Ok(())
+}
+
+/// `from client-1, client-2 (2 pods)`
+fn from_text(path: &ReportPath) -> String {
+    let names: Vec<&str> = path
+        .sources
+        .iter()
+        .filter_map(|source| {
+            source
+                .pod
+                .as_deref()
+                .or(source.node.as_deref())
+                .or(source.ip.as_deref())
+        })
+        .map(|name| name.rsplit('/').next().unwrap_or(name))
+        .collect();
+    match names.len() {
+        few @ 0..=4 => format!("from {} ({})", names.join(", "), count(few, "source")),
+        many => format!(
+            "from {} … ({})",
+            names[..3].join(", "),
+            count(many, "source")
+        ),
+    }
+}
+
+fn print_group(
+    group: &[ReportPath],
+    style: Style,
+    detail: Detail,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let shared = shared_hops(group);
+    let mut table = new_table(style);
+    for hop in &group[0].hops[..shared] {
+        add_hop(&mut table, hop, style, detail, "");
+        if hop.stage == Stage::Endpoints && group.len() == 1 {
+            add_translation(&mut table, &group[0], hop, style);
+        }
+    }
+    if group.len() == 1 {
+        for hop in &group[0].hops[shared..] {
+            add_hop(&mut table, hop, style, detail, "");
+        }
+        return writeln!(out, "{}", trimmed(&table));
+    }
+    let all: usize = group.iter().map(|path| path.backends.len().max(1)).sum();
+    for path in group {
+        table.add_row(vec![
+            Cell::new(""),
+            faint(branch_text(path, all), style),
+            faint(backends_text(path), style),
+        ]);
+        for hop in &path.hops[shared..] {
+            add_hop(&mut table, hop, style, detail, "  ");
+        }
+    }
+    writeln!(out, "{}", trimmed(&table))
+}
+
+/// How many hops all walks of a group have in common. A single walk shares all of its own.
+fn shared_hops(group: &[ReportPath]) -> usize {
+    let first = &group[0].hops;
+    if group.len() == 1 {
+        return first.len();
+    }
+    let is_shared = |index: usize, hop: &ReportHop| {
+        group.iter().all(|path| {
+            path.hops.get(index).is_some_and(|other| {
+                other.stage == hop.stage
+                    && other.status == hop.status
+                    && other.summary == hop.summary
+            })
+        })
+    };
+    first
+        .iter()
+        .enumerate()
+        .take_while(|(index, hop)| is_shared(*index, hop))
+        .count()
+}
+
+fn new_table(style: Style) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    if let Some(width) = style.terminal.width {
+        table.set_width(width);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
+    table
+}
+
+fn add_hop(table: &mut Table, hop: &ReportHop, style: Style, detail: Detail, indent: &str) {
+    let mark = Cell::new(format!("{indent}{}", style.mark(hop.status)));
+    let mark = style
+        .color(hop.status)
+        .map_or_else(|| mark.clone(), |color| mark.clone().fg(color));
+    let is_reached = hop.status != Status::NotReached;
+    let summary = if is_reached {
+        style.plain(&hop.summary)
+    } else {
+        "not reached".to_owned()
+    };
+    let stage = Cell::new(format!("{indent}{}", hop.stage.name()));
+    let mut row = vec![mark, stage, Cell::new(summary)];
+    if hop.status == Status::Fail && style.terminal.color {
+        row = row
+            .into_iter()
+            .map(|cell| cell.add_attribute(Attribute::Bold))
+            .collect();
+    }
+    table.add_row(row);
+    if detail == Detail::Wide {
+        if let Some(packet) = &hop.packet {
+            let text = format!("{} {} {}", packet.before, style.turns_into(), packet.after);
+            table.add_row(vec![Cell::new(""), Cell::new(""), faint(text, style)]);
+        }
+        for fact in &hop.evidence {
+            let text = style.plain(&format!("{}: {}", fact.reference, fact.text));
+            table.add_row(vec![Cell::new(""), Cell::new(""), faint(text, style)]);
+        }
+    }
+}
+
+/// `10.244.1.9:* > 10.96.6.170:8080 ⇒ 10.244.1.5:9090, 10.244.1.6:9090`
+fn add_translation(table: &mut Table, path: &ReportPath, hop: &ReportHop, style: Style) {
+    let Some(packet) = hop.packet.as_ref().filter(|_| hop.status == Status::Pass) else {
+        return;
+    };
+    let targets = path
+        .backends
+        .iter()
+        .take(4)
+        .map(|backend| backend.address.clone());
+    let mut targets: Vec<String> = targets.collect();
+    if path.backends.len() > 4 {
+        targets.push(style.plain("…"));
+    }
+    let text = format!(
+        "{} {} {}",
+        packet.before,
+        style.turns_into(),
+        targets.join(", ")
+    );
+    table.add_row(vec![Cell::new(""), Cell::new(""), faint(text, style)]);
+}
+
+fn branch_text(path: &ReportPath, all: usize) -> String {
+    let family = path.family.as_deref().unwrap_or_default();
+    match path.backends.len() {
+        0 => family.to_owned(),
+        some => format!("{some} of {all} {family}"),
+    }
+}
+
+fn backends_text(path: &ReportPath) -> String {
+    let shown: Vec<String> = path
+        .backends
+        .iter()
+        .take(3)
+        .map(|backend| {
+            let node = backend
+                .node
+                .as_ref()
+                .map_or_else(String::new, |node| format!(" on {node}"));
+            format!("{}{node}", backend.address)
+        })
+        .collect();
+    let more = if path.backends.len() > 3 { " …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+fn faint(text: String, style: Style) -> Cell {
+    let cell = Cell::new(style.plain(&text));
+    if style.terminal.color {
+        cell.add_attribute(Attribute::Dim)
+    } else {
+        cell
+    }
+}
+
+/// The table without the blanks that fill its last column.
+fn trimmed(table: &Table) -> String {
+    let text = table.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,141 @@
+//! Colour and symbols, as far as the terminal has them. Words carry the meaning; colour repeats it.
+
+use owo_colors::OwoColorize;
+
+use crate::cli::Terminal;
+use crate::diagnose::{Severity, Verdict};
+use crate::path::Status;
+
+/// How to show things on one terminal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style {
+    pub terminal: Terminal,
+}
+
+// === impl Style ===
+
+impl Style {
+    pub(super) const fn new(terminal: Terminal) -> Self {
+        Self { terminal }
+    }
+
+    /// The mark of a hop.
+    pub(super) const fn mark(self, status: Status) -> &'static str {
+        match (status, self.terminal.unicode) {
+            (Status::Pass, true) => "✔",
+            (Status::Pass, false) => "+",
+            (Status::Fail, true) => "✘",
+            (Status::Fail, false) => "x",
+            (Status::Warn, _) => "!",
+            (Status::Unknown, _) => "?",
+            (Status::NotReached, true) => "·",
+            (Status::NotReached, false) => ".",
+        }
+    }
+
+    pub(super) const fn arrow(self) -> &'static str {
+        if self.terminal.unicode { "→" } else { "->" }
+    }
+
+    /// The arrow of a translation.
+    pub(super) const fn turns_into(self) -> &'static str {
+        if self.terminal.unicode { "⇒" } else { "=>" }
+    }
+
+    /// Text that may hold symbols, for terminals without them.
+    pub(super) fn plain(self, text: &str) -> String {
+        if self.terminal.unicode {
+            return text.to_owned();
+        }
+        let replaced = text
+            .replace('→', "->")
+            .replace('⇒', "=>")
+            .replace('…', "...")
+            .replace('·', ".");
+        replaced
+            .chars()
+            .map(|character| if character.is_ascii() { character } else { '?' })
+            .collect()
+    }
+
+    pub(super) fn strong(self, text: &str) -> String {
+        let text = self.plain(text);
+        if self.terminal.color {
+            text.bold().to_string()
+        } else {
+            text
+        }
+    }
+
+    pub(super) fn faint(self, text: &str) -> String {
+        let text = self.plain(text);
+        if self.terminal.color {
+            text.dimmed().to_string()
+        } else {
+            text
+        }
+    }
+
+    /// A named paragraph, wrapped to the terminal and indented behind its name.
+    pub(super) fn wrapped(self, name: &str, text: &str) -> Vec<String> {
+        let text = self.plain(text);
+        let room = self.terminal.width.map_or(usize::MAX, |width| {
+            usize::from(width).saturating_sub(11).max(20)
+        });
+        let mut lines = vec![String::new()];
+        for word in text.split(' ') {
+            let last = lines.len() - 1;
+            let length = lines[last].chars().count();
+            if length > 0 && length + 1 + word.chars().count() > room {
+                lines.push(word.to_owned());
+            } else {
+                if !lines[last].is_empty() || word.is_empty() {
+                    lines[last].push(' ');
+                }
+                lines[last].push_str(word);
+            }
+        }
+        let labels = std::iter::once(name).chain(std::iter::repeat(""));
+        let named = labels
+            .zip(lines)
+            .map(|(name, line)| format!("  {name:<8}{line}").trim_end().to_owned());
+        named.collect()
+    }
+
+    pub(super) fn verdict(self, verdict: Verdict) -> String {
+        let text = format!("{verdict:?}");
+        if !self.terminal.color {
+            return text;
+        }
+        match verdict {
+            Verdict::Reachable => text.green().bold().to_string(),
+            Verdict::Degraded | Verdict::Undetermined => text.yellow().bold().to_string(),
+            Verdict::Unreachable => text.red().bold().to_string(),
+        }
+    }
+
+    pub(super) fn code(self, code: &str, severity: Severity) -> String {
+        if !self.terminal.color {
+            return code.to_owned();
+        }
+        match severity {
+            Severity::Broken => code.red().bold().to_string(),
+            Severity::Degraded => code.yellow().bold().to_string(),
+            Severity::Notice => code.cyan().to_string(),
+        }
+    }
+
+    /// The colour of a hop's mark in a table.
+    pub(super) const fn color(self, status: Status) -> Option<comfy_table::Color> {
+        use comfy_table::Color;
+        if !self.terminal.color {
+            return None;
+        }
+        match status {
+            Status::Pass => Some(Color::Green),
+            Status::Fail => Some(Color::Red),
+            Status::Warn | Status::Unknown => Some(Color::Yellow),
+            Status::NotReached => Some(Color::DarkGrey),
+        }
+    }
+}
