@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{Node, Pod, PodTemplateSpec};
 
-use super::formula::{Domain, Families};
+use super::formula::{Domain, Families, Part};
 use super::truth::{Doubt, Truth};
 use crate::cluster::access::{NodeExt, PodExt};
 use crate::cluster::{ClusterView, Named, ObjectRef, Provenance, Requirement, Resource};
@@ -23,6 +23,9 @@ use crate::net::{Family, Protocol};
 
 /// The label every namespace carries (KEP-2161).
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+/// The key under which the name of a service account is looked up, as if it were a label.
+pub const SERVICE_ACCOUNT_NAME: &str = "metadata.name";
 
 /// One end of a flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +46,8 @@ pub struct End {
 pub struct PodTraits {
     pub namespace: Arc<Labelled>,
     pub labels: BTreeMap<String, String>,
-    pub service_account: String,
+    /// Its name stands under [`SERVICE_ACCOUNT_NAME`].
+    pub service_account: Labelled,
     pub host_network: bool,
     /// In the order of the containers; the first of a name and protocol counts.
     pub ports: Vec<NamedPort>,
@@ -120,7 +124,7 @@ impl<'v> Ends<'v> {
             pod: Some(PodTraits {
                 namespace: self.namespace(pod.namespace()),
                 labels: pod.labels().clone(),
-                service_account: account.unwrap_or("default").to_owned(),
+                service_account: service_account(account.unwrap_or("default")),
                 host_network: pod.is_host_network(),
                 ports: named_ports(pod),
                 is_workload: false,
@@ -276,6 +280,36 @@ fn read_namespace(view: &ClusterView, name: &str) -> Labelled {
     }
 }
 
+fn service_account(name: &str) -> Labelled {
+    Labelled {
+        name: name.to_owned(),
+        labels: BTreeMap::from([(SERVICE_ACCOUNT_NAME.to_owned(), name.to_owned())]),
+        doubt: Some(Doubt::LabelsUnread {
+            of: format!("service account {name}"),
+        }),
+    }
+}
+
+/// Whether a prefix shares addresses with the ranges that pod networks are made of: private use,
+/// shared (RFC 6598), benchmarking, class E, unique local.
+fn may_hold_pods(net: IpNet) -> bool {
+    const RANGES: [&str; 7] = [
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "198.18.0.0/15",
+        "240.0.0.0/4",
+        "fc00::/7",
+    ];
+    let ranges = RANGES
+        .iter()
+        .filter_map(|range| range.parse::<IpNet>().ok());
+    ranges
+        .into_iter()
+        .any(|range| range.contains(&net) || net.contains(&range))
+}
+
 fn named_ports(pod: &Pod) -> Vec<NamedPort> {
     let declared = pod.declared_ports().into_iter();
     let named = declared.filter_map(|port| {
@@ -367,26 +401,71 @@ impl End {
         }
     }
 
-    /// Whether it has a label, as a pod, as a pod of a namespace, or as a node.
+    /// Whether it belongs to nothing of this cluster.
+    pub(super) fn is_outside(&self) -> Truth {
+        match (&self.pod, &self.node, &self.doubt) {
+            (None, None, Some(doubt)) => Truth::Maybe(doubt.clone()),
+            (None, None, None) => Truth::Yes,
+            _ => Truth::No,
+        }
+    }
+
+    /// Whether it runs on, or is, the node of another end.
+    pub(super) fn is_on_node_of(&self, other: Option<&Self>) -> Truth {
+        let unknown = |end: &Self| {
+            Truth::Maybe(Doubt::NodeUnknown {
+                end: end.to_string(),
+            })
+        };
+        let Some(other) = other else {
+            return Truth::No;
+        };
+        match (&self.node, &other.node) {
+            (Some(here), Some(there)) => (here.name == there.name).into(),
+            _ if self.is_outside().is_yes() || other.is_outside().is_yes() => Truth::No,
+            (None, _) => unknown(self),
+            (_, None) => unknown(other),
+        }
+    }
+
+    /// Whether a label of its own, its namespace, its service account or its node meets a
+    /// requirement.
     pub(super) fn label(&self, domain: Domain, requirement: &Requirement) -> Truth {
+        self.labelled(domain, |labels| requirement.holds(labels), &requirement.key)
+    }
+
+    /// The same, for a part of a value.
+    pub(super) fn label_part(&self, domain: Domain, part: &Part) -> Truth {
+        let holds = |labels: &BTreeMap<String, String>| {
+            part.holds(labels.get(&part.key).map(String::as_str))
+        };
+        self.labelled(domain, holds, &part.key)
+    }
+
+    fn labelled(
+        &self,
+        domain: Domain,
+        holds: impl Fn(&BTreeMap<String, String>) -> bool,
+        key: &str,
+    ) -> Truth {
+        let of = |labelled: &Labelled| labelled.truth(&holds, key);
         match (domain, &self.pod) {
-            (Domain::Node, _) if self.is_node_like() => self
-                .node
-                .as_ref()
-                .map_or(Truth::No, |node| node.holds(requirement)),
+            (Domain::Node, _) if self.is_node_like() => {
+                self.node.as_ref().map_or(Truth::No, |node| of(node))
+            }
             (Domain::Node, _) => Truth::No,
-            (Domain::Pod, Some(pod)) => self
-                .is_selectable()
-                .and(requirement.holds(&pod.labels).into()),
-            (Domain::Namespace, Some(pod)) => {
-                self.is_selectable().and(pod.namespace.holds(requirement))
+            (Domain::Pod, Some(pod)) => self.is_selectable().and(holds(&pod.labels).into()),
+            (Domain::Namespace, Some(pod)) => self.is_selectable().and(of(&pod.namespace)),
+            (Domain::ServiceAccount, Some(pod)) => {
+                self.is_selectable().and(of(&pod.service_account))
             }
             (_, None) => self.is_selectable(),
         }
     }
 
-    /// Whether its address lies in a prefix. Families never cross; the whole IPv4 or IPv6 space
-    /// also holds the address nobody knows yet.
+    /// Whether its address lies in a prefix. Families never cross. Of an address nobody knows yet
+    /// only this much is said: the whole IPv4 or IPv6 space holds it, and if it is a pod's, then
+    /// globally routable space does not.
     pub(super) fn is_within(&self, net: IpNet, families: Families) -> Truth {
         let net_family = Family::of(net.addr());
         if !families.iter().any(|family| family == net_family) {
@@ -398,9 +477,11 @@ impl End {
             })
         };
         if self.addresses.is_empty() {
+            let is_pod = self.pod.as_ref().is_some_and(|pod| !pod.host_network);
             return match (net.prefix_len(), families.v4 && families.v6) {
                 (0, false) => Truth::Yes,
                 (0, true) => mixed(),
+                _ if is_pod && !may_hold_pods(net) => Truth::No,
                 _ => Truth::Maybe(Doubt::AddressUnknown {
                     end: self.to_string(),
                 }),
@@ -435,11 +516,13 @@ impl fmt::Display for End {
 // === impl Labelled ===
 
 impl Labelled {
-    /// Whether it meets a requirement; open where its labels are not known, but for its name.
-    fn holds(&self, requirement: &Requirement) -> Truth {
+    /// Whether a label fits; open where its labels are not known, but for its name.
+    fn truth(&self, holds: impl Fn(&BTreeMap<String, String>) -> bool, key: &str) -> Truth {
         match &self.doubt {
-            Some(doubt) if requirement.key != NAMESPACE_NAME => Truth::Maybe(doubt.clone()),
-            _ => requirement.holds(&self.labels).into(),
+            Some(doubt) if ![NAMESPACE_NAME, SERVICE_ACCOUNT_NAME].contains(&key) => {
+                Truth::Maybe(doubt.clone())
+            }
+            _ => holds(&self.labels).into(),
         }
     }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::ends::End;
 use super::explain::{self, RuleMiss};
-use super::formula::Families;
+use super::formula::{Context, Families};
 use super::model::{
     Action, Direction, Peers, Policy, PolicyRef, Port, PortNumber, Ports, Rule, RuleRef, Section,
     Stack, Tier,
@@ -228,11 +228,32 @@ impl<'a> Side<'a> {
         }
     }
 
-    fn rule_matches(self, rule: &Rule) -> Truth {
-        match self.ports_match(&rule.ports) {
-            Truth::No => Truth::No,
-            ports => ports.and(self.peers_match(&rule.peers)),
+    /// What a condition on the subject may refer to.
+    pub(super) const fn of_subject(self) -> Context<'a> {
+        Context {
+            families: self.families,
+            other: None,
         }
+    }
+
+    /// What a condition on the peer may refer to.
+    pub(super) const fn of_peer(self) -> Context<'a> {
+        Context {
+            families: self.families,
+            other: Some(self.subject),
+        }
+    }
+
+    fn rule_matches(self, rule: &Rule) -> Truth {
+        let ports = self.ports_match(&rule.ports);
+        if ports.is_no() {
+            return ports;
+        }
+        let subject = rule.subject.truth(self.subject, self.of_subject());
+        if subject.is_no() {
+            return subject;
+        }
+        ports.and(subject).and(self.peers_match(&rule.peers))
     }
 
     pub(super) fn peers_match(self, peers: &Peers) -> Truth {
@@ -241,7 +262,7 @@ impl<'a> Side<'a> {
             Peers::OneOf(peers) => Truth::any(
                 peers
                     .iter()
-                    .map(|peer| peer.truth(self.peer, self.families)),
+                    .map(|peer| peer.truth(self.peer, self.of_peer())),
             ),
         }
     }
@@ -299,12 +320,10 @@ impl Question<'_> {
 
 impl<'p> Walk<'p> {
     fn stack(&mut self, stack: &'p Stack, side: Side<'_>) {
-        for tier in &stack.tiers {
-            if !self.tier(tier, side) {
-                return;
-            }
-        }
-        self.may_fall_through = true;
+        let is_self = side.question.source.is_same_pod(side.question.destination);
+        let tiers = stack.tiers.iter();
+        let mut concerned = tiers.filter(|tier| !(is_self && tier.spares_self));
+        self.may_fall_through = concerned.all(|tier| self.tier(tier, side));
     }
 
     /// Asks one tier; says whether the next one may have to be asked.
@@ -316,7 +335,7 @@ impl<'p> Walk<'p> {
         for group in candidates.chunk_by(|one, other| one.rank == other.rank) {
             let mut decided: Option<Hit<'p>> = None;
             for &policy in group {
-                let selects = policy.subject.truth(side.subject, side.families);
+                let selects = policy.subject.truth(side.subject, side.of_subject());
                 let Some(section) = policy.section(side.direction).filter(|_| !selects.is_no())
                 else {
                     continue;

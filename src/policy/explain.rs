@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::ends::{End, Labelled};
 use super::eval::{Missed, Side};
 use super::fix::{self, Fix};
-use super::formula::{Domain, Formula};
+use super::formula::{Domain, Formula, Part};
 use super::model::{Action, Peers, Port, PortNumber, Ports, RuleRef};
 use super::policies::Policies;
 use super::truth::Doubt;
@@ -95,6 +95,10 @@ pub enum LeafMiss {
         hole: IpNet,
         addresses: Vec<IpAddr>,
     },
+    /// Not a node, not outside the cluster, not on the same node.
+    Kind(Formula),
+    /// A label whose value lacks a part.
+    Part(Domain, Part),
     /// A condition that must not hold, and does.
     Negated(Formula),
     /// What cannot be settled.
@@ -234,14 +238,19 @@ fn gather(
     side: Side<'_>,
     leaves: &mut Vec<LeafMiss>,
 ) {
-    if formula.truth(end, side.families).is_yes() {
+    if formula.truth(end, side.of_peer()).is_yes() {
         return;
     }
     match formula {
         Formula::Pod => leaves.push(LeafMiss::NotAPod {
             is_node: end.node.is_some(),
         }),
-        Formula::Namespace(_) | Formula::Label(Domain::Pod | Domain::Namespace, _)
+        Formula::Node | Formula::Outside | Formula::SameNode => {
+            leaves.push(LeafMiss::Kind(formula.clone()));
+        }
+        Formula::Part(domain, part) => leaves.push(LeafMiss::Part(*domain, part.clone())),
+        Formula::Namespace(_)
+        | Formula::Label(Domain::Pod | Domain::Namespace | Domain::ServiceAccount, _)
             if end.pod.is_none() => {}
         Formula::Namespace(wanted) => leaves.push(LeafMiss::Namespace {
             wanted: wanted.clone(),
@@ -296,6 +305,7 @@ fn label_miss(
     let labels = match (domain, &end.pod) {
         (Domain::Pod, Some(pod)) => Some(&pod.labels),
         (Domain::Namespace, Some(pod)) => Some(&pod.namespace.labels),
+        (Domain::ServiceAccount, Some(pod)) => Some(&pod.service_account.labels),
         (Domain::Node, _) => end.node.as_ref().map(|node| &node.labels),
         (_, None) => None,
     };
@@ -341,7 +351,7 @@ fn split(peer: &Formula, end: &End, own: Option<&str>, side: Side<'_>) -> Option
             .filter(|part| matches!(part, Formula::Label(domain, _) if *domain == wanted))
             .peekable();
         terms.peek()?;
-        Some(terms.all(|term| term.truth(end, side.families).is_yes()))
+        Some(terms.all(|term| term.truth(end, side.of_peer()).is_yes()))
     };
     let (namespaces, pods) = (half(Domain::Namespace)?, half(Domain::Pod)?);
     let in_own = own == Some(pod.namespace.name.as_str());
@@ -434,9 +444,9 @@ impl LeafMiss {
                 nearest: Some(_), ..
             }) => 2,
             Self::Label(LabelMiss { has: None, .. }) | Self::Excepted { .. } => 3,
-            Self::Label(_) | Self::Namespace { .. } => 4,
+            Self::Label(_) | Self::Part(..) | Self::Namespace { .. } => 4,
             Self::Negated(_) | Self::Outside { .. } => 5,
-            Self::NotAPod { .. } => 6,
+            Self::NotAPod { .. } | Self::Kind(_) => 6,
         }
     }
 }

@@ -5,6 +5,7 @@
 //!  ipBlock: {cidr: 10/8, except: [10.1/16]}      All[Within(10/8), Not(Within(10.1/16))]
 //! ```
 
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -19,11 +20,19 @@ use crate::net::Family;
 pub enum Formula {
     /// A pod that policies can tell apart: one with a network namespace of its own.
     Pod,
+    /// A node, or what runs in its network namespace.
+    Node,
+    /// Nothing of this cluster.
+    Outside,
+    /// On the node of the flow's other end.
+    SameNode,
     /// Such a pod in the namespace of that name.
     Namespace(String),
     /// Such a pod (or, for node labels, a node or what runs in its network namespace) whose labels
     /// meet a requirement.
     Label(Domain, Requirement),
+    /// The same, with a part of a label's value.
+    Part(Domain, Part),
     /// An address in the prefix.
     Within(IpNet),
     All(Vec<Self>),
@@ -38,7 +47,32 @@ pub enum Formula {
 pub enum Domain {
     Pod,
     Namespace,
+    ServiceAccount,
     Node,
+}
+
+/// A condition on a part of a label's value (Calico's `contains`, `starts with`, `ends with`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Part {
+    pub key: String,
+    pub place: Place,
+    pub text: String,
+}
+
+/// Where in a value a text is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    Anywhere,
+    Start,
+    End,
+}
+
+/// What the rest of a flow adds to a condition on one end.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    pub families: Families,
+    /// The other end, where the condition is on a peer.
+    pub other: Option<&'a End>,
 }
 
 /// The address families a flow can have.
@@ -54,11 +88,14 @@ impl Formula {
     /// What holds for everything.
     pub const EVERYTHING: Self = Self::All(Vec::new());
 
-    /// Whether it holds for an end, as part of a flow of those families.
+    /// Whether it holds for an end.
     #[must_use]
-    pub fn truth(&self, end: &End, families: Families) -> Truth {
+    pub fn truth(&self, end: &End, context: Context<'_>) -> Truth {
         match self {
             Self::Pod => end.is_selectable(),
+            Self::Node => end.is_node_like().into(),
+            Self::Outside => end.is_outside(),
+            Self::SameNode => end.is_on_node_of(context.other),
             Self::Namespace(name) => match &end.pod {
                 Some(pod) => end
                     .is_selectable()
@@ -66,12 +103,38 @@ impl Formula {
                 None => end.is_selectable(),
             },
             Self::Label(domain, requirement) => end.label(*domain, requirement),
-            Self::Within(net) => end.is_within(*net, families),
-            Self::All(parts) => Truth::all(parts.iter().map(|part| part.truth(end, families))),
-            Self::Any(parts) => Truth::any(parts.iter().map(|part| part.truth(end, families))),
-            Self::Not(part) => part.truth(end, families).negate(),
+            Self::Part(domain, part) => end.label_part(*domain, part),
+            Self::Within(net) => end.is_within(*net, context.families),
+            Self::All(parts) => Truth::all(parts.iter().map(|part| part.truth(end, context))),
+            Self::Any(parts) => Truth::any(parts.iter().map(|part| part.truth(end, context))),
+            Self::Not(part) => part.truth(end, context).negate(),
             Self::Unclear(doubt) => Truth::Maybe(doubt.clone()),
         }
+    }
+}
+
+// === impl Part ===
+
+impl Part {
+    /// Whether the value of the label fits; an absent label never does.
+    #[must_use]
+    pub fn holds(&self, value: Option<&str>) -> bool {
+        value.is_some_and(|value| match self.place {
+            Place::Anywhere => value.contains(&self.text),
+            Place::Start => value.starts_with(&self.text),
+            Place::End => value.ends_with(&self.text),
+        })
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self.place {
+            Place::Anywhere => "contains",
+            Place::Start => "starts with",
+            Place::End => "ends with",
+        };
+        write!(f, "{} {place} {:?}", self.key, self.text)
     }
 }
 

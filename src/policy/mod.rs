@@ -19,14 +19,15 @@ mod formula;
 mod model;
 mod named;
 mod policies;
+mod stack;
 mod truth;
 
 pub use dialect::Problem;
-pub use ends::{End, Ends, Labelled, NAMESPACE_NAME, NamedPort, PodTraits};
+pub use ends::{End, Ends, Labelled, NAMESPACE_NAME, NamedPort, PodTraits, SERVICE_ACCOUNT_NAME};
 pub use eval::{DirectionJudgement, Judgement, Question, Reason, Unpoliced, Verdict};
 pub use explain::{Cause, LabelMiss, LeafMiss, PeerMiss, PortMiss, PortMissKind, RuleMiss, Split};
 pub use fix::Fix;
-pub use formula::{Domain, Families, Formula};
+pub use formula::{Context, Domain, Families, Formula, Part, Place};
 pub use model::{
     Action, Direction, Peers, Policy, PolicyRef, Port, PortNumber, Ports, Rule, RuleRef, Section,
     Stack, Tier,

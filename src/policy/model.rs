@@ -69,6 +69,8 @@ pub struct Stack {
 #[derive(Debug, Clone)]
 pub struct Tier {
     pub name: String,
+    /// Whether a pod's traffic to its own address is exempt.
+    pub spares_self: bool,
     policies: Vec<Policy>,
     by_namespace: BTreeMap<String, Vec<usize>>,
     cluster_wide: Vec<usize>,
@@ -108,6 +110,8 @@ pub struct Rule {
     /// Its position in the list.
     pub index: usize,
     pub action: Action,
+    /// What it asks further of the end it applies to.
+    pub subject: Formula,
     pub peers: Peers,
     pub ports: Ports,
 }
@@ -258,10 +262,18 @@ impl Tier {
         }
         Self {
             name: name.into(),
+            spares_self: false,
             policies,
             by_namespace,
             cluster_wide,
         }
+    }
+
+    /// The same tier, which lets a pod call its own address.
+    #[must_use]
+    pub const fn sparing_self(mut self) -> Self {
+        self.spares_self = true;
+        self
     }
 
     /// Every policy, by rank.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::dialect::{Problem, network_policy};
+use super::dialect::Problem;
 use super::ends::{Ends, Labelled};
 use super::eval::{DirectionJudgement, Judgement, Question, Side};
 use super::formula::Families;
-use super::model::{Direction, PolicyRef, Stack, Tier};
+use super::model::{Direction, PolicyRef, Stack};
+use super::stack;
 use crate::cluster::ClusterView;
 use crate::cluster::access::{NodeExt, PodExt};
 
@@ -28,14 +29,9 @@ impl Policies {
     #[must_use]
     pub fn compile(view: &ClusterView) -> Self {
         let mut problems = Vec::new();
-        let namespaced = Tier::new(
-            "NetworkPolicy",
-            network_policy::policies(view, &mut problems),
-        );
+        let stack = stack::compile(view, &mut problems);
         Self {
-            stack: Stack {
-                tiers: vec![namespaced],
-            },
+            stack,
             namespaces: Ends::new(view).namespaces().cloned().collect(),
             families: families(view),
             problems,
@@ -68,7 +64,10 @@ impl Policies {
         let concerning = tiers.flat_map(|tier| tier.concerning(side.subject.namespace()));
         let selecting = concerning.filter(|policy| {
             policy.section(side.direction).is_some()
-                && !policy.subject.truth(side.subject, side.families).is_no()
+                && !policy
+                    .subject
+                    .truth(side.subject, side.of_subject())
+                    .is_no()
         });
         selecting.map(|policy| policy.id.clone()).collect()
     }

@@ -41,6 +41,8 @@ pub enum Doubt {
     NoSuchPod(IpAddr),
     /// Two policies of one tier that both apply carry the same priority and disagree.
     EqualPriority(PolicyRef, PolicyRef),
+    /// Which node an end runs on is not known.
+    NodeUnknown { end: String },
     /// A pod calls its own address.
     SelfTraffic,
     /// Whether both ends share a node, whose own traffic to its pods is always let through.
@@ -150,6 +152,7 @@ impl fmt::Display for Doubt {
                 f,
                 "{one} and {other} have the same priority and disagree, which leaves their order undefined"
             ),
+            Self::NodeUnknown { end } => write!(f, "it is not known on which node {end} runs"),
             Self::SelfTraffic => f.write_str(
                 "a pod that calls its own address: network plugins differ on whether policies apply",
             ),

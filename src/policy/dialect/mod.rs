@@ -3,18 +3,26 @@
 //! What a dialect says that is not understood becomes [`Doubt::NotUnderstood`] at the place where
 //! it matters, and one [`Problem`]; it is never left out.
 
+pub(super) mod admin;
+pub(super) mod cluster;
+mod cluster_wide;
+mod fields;
 pub(super) mod network_policy;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
+use serde_json::Value;
+
 use super::formula::{Domain, Formula};
-use super::model::{PolicyRef, PortNumber};
-use super::truth::Doubt;
-use crate::cluster::{Operator, Requirement, Selector};
+use super::model::{Action, Peers, Policy, PolicyRef, PortNumber, Ports, Rule, Section};
+use super::truth::{Doubt, Truth};
+use crate::cluster::{ClusterView, Operator, Requirement, Resource, Scope, Selector};
 use crate::net::{PortRange, parse_prefix};
+use fields::BadField;
 
 /// A part of a policy that cannot be read as it is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +39,96 @@ pub(super) struct Reader<'a> {
     pub problems: &'a mut Vec<Problem>,
 }
 
+/// Stands for a policy that cannot be read: it may select any pod (of its namespace), and do any of
+/// the actions to any traffic.
+pub(super) fn unknowable(
+    id: PolicyRef,
+    namespace: Option<String>,
+    rank: usize,
+    actions: &[Action],
+    isolates: &Truth,
+    doubt: &Doubt,
+) -> Policy {
+    let section = |list| Section {
+        isolates: isolates.clone(),
+        rules: unknowable_rules(0, actions, doubt),
+        list: Cow::Borrowed(list),
+        is_written: true,
+        is_named: true,
+    };
+    Policy {
+        id,
+        rank,
+        namespace,
+        subject: Formula::Pod,
+        egress: Some(section("spec.egress")),
+        ingress: Some(section("spec.ingress")),
+    }
+}
+
+/// Stand for a rule that cannot be read.
+fn unknowable_rules(index: usize, actions: &[Action], doubt: &Doubt) -> Vec<Rule> {
+    let rule = |action: &Action| Rule {
+        index,
+        action: *action,
+        subject: Formula::EVERYTHING,
+        peers: Peers::OneOf(vec![Formula::Unclear(doubt.clone())]),
+        ports: Ports::Any,
+    };
+    actions.iter().map(rule).collect()
+}
+
+/// Why policies of a resource could not be read, with the namespace it concerns, if it is just one.
+pub(super) fn unread(
+    view: &ClusterView,
+    resource: Resource,
+) -> impl Iterator<Item = (PolicyRef, Option<String>, Doubt)> {
+    let unread = view
+        .unread
+        .iter()
+        .filter(move |unread| unread.resource == Some(resource));
+    unread.map(move |unread| {
+        let namespace = (!unread.namespace.is_empty()).then(|| unread.namespace.clone());
+        let doubt = Doubt::Unread {
+            what: unread.what.clone(),
+            why: unread.why.clone(),
+            grant: unread.grant.clone(),
+        };
+        (
+            PolicyRef::new(resource, &unread.namespace, "?"),
+            namespace,
+            doubt,
+        )
+    })
+}
+
 // === impl Reader ===
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// For one object of a custom resource.
+    fn of(resource: Resource, object: &Value, problems: &'a mut Vec<Problem>) -> Self {
+        let text = |pointer| {
+            object
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let namespace = match resource.scope() {
+            Scope::Cluster => "",
+            Scope::Namespaced if text("/metadata/namespace").is_empty() => "default",
+            Scope::Namespaced => text("/metadata/namespace"),
+        };
+        Self {
+            policy: PolicyRef::new(resource, namespace, text("/metadata/name")),
+            problems,
+        }
+    }
+
+    /// Notes a field that cannot be read.
+    fn bad(&mut self, bad: BadField) -> Doubt {
+        self.doubt(bad.field, bad.why)
+    }
+
     /// Notes a problem, and gives the doubt that stands in its place.
     pub(super) fn doubt(&mut self, field: impl fmt::Display, why: impl fmt::Display) -> Doubt {
         let (field, why) = (field.to_string(), why.to_string());

@@ -11,7 +11,7 @@ use k8s_openapi::api::networking::v1::{
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{Problem, Reader};
+use super::{Problem, Reader, unknowable, unread};
 use crate::cluster::{ClusterView, Named, Resource};
 use crate::net::Protocol;
 use crate::policy::formula::{Domain, Formula};
@@ -24,20 +24,8 @@ use crate::policy::truth::{Doubt, Truth};
 pub fn policies(view: &ClusterView, problems: &mut Vec<Problem>) -> Vec<Policy> {
     let written = view.network_policies.iter();
     let mut policies: Vec<Policy> = written.map(|policy| translate(policy, problems)).collect();
-    for unread in &view.unread {
-        if unread.resource == Some(Resource::NetworkPolicies) {
-            let namespace = (!unread.namespace.is_empty()).then(|| unread.namespace.clone());
-            let id = PolicyRef::new(Resource::NetworkPolicies, &unread.namespace, "?");
-            policies.push(unknown(
-                id,
-                namespace,
-                &Doubt::Unread {
-                    what: unread.what.clone(),
-                    why: unread.why.clone(),
-                    grant: unread.grant.clone(),
-                },
-            ));
-        }
+    for (id, namespace, doubt) in unread(view, Resource::NetworkPolicies) {
+        policies.push(unknown(id, namespace, &doubt));
     }
     for rejected in &view.rejected {
         if rejected.resource == Some(Resource::NetworkPolicies) {
@@ -54,29 +42,10 @@ pub fn policies(view: &ClusterView, problems: &mut Vec<Problem>) -> Vec<Policy> 
     policies
 }
 
-/// Stands for a policy nobody could read: it may select any pod of its namespace, isolate it, and
-/// admit anything.
+/// It may isolate any pod of its namespace, and admit anything; it cannot deny.
 fn unknown(id: PolicyRef, namespace: Option<String>, doubt: &Doubt) -> Policy {
-    let section = |direction| Section {
-        isolates: Truth::Maybe(doubt.clone()),
-        rules: vec![Rule {
-            index: 0,
-            action: Action::Allow,
-            peers: Peers::OneOf(vec![Formula::Unclear(doubt.clone())]),
-            ports: Ports::Any,
-        }],
-        list: Cow::Borrowed(list(direction)),
-        is_written: true,
-        is_named: true,
-    };
-    Policy {
-        id,
-        rank: 0,
-        namespace,
-        subject: Formula::Pod,
-        egress: Some(section(Direction::Egress)),
-        ingress: Some(section(Direction::Ingress)),
-    }
+    let isolates = Truth::Maybe(doubt.clone());
+    unknowable(id, namespace, 0, &[Action::Allow], &isolates, doubt)
 }
 
 const fn list(direction: Direction) -> &'static str {
@@ -205,6 +174,7 @@ fn rules_of<'a>(
         Rule {
             index,
             action: Action::Allow,
+            subject: Formula::EVERYTHING,
             peers: if peers.is_empty() {
                 Peers::Any
             } else {
