@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use crate::cli::{Cli, Terminal, TraceArgs, ViewArgs};
-use crate::cluster::{ClusterView, snapshot};
+use crate::cli::{Cli, Terminal, TraceArgs};
+use crate::cluster::{ClusterView, live, snapshot};
 use crate::diagnose::{Case, Verdict, diagnose};
 use crate::error::{Error, Exit};
 use crate::path::walk;
@@ -25,8 +25,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
 
 /// `kubectl netpath SRC DST`.
 fn trace(args: &TraceArgs, terminal: Terminal, out: &mut dyn Write) -> Result<Exit, Error> {
-    let request = request(args)?;
-    let view = view(&args.view)?;
+    let (request, view) = read(args)?;
     let flow = resolve(&view, &request)?;
     let walk = walk(&view, &flow);
     let case = Case {
@@ -44,35 +43,39 @@ fn trace(args: &TraceArgs, terminal: Terminal, out: &mut dyn Write) -> Result<Ex
     })
 }
 
+/// The question, and the view that answers it.
+fn read(args: &TraceArgs) -> Result<(Request, ClusterView), Error> {
+    if let Some(path) = &args.view.snapshot {
+        let namespace = args.view.kube.namespace.as_deref().unwrap_or("default");
+        let request = request(args, namespace)?;
+        return Ok((request, snapshot::load(path)?));
+    }
+    runtime()?.block_on(async {
+        let connection = live::connect(&args.view.kube).await?;
+        let request = request(args, &connection.namespace)?;
+        let view = live::read(&connection.client, &request).await?;
+        Ok((request, view))
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.worker_threads(2).enable_all().build()?)
+}
+
 /// What was typed, made into a question.
-fn request(args: &TraceArgs) -> Result<Request, Error> {
+fn request(args: &TraceArgs, namespace: &str) -> Result<Request, Error> {
     let source: Target = args.source.as_deref().unwrap_or_default().parse()?;
     let mut destination: Target = args.destination.as_deref().unwrap_or_default().parse()?;
     if let Some(port) = &args.port {
         destination = destination.with_port(port)?;
     }
-    let namespace = args
-        .view
-        .kube
-        .namespace
-        .clone()
-        .unwrap_or_else(|| "default".to_owned());
+    let elsewhere = args.to_namespace.as_deref().unwrap_or(namespace);
     Ok(Request {
         source,
         destination,
-        destination_namespace: args
-            .to_namespace
-            .clone()
-            .unwrap_or_else(|| namespace.clone()),
-        source_namespace: namespace,
+        source_namespace: namespace.to_owned(),
+        destination_namespace: elsewhere.to_owned(),
         protocol: args.protocol,
     })
-}
-
-/// Reads the view that the arguments name.
-fn view(args: &ViewArgs) -> Result<ClusterView, Error> {
-    match &args.snapshot {
-        Some(path) => Ok(snapshot::load(path)?),
-        None => Err(Error::usage("no cluster", "use --snapshot PATH")),
-    }
 }

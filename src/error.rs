@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::cluster::live::LiveError;
 use crate::cluster::snapshot::SnapshotError;
 use crate::resolve::Unresolved;
 use crate::target::BadTarget;
@@ -34,6 +35,8 @@ pub enum Error {
     Unresolved(#[from] Unresolved),
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Live(#[from] LiveError),
     #[error("cannot write the report: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -67,6 +70,7 @@ impl Error {
         match self {
             Self::Usage { hint, .. } => Some(hint.as_str()),
             Self::Target(bad) => Some(bad.hint.as_str()),
+            Self::Live(error) => Some(error.hint()),
             Self::Unresolved(unresolved) => Some(unresolved.hint.as_str()),
             _ => None,
         }

@@ -153,7 +153,9 @@ fn reference(resource: Option<Resource>, object: &Value) -> ObjectRef {
         Some(Scope::Namespaced) if field("namespace").is_empty() => "default".to_owned(),
         _ => field("namespace"),
     };
-    ObjectRef::new(text(object, "kind"), namespace, field("name"))
+    // Items of a list and metadata-only answers do not carry the kind they are.
+    let kind = resource.map_or_else(|| text(object, "kind"), |resource| resource.kind());
+    ObjectRef::new(kind, namespace, field("name"))
 }
 
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {

@@ -76,6 +76,20 @@ resources! {
 // === impl Resource ===
 
 impl Resource {
+    /// The custom resources that hold policies, or what their policies refer to.
+    pub const POLICY_DIALECTS: &[Self] = &[
+        Self::AdminNetworkPolicies,
+        Self::BaselineAdminNetworkPolicies,
+        Self::ClusterNetworkPolicies,
+        Self::CalicoNetworkPolicies,
+        Self::CalicoGlobalNetworkPolicies,
+        Self::CalicoTiers,
+        Self::CalicoNetworkSets,
+        Self::CalicoGlobalNetworkSets,
+        Self::CiliumNetworkPolicies,
+        Self::CiliumClusterwideNetworkPolicies,
+    ];
+
     /// Finds the resource of an object's `apiVersion` and `kind`. Only the group counts: an object
     /// written for another version of a known group is still read.
     #[must_use]

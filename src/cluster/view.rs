@@ -1,6 +1,6 @@
 //! The view itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -44,6 +44,10 @@ pub struct ClusterView {
     pub unread: Vec<Unread>,
     /// Objects that were read but not understood.
     pub rejected: Vec<Rejected>,
+    /// The API groups a live server has.
+    pub api_groups: BTreeSet<String>,
+    /// Lists of a live server that were read whole; an empty namespace stands for all of them.
+    whole: BTreeSet<(Resource, String)>,
 }
 
 /// Where a view comes from, which says what the absence of an object means.
@@ -108,6 +112,23 @@ impl ClusterView {
             && self.custom.is_empty()
             && self.facts.nodes.is_empty()
             && self.facts.pods.is_empty()
+    }
+
+    /// Notes that a list was read whole.
+    pub fn mark_whole(&mut self, resource: Resource, namespace: Option<&str>) {
+        let namespace = namespace.unwrap_or_default().to_owned();
+        self.whole.insert((resource, namespace));
+    }
+
+    /// Whether every object of a resource in a namespace is in the view, so that one that is not
+    /// does not exist. A recording and manifests hold all there is; a live view what was asked for.
+    #[must_use]
+    pub fn holds_all(&self, resource: Resource, namespace: &str) -> bool {
+        if self.provenance != Provenance::Live {
+            return self.unread(resource, namespace).is_none();
+        }
+        let is_whole = |namespace: &str| self.whole.contains(&(resource, namespace.to_owned()));
+        is_whole("") || is_whole(namespace)
     }
 
     /// Whether it holds what somebody plans, not what a cluster runs.

@@ -149,7 +149,7 @@ fn facts(mut finding: Finding, denied: &Denied, has_reading: bool) -> Finding {
         finding = finding.because(format!("{rule} decides"));
     }
     for miss in denied.judgement.misses.iter().take(3) {
-        let text = super::pol_cause::why(denied, miss);
+        let text = miss.words();
         if !(has_reading && finding.evidence.contains(&text)) {
             finding = finding.because(format!("{}: {text}", miss.rule));
         }

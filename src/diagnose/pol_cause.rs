@@ -2,14 +2,12 @@
 
 use super::Case;
 use crate::cluster::access::{PodExt, ServiceExt, ServicePortExt};
-use crate::cluster::{Operator, Requirement, Selector};
+use crate::cluster::{Operator, Requirement, Resource, Selector};
 use crate::net::parse_prefix;
 use crate::path::{Denied, resolve_port, selected};
 use crate::policy::{
-    Cause, Direction, Domain, LabelMiss, LeafMiss, PeerMiss, PortMiss, PortMissKind, PortNumber,
-    RuleMiss,
+    Cause, Direction, Domain, LeafMiss, PeerMiss, PortMiss, PortMissKind, PortNumber, RuleMiss,
 };
-use crate::text::list;
 
 /// A slip with its code and how to say it.
 #[derive(Debug, Clone)]
@@ -39,22 +37,6 @@ pub(super) fn read(case: Case<'_, '_>, denied: &Denied, miss: &RuleMiss) -> Opti
                 // Both halves miss: no single slip explains it.
                 _ => None,
             }
-        }
-    }
-}
-
-/// One line on why a rule does not match.
-pub(super) fn why(denied: &Denied, miss: &RuleMiss) -> String {
-    match &miss.cause {
-        Cause::NoRules { .. } => "no rule at all".to_owned(),
-        Cause::Mismatch { peers, port } => {
-            let peer = peers
-                .iter()
-                .min_by_key(|peer| peer.leaves.len())
-                .map(peer_text);
-            let port = port.as_ref().map(|port| port_text(denied, port));
-            let parts: Vec<String> = peer.into_iter().chain(port).collect();
-            list(&parts)
         }
     }
 }
@@ -121,7 +103,7 @@ fn read_port(case: Case<'_, '_>, denied: &Denied, port: &PortMiss) -> Option<Rea
                 return reading("POL-11", text, None);
             }
             PortMissKind::UnknownName | PortMissKind::OtherNumber(_) => {
-                return reading("POL-10", port_text(denied, port), None);
+                return reading("POL-10", port.words(), None);
             }
             PortMissKind::Number | PortMissKind::Unclear(_) => {}
         }
@@ -179,7 +161,7 @@ fn read_peer(
     let reading = |code, advice| {
         Some(Reading {
             code,
-            text: peer_text(peer),
+            text: peer.words(),
             advice,
         })
     };
@@ -205,7 +187,7 @@ fn read_peer(
             code: "POL-06",
             text: format!(
                 "{}; namespaceSelector and podSelector stand in one entry, so both must match, and {half} alone would",
-                peer_text(peer)
+                peer.words()
             ),
             advice: Some("write them as two entries of the list if either is enough".to_owned()),
         });
@@ -248,13 +230,9 @@ fn selects_nobody(case: Case<'_, '_>, miss: &RuleMiss, requirement: &Requirement
         requirements: vec![requirement.clone()],
     };
     let is_positive = matches!(requirement.operator, Operator::In | Operator::Exists);
-    let namespace = &miss.rule.policy.namespace;
-    let is_whole = case.view.provenance != crate::cluster::Provenance::Live
-        || case
-            .view
-            .unread
-            .iter()
-            .all(|unread| unread.namespace != *namespace);
+    let is_whole = case
+        .view
+        .holds_all(Resource::Pods, &miss.rule.policy.namespace);
     is_positive
         && is_whole
         && !case
@@ -297,89 +275,4 @@ fn is_api_server(case: Case<'_, '_>, denied: &Denied) -> bool {
                 .iter()
                 .any(|own| own.to_string() == *address)
         })
-}
-
-fn peer_text(peer: &PeerMiss) -> String {
-    let parts: Vec<String> = peer.leaves.iter().map(leaf_text).collect();
-    list(&parts)
-}
-
-fn leaf_text(leaf: &LeafMiss) -> String {
-    match leaf {
-        LeafMiss::NotAPod { is_node: true } => {
-            "it selects pods, and the other end is a node".to_owned()
-        }
-        LeafMiss::NotAPod { is_node: false } => {
-            "it selects pods, and the other end is outside the cluster".to_owned()
-        }
-        LeafMiss::HostNetwork => {
-            "the pod is in its node's network, where selectors do not see it".to_owned()
-        }
-        LeafMiss::Namespace { wanted, has } => {
-            format!("it admits pods of namespace {wanted}, this one is in {has}")
-        }
-        LeafMiss::Label(label) => label_text(label),
-        LeafMiss::Outside {
-            net,
-            addresses,
-            is_other_family,
-        } => {
-            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            let why = if *is_other_family {
-                " (another address family)"
-            } else {
-                ""
-            };
-            format!("{} is outside {net}{why}", list(&addresses))
-        }
-        LeafMiss::Excepted { hole, addresses } => {
-            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            format!("{} is excepted by {hole}", list(&addresses))
-        }
-        LeafMiss::Negated(_) => "a condition that must not hold does".to_owned(),
-        LeafMiss::Unclear(doubt) => doubt.to_string(),
-    }
-}
-
-fn label_text(label: &LabelMiss) -> String {
-    let whose = match label.domain {
-        Domain::Namespace => "the namespace",
-        Domain::Pod => "the pod",
-        Domain::Node => "the node",
-    };
-    let key = &label.requirement.key;
-    let has = label.has.as_ref().map_or_else(
-        || format!("has no label {key}"),
-        |value| format!("has {key}={value}"),
-    );
-    let near = match &label.nearest {
-        Some((near, value)) if near != key => format!(" (but {near}={value})"),
-        _ => String::new(),
-    };
-    let nobody = match label.carriers {
-        Some(0) if label.domain == Domain::Namespace => ", and no namespace carries it",
-        _ => "",
-    };
-    format!(
-        "it wants {}, {whose} {has}{near}{nobody}",
-        label.requirement
-    )
-}
-
-fn port_text(denied: &Denied, port: &PortMiss) -> String {
-    let entries: Vec<String> = port
-        .entries
-        .iter()
-        .map(|(entry, kind)| match kind {
-            PortMissKind::UnknownName => format!("{entry} (a name this pod does not have)"),
-            PortMissKind::OtherNumber(number) => format!("{entry} ({number} in this pod)"),
-            _ => entry.to_string(),
-        })
-        .collect();
-    format!(
-        "it admits {}, not {} {}",
-        list(&entries),
-        denied.protocol,
-        denied.port
-    )
 }

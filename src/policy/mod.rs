@@ -21,6 +21,7 @@ mod named;
 mod policies;
 mod stack;
 mod truth;
+mod words;
 
 pub use dialect::Problem;
 pub use ends::{End, Ends, Labelled, NAMESPACE_NAME, NamedPort, PodTraits, SERVICE_ACCOUNT_NAME};

@@ -85,8 +85,8 @@ fn print_group(
     for path in group {
         table.add_row(vec![
             Cell::new(""),
-            faint(branch_text(path, all), style),
-            faint(backends_text(path), style),
+            faint(&branch_text(path, all), style),
+            faint(&backends_text(path), style),
         ]);
         for hop in &path.hops[shared..] {
             add_hop(&mut table, hop, style, detail, "  ");
@@ -150,11 +150,11 @@ fn add_hop(table: &mut Table, hop: &ReportHop, style: Style, detail: Detail, ind
     if detail == Detail::Wide {
         if let Some(packet) = &hop.packet {
             let text = format!("{} {} {}", packet.before, style.turns_into(), packet.after);
-            table.add_row(vec![Cell::new(""), Cell::new(""), faint(text, style)]);
+            table.add_row(vec![Cell::new(""), Cell::new(""), faint(&text, style)]);
         }
         for fact in &hop.evidence {
             let text = style.plain(&format!("{}: {}", fact.reference, fact.text));
-            table.add_row(vec![Cell::new(""), Cell::new(""), faint(text, style)]);
+            table.add_row(vec![Cell::new(""), Cell::new(""), faint(&text, style)]);
         }
     }
 }
@@ -179,7 +179,7 @@ fn add_translation(table: &mut Table, path: &ReportPath, hop: &ReportHop, style:
         style.turns_into(),
         targets.join(", ")
     );
-    table.add_row(vec![Cell::new(""), Cell::new(""), faint(text, style)]);
+    table.add_row(vec![Cell::new(""), Cell::new(""), faint(&text, style)]);
 }
 
 fn branch_text(path: &ReportPath, all: usize) -> String {
@@ -207,8 +207,8 @@ fn backends_text(path: &ReportPath) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-fn faint(text: String, style: Style) -> Cell {
-    let cell = Cell::new(style.plain(&text));
+fn faint(text: &str, style: Style) -> Cell {
+    let cell = Cell::new(style.plain(text));
     if style.terminal.color {
         cell.add_attribute(Attribute::Dim)
     } else {

@@ -1,0 +1,173 @@
+//! From kubeconfig and flags to a client, as kubectl does it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use kube::Client;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+
+use super::LiveError;
+use crate::cli::KubeArgs;
+
+/// A client with what the kubeconfig says beside it.
+#[derive(Clone)]
+pub struct Connection {
+    pub client: Client,
+    /// The namespace of `-n`, else of the context, else `default`.
+    pub namespace: String,
+    /// The context's name, where there is one.
+    pub context: Option<String>,
+}
+
+/// Reads the kubeconfig (several files of `KUBECONFIG` are merged, exec plugins and proxies work)
+/// and applies the flags.
+///
+/// # Errors
+/// When no kubeconfig can be read, or the flags contradict it.
+pub async fn connect(args: &KubeArgs) -> Result<Connection, LiveError> {
+    let options = KubeConfigOptions {
+        context: args.context.clone(),
+        cluster: args.cluster.clone(),
+        user: args.user.clone(),
+    };
+    let (mut config, context) = configuration(args, &options).await?;
+    apply(args, &mut config)?;
+    let namespace = args
+        .namespace
+        .clone()
+        .unwrap_or_else(|| config.default_namespace.clone());
+    let client = Client::try_from(config).map_err(|error| LiveError::config(&error))?;
+    Ok(Connection {
+        client,
+        namespace,
+        context,
+    })
+}
+
+async fn configuration(
+    args: &KubeArgs,
+    options: &KubeConfigOptions,
+) -> Result<(Config, Option<String>), LiveError> {
+    let kubeconfig = match &args.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    match kubeconfig {
+        Ok(kubeconfig) => {
+            let context = args
+                .context
+                .clone()
+                .or_else(|| kubeconfig.current_context.clone());
+            let config = Config::from_custom_kubeconfig(kubeconfig, options).await;
+            Ok((config.map_err(|error| LiveError::config(&error))?, context))
+        }
+        // In a pod without a kubeconfig the service account is who we are.
+        Err(_) if args.kubeconfig.is_none() && in_cluster() => {
+            let config = Config::incluster().map_err(|error| LiveError::config(&error))?;
+            Ok((config, None))
+        }
+        Err(_) if args.server.is_some() => {
+            let url = args.server.as_deref().unwrap_or_default();
+            Ok((Config::new(uri(url)?), None))
+        }
+        Err(error) => Err(LiveError::config(&error)),
+    }
+}
+
+fn in_cluster() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+fn apply(args: &KubeArgs, config: &mut Config) -> Result<(), LiveError> {
+    if let Some(server) = &args.server {
+        config.cluster_url = uri(server)?;
+    }
+    if let Some(token) = &args.token {
+        config.auth_info.token = Some(token.clone().into());
+        config.auth_info.token_file = None;
+    }
+    if let Some(name) = &args.tls_server_name {
+        config.tls_server_name = Some(name.clone());
+    }
+    if args.insecure_skip_tls_verify {
+        config.accept_invalid_certs = true;
+    }
+    if let Some(file) = &args.certificate_authority {
+        config.root_cert = None;
+        config.root_cert_file = Some(file.clone());
+    }
+    let text = |path: &PathBuf| path.display().to_string();
+    if let Some(file) = &args.client_certificate {
+        config.auth_info.client_certificate = Some(text(file));
+        config.auth_info.client_certificate_data = None;
+    }
+    if let Some(file) = &args.client_key {
+        config.auth_info.client_key = Some(text(file));
+        config.auth_info.client_key_data = None;
+    }
+    if let Some(user) = &args.as_user {
+        config.auth_info.impersonate = Some(user.clone());
+    }
+    if !args.as_group.is_empty() {
+        config.auth_info.impersonate_groups = Some(args.as_group.clone());
+    }
+    if let Some(uid) = &args.as_uid {
+        config.auth_info.impersonate_uid = Some(uid.clone());
+    }
+    config.read_timeout = timeout(&args.request_timeout)?;
+    config.connect_timeout = config.read_timeout.or(config.connect_timeout);
+    config.headers.push((
+        HeaderName::from_static("user-agent"),
+        HeaderValue::from_static(concat!("kubectl-netpath/", env!("CARGO_PKG_VERSION"))),
+    ));
+    Ok(())
+}
+
+fn uri(text: &str) -> Result<http::Uri, LiveError> {
+    text.parse()
+        .map_err(|error| LiveError::Config(format!("--server {text:?}: {error}")))
+}
+
+/// `0`, `5`, `1s`, `2m`, `3h`: kubectl's `--request-timeout`; a bare number is seconds.
+fn timeout(text: &str) -> Result<Option<Duration>, LiveError> {
+    let split = text
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => 0,
+    };
+    match number.parse::<u64>() {
+        Ok(0) => Ok(None),
+        Ok(number) if seconds > 0 => Ok(Some(Duration::from_secs(number * seconds))),
+        _ => Err(LiveError::Config(format!(
+            "--request-timeout {text:?} is no time; write 5s, 2m or 0"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_as_kubectl_reads_them() {
+        let seconds = |text| timeout(text).map(|time| time.map(|time| time.as_secs()));
+        for (text, expected) in [
+            ("0", None),
+            ("5", Some(5)),
+            ("7s", Some(7)),
+            ("2m", Some(120)),
+            ("1h", Some(3600)),
+        ] {
+            assert_eq!(seconds(text).ok(), Some(expected), "{text}");
+        }
+        for text in ["", "x", "5d", "-1", "1.5s"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

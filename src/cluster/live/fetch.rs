@@ -1,0 +1,172 @@
+//! One query, asked; and what the answer means.
+
+use std::collections::BTreeSet;
+
+use http::Request;
+use kube::Client;
+use serde_json::Value;
+
+use crate::cluster::query::Query;
+use crate::cluster::scope::Asked;
+use crate::cluster::{Builder, Resource, Unread};
+
+/// Why the cluster could not be asked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    #[error("{0}")]
+    Config(String),
+    #[error("cannot reach the API server: {0}")]
+    Unreachable(String),
+    #[error("the API server does not accept these credentials: {0}")]
+    Unauthorized(String),
+}
+
+/// What one query got.
+#[derive(Debug)]
+pub enum Answer {
+    /// An object or a list.
+    Found(Value),
+    /// No such object, or a resource this server does not have.
+    Absent,
+    /// Not given, with the reason.
+    Refused(Unread),
+}
+
+/// Asks one query.
+///
+/// # Errors
+/// When the server cannot be reached, or does not know the user: then no query will succeed.
+pub async fn fetch(client: &Client, query: &Query) -> Result<Answer, LiveError> {
+    let accept = if query.metadata_only {
+        "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
+    } else {
+        "application/json"
+    };
+    let request = Request::get(query.url())
+        .header(http::header::ACCEPT, accept)
+        .body(Vec::new())
+        .map_err(|error| LiveError::Config(error.to_string()))?;
+    match client.request::<Value>(request).await {
+        Ok(value) => Ok(Answer::Found(value)),
+        Err(error) => refusal(query, &error),
+    }
+}
+
+/// The API groups the server has: they tell which dialects of policies can exist.
+pub(super) async fn api_groups(client: &Client) -> Result<BTreeSet<String>, Unread> {
+    match client.list_api_groups().await {
+        Ok(list) => Ok(list.groups.into_iter().map(|group| group.name).collect()),
+        Err(error) => Err(Unread {
+            what: "clusternetworkpolicies.policy.networking.k8s.io".to_owned(),
+            why: format!("the list of API groups: {}", root_cause(&error)),
+            grant: "get /apis (ClusterRole system:discovery)".to_owned(),
+            resource: Some(Resource::ClusterNetworkPolicies),
+            namespace: String::new(),
+        }),
+    }
+}
+
+/// Sorts an error: one object's absence, one resource's refusal, or the end of it all.
+fn refusal(query: &Query, error: &kube::Error) -> Result<Answer, LiveError> {
+    match error {
+        kube::Error::Api(status) => match status.code {
+            404 => Ok(Answer::Absent),
+            401 => Err(LiveError::Unauthorized(status.message.clone())),
+            403 => Ok(Answer::Refused(unread(
+                query,
+                "forbidden".to_owned(),
+                query.grant(),
+            ))),
+            _ => {
+                let why = format!("{} {}", status.code, first_line(&status.message));
+                Ok(Answer::Refused(unread(query, why, "try again".to_owned())))
+            }
+        },
+        kube::Error::SerdeError(error) => {
+            let why = format!("an answer that is no JSON: {error}");
+            Ok(Answer::Refused(unread(query, why, "try again".to_owned())))
+        }
+        other => Err(LiveError::Unreachable(root_cause(other))),
+    }
+}
+
+fn unread(query: &Query, why: String, grant: String) -> Unread {
+    Unread {
+        what: query.what(),
+        why,
+        grant,
+        resource: Some(query.resource),
+        namespace: query.namespace.clone().unwrap_or_default(),
+    }
+}
+
+/// The innermost error says what happened; the outer ones only where.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    first_line(&innermost.to_string()).to_owned()
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// Puts what was found into a view, and notes what was not.
+    pub(super) fn put_into(self, query: &Query, builder: &mut Builder, asked: &mut Asked) {
+        match self {
+            Self::Found(value) => {
+                let is_cut = value
+                    .pointer("/metadata/continue")
+                    .and_then(Value::as_str)
+                    .is_some_and(|token| !token.is_empty());
+                if query.is_whole() && !is_cut && value.get("items").is_some() {
+                    builder
+                        .view()
+                        .mark_whole(query.resource, query.namespace.as_deref());
+                }
+                match value {
+                    Value::Object(mut fields) if fields.contains_key("items") => {
+                        // Go prints an empty list as null.
+                        if let Some(Value::Array(items)) = fields.remove("items") {
+                            for item in items {
+                                builder.add_as(query.resource, item);
+                            }
+                        }
+                    }
+                    object => builder.add_as(query.resource, object),
+                }
+            }
+            Self::Absent => {}
+            Self::Refused(unread) => asked.refuse(query, unread),
+        }
+    }
+}
+
+// === impl LiveError ===
+
+impl LiveError {
+    /// An error of the kubeconfig, in its own words.
+    pub(super) fn config(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::Config(format!(
+            "cannot use the kubeconfig: {}",
+            first_line(&error.to_string())
+        ))
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Config(_) => {
+                "check --kubeconfig, $KUBECONFIG and --context, or use --snapshot PATH"
+            }
+            Self::Unreachable(_) => "check with: kubectl get --raw /version",
+            Self::Unauthorized(_) => "log in again; check with: kubectl auth whoami",
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A view from a running cluster.
+//!
+//! ```text
+//!  kubeconfig + flags ─► Client ─► rounds of queries (scope) ─► ClusterView
+//! ```
+//!
+//! At most [`MAX_ROUNDS`] sequential rounds and [`MAX_REQUESTS`] requests, whatever the size of the
+//! cluster: every list is narrowed by selectors or cut at a limit. What is refused becomes
+//! [`Unread`](super::Unread) with the grant that is missing.
+
+mod connect;
+mod fetch;
+
+use futures::future::{join, join_all};
+use kube::Client;
+
+use super::scope::{self, Asked};
+use super::{Builder, ClusterView, Provenance};
+use crate::resolve::Request;
+
+pub use connect::{Connection, connect};
+pub use fetch::{Answer, LiveError, fetch};
+
+/// Sequential round trips for an answer from the API.
+pub const MAX_ROUNDS: usize = 3;
+/// Requests for an answer from the API.
+pub const MAX_REQUESTS: usize = 12;
+
+/// Reads what a request needs.
+///
+/// # Errors
+/// When the server cannot be reached, or knows nobody of this name.
+pub async fn read(client: &Client, request: &Request) -> Result<ClusterView, LiveError> {
+    let mut view = ClusterView::default();
+    view.provenance = Provenance::Live;
+    view.taken_at = Some(k8s_openapi::jiff::Timestamp::now());
+    let mut asked = Asked::default();
+    for round in 0..MAX_ROUNDS {
+        // The list of API groups is the first round's further request.
+        let room = MAX_REQUESTS - 1 - asked.count();
+        let queries = scope::next(&view, request, &asked, room);
+        if queries.is_empty() {
+            break;
+        }
+        let lists = join_all(queries.iter().map(|query| fetch(client, query)));
+        let answers = if round == 0 {
+            let (answers, groups) = join(lists, fetch::api_groups(client)).await;
+            match groups {
+                Ok(groups) => view.api_groups = groups,
+                Err(unread) => view.unread.push(unread),
+            }
+            answers
+        } else {
+            lists.await
+        };
+        let mut builder = Builder::from_view(view);
+        for (query, answer) in queries.into_iter().zip(answers) {
+            answer?.put_into(&query, &mut builder, &mut asked);
+            asked.add(query);
+        }
+        view = builder.finish();
+    }
+    scope::settle(&mut view, &asked);
+    Ok(view)
+}

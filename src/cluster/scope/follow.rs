@@ -1,0 +1,239 @@
+//! Round 2: what the objects of round 1 point to.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use super::ends::{self, PAGE};
+use crate::cluster::access::{EndpointExt, PodExt, SERVICE_NAME, ServiceExt, SliceExt};
+use crate::cluster::query::Query;
+use crate::cluster::{ClusterView, Named, Resource, Selector};
+use crate::resolve::Request;
+use crate::target::{Kind, Spec, Target};
+
+/// What follows from the view, most important first.
+pub(super) fn next(view: &ClusterView, request: &Request) -> Vec<Query> {
+    let mut queries = Vec::new();
+    queries.extend(pods_of_workload(
+        view,
+        &request.source,
+        &request.source_namespace,
+    ));
+    queries.extend(pods_of_workload(
+        view,
+        &request.destination,
+        &request.destination_namespace,
+    ));
+    let services = destination_services(view, request);
+    for (namespace, selector) in &services {
+        let here = Query::list(Resource::Pods, Some(namespace))
+            .labelled(selector.to_string())
+            .at_most(2 * PAGE);
+        queries.push(here);
+    }
+    for service in found_by_address(view, request) {
+        let labels = format!("{SERVICE_NAME}={}", service.1);
+        queries.push(Query::list(Resource::EndpointSlices, Some(&service.0)).labelled(labels));
+    }
+    if ends::asks_dns(request) && concerns_dns(view, request) {
+        queries.push(Query::list(Resource::Pods, Some("kube-system")).labelled("k8s-app=kube-dns"));
+    }
+    if selects_namespaces(view) {
+        queries.push(Query::list(Resource::Namespaces, None).metadata());
+    }
+    queries
+}
+
+/// The pods behind a workload.
+fn pods_of_workload(view: &ClusterView, target: &Target, default_namespace: &str) -> Option<Query> {
+    let Spec::Object {
+        kind,
+        namespace,
+        name,
+    } = &target.spec
+    else {
+        return None;
+    };
+    let namespace = namespace.as_deref().unwrap_or(default_namespace);
+    let selector: Option<&LabelSelector> = match kind {
+        Kind::Deployment => Some(&view.deployments.get(namespace, name)?.spec.selector),
+        Kind::StatefulSet => Some(&view.stateful_sets.get(namespace, name)?.spec.selector),
+        Kind::DaemonSet => Some(&view.daemon_sets.get(namespace, name)?.spec.selector),
+        Kind::ReplicaSet => Some(&view.replica_sets.get(namespace, name)?.spec.selector),
+        Kind::Job => view
+            .jobs
+            .get(namespace, name)?
+            .spec
+            .as_ref()?
+            .selector
+            .as_ref(),
+        // Its Jobs carry no common label; their pods are found by the owner of the Job.
+        Kind::CronJob => return Some(Query::list(Resource::Jobs, Some(namespace)).at_most(PAGE)),
+        _ => None,
+    };
+    let selector = Selector::from_label_selector(selector?).ok()?;
+    Some(
+        Query::list(Resource::Pods, Some(namespace))
+            .labelled(selector.to_string())
+            .at_most(2 * PAGE),
+    )
+}
+
+/// Namespace and selector of the Services that the destination may mean.
+fn destination_services(view: &ClusterView, request: &Request) -> Vec<(String, Selector)> {
+    let namespaces = ends::namespaces(request);
+    let is_dns =
+        |service: &k8s_openapi::api::core::v1::Service| service.namespace() == "kube-system";
+    let is_meant = |service: &&k8s_openapi::api::core::v1::Service| match &request.destination.spec
+    {
+        Spec::Object {
+            kind: Kind::Service,
+            name,
+            ..
+        } => {
+            service.name() == name
+                && Some(service.namespace()) == namespaces.last().map(String::as_str)
+        }
+        // A node port, an address, an Ingress or a name: whatever was found for it.
+        Spec::Object {
+            kind: Kind::Node, ..
+        } => has_node_port(service, request),
+        Spec::Object {
+            kind: Kind::Ingress,
+            name,
+            ..
+        } => is_backend(view, request, name, service),
+        Spec::Name(_) | Spec::Bare(_) | Spec::Address(_) | Spec::External(_) => !is_dns(service),
+        Spec::Object { .. } => false,
+    };
+    let meant = view.services.iter().filter(is_meant).take(4);
+    meant
+        .filter_map(|service| Some((service.namespace().to_owned(), service.selector()?)))
+        .collect()
+}
+
+fn has_node_port(service: &k8s_openapi::api::core::v1::Service, request: &Request) -> bool {
+    let asked = match &request.destination.port {
+        Some(crate::target::PortSpec::Number(number)) => i32::from(*number),
+        _ => return false,
+    };
+    service
+        .ports()
+        .iter()
+        .any(|port| port.node_port == Some(asked))
+}
+
+fn is_backend(
+    view: &ClusterView,
+    request: &Request,
+    ingress: &str,
+    service: &k8s_openapi::api::core::v1::Service,
+) -> bool {
+    let namespaces = ends::namespaces(request);
+    let namespace = namespaces.last().map_or("", String::as_str);
+    let spec = view
+        .ingresses
+        .get(namespace, ingress)
+        .and_then(|ingress| ingress.spec.as_ref());
+    let rules = spec.iter().flat_map(|spec| spec.rules.iter().flatten());
+    let paths = rules.flat_map(|rule| rule.http.iter().flat_map(|http| &http.paths));
+    let backends = paths
+        .map(|path| &path.backend)
+        .chain(spec.iter().flat_map(|spec| &spec.default_backend));
+    let mut named = backends.filter_map(|backend| backend.service.as_ref());
+    service.namespace() == namespace && named.any(|backend| backend.name == service.name())
+}
+
+/// Services whose slices round 1 could not name: found by address or node port.
+fn found_by_address(view: &ClusterView, request: &Request) -> Vec<(String, String)> {
+    let services = view
+        .services
+        .iter()
+        .filter(|service| match &request.destination.spec {
+            Spec::Address(addr) | Spec::External(Some(addr)) => {
+                service.cluster_ips().contains(addr)
+            }
+            Spec::Object {
+                kind: Kind::Node, ..
+            } => has_node_port(service, request),
+            _ => false,
+        });
+    services
+        .map(|service| (service.namespace().to_owned(), service.name().to_owned()))
+        .collect()
+}
+
+/// Whether any policy may stand between the source and the DNS, or the DNS has no endpoint: only
+/// then the labels and the state of its pods matter.
+fn concerns_dns(view: &ClusterView, request: &Request) -> bool {
+    let source = ends::namespaces(request);
+    let is_policed = |namespace: &str| {
+        view.network_policies
+            .in_namespace(namespace)
+            .next()
+            .is_some()
+    };
+    let ready = view
+        .endpoint_slices
+        .in_namespace("kube-system")
+        .flat_map(|slice| slice.endpoints.iter().flatten())
+        .any(EndpointExt::is_ready);
+    !ready
+        || is_policed("kube-system")
+        || source
+            .first()
+            .is_some_and(|namespace| is_policed(namespace))
+        || !view.custom.is_empty()
+}
+
+/// Whether any policy asks for labels of namespaces.
+fn selects_namespaces(view: &ClusterView) -> bool {
+    view.network_policies.iter().any(|policy| {
+        let Some(spec) = &policy.spec else {
+            return false;
+        };
+        let from = spec
+            .ingress
+            .iter()
+            .flatten()
+            .flat_map(|rule| rule.from.iter().flatten());
+        let to = spec
+            .egress
+            .iter()
+            .flatten()
+            .flat_map(|rule| rule.to.iter().flatten());
+        from.chain(to).any(|peer| peer.namespace_selector.is_some())
+    }) || !view.custom.is_empty()
+}
+
+/// The policies of other dialects, where the server has them.
+pub(super) fn custom_policies(view: &ClusterView) -> Vec<Query> {
+    Resource::POLICY_DIALECTS
+        .iter()
+        .filter(|resource| view.api_groups.contains(resource.group()))
+        .map(|resource| Query::list(*resource, None))
+        .collect()
+}
+
+/// One node if one is all that matters, else as many as fit a page.
+pub(super) fn nodes(view: &ClusterView) -> Query {
+    let mut names: Vec<&str> = view.pods.iter().filter_map(PodExt::node_name).collect();
+    let of_slices = view
+        .endpoint_slices
+        .iter()
+        .flat_map(|slice| slice.endpoints.iter().flatten());
+    names.extend(of_slices.filter_map(|endpoint| endpoint.node_name.as_deref()));
+    names.sort_unstable();
+    names.dedup();
+    match names.as_slice() {
+        [one] => Query::get(Resource::Nodes, "", one),
+        _ => Query::list(Resource::Nodes, None).at_most(PAGE),
+    }
+}
+
+/// Whether any slice of a view belongs to a Service, for planning the next round.
+pub(super) fn has_endpoints(view: &ClusterView, namespace: &str, service: &str) -> bool {
+    view.endpoint_slices
+        .in_namespace(namespace)
+        .filter(|slice| slice.service_name() == Some(service))
+        .flat_map(|slice| slice.endpoints.iter().flatten())
+        .any(EndpointExt::is_ready)
+}
