@@ -5,6 +5,7 @@
 //! ```
 
 mod kube;
+mod shell;
 mod terminal;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::net::{Protocol, UnknownProtocol};
 
 pub use kube::KubeArgs;
+pub use shell::{completion, manual};
 pub use terminal::{ColorChoice, Terminal};
 
 /// Find where traffic breaks between a source and a destination in a Kubernetes cluster.
@@ -38,7 +40,57 @@ pub struct Cli {
 
 /// Everything but the trace itself.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Capture what a diagnosis needs, to analyse elsewhere or compare later.
+    Snapshot(Box<SnapshotArgs>),
+    /// Diagnose a cluster that is built into the program: no cluster needed.
+    Demo(DemoArgs),
+    /// What a cause means, how it is recognised, how it is fixed.
+    Explain(ExplainArgs),
+    /// Print the completion script of a shell.
+    Completion {
+        /// The shell it is for.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `kubectl netpath snapshot DIR [SRC DST]`.
+#[derive(Debug, Args)]
+pub struct SnapshotArgs {
+    /// Folder to write; it must not hold anything yet.
+    pub dir: PathBuf,
+    /// Capture only what a diagnosis from here …
+    #[arg(requires = "destination", value_name = "SRC")]
+    pub source: Option<String>,
+    /// … to here needs, instead of the whole cluster.
+    #[arg(value_name = "DST")]
+    pub destination: Option<String>,
+    /// Namespace of the destination, if not that of the source.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub to_namespace: Option<String>,
+    #[command(flatten)]
+    pub kube: KubeArgs,
+}
+
+/// `kubectl netpath demo [NAME]`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Which demonstration; see --list.
+    pub name: Option<String>,
+    /// List the demonstrations.
+    #[arg(long)]
+    pub list: bool,
+    /// How to print the report.
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+}
+
+/// `kubectl netpath explain CODE`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The code of a cause, as SVC-01, or of a family, as SVC; without it the families are listed.
+    pub code: Option<String>,
+}
 
 /// `kubectl netpath SRC DST`.
 #[derive(Debug, Args)]

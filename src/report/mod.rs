@@ -18,6 +18,12 @@ pub use model::{
 
 use crate::cli::{Format, Terminal};
 
+/// A named paragraph, wrapped to the terminal.
+#[must_use]
+pub fn paragraph(terminal: Terminal, name: &str, text: &str) -> Vec<String> {
+    text::Style::new(terminal).wrapped(name, text)
+}
+
 /// Prints a report in a form.
 ///
 /// # Errors

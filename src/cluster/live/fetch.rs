@@ -67,7 +67,7 @@ pub(super) async fn api_groups(client: &Client) -> Result<BTreeSet<String>, Unre
 }
 
 /// Sorts an error: one object's absence, one resource's refusal, or the end of it all.
-fn refusal(query: &Query, error: &kube::Error) -> Result<Answer, LiveError> {
+pub(super) fn refusal(query: &Query, error: &kube::Error) -> Result<Answer, LiveError> {
     match error {
         kube::Error::Api(status) => match status.code {
             404 => Ok(Answer::Absent),
@@ -116,33 +116,54 @@ fn first_line(text: &str) -> &str {
 // === impl Answer ===
 
 impl Answer {
-    /// Puts what was found into a view, and notes what was not.
-    pub(super) fn put_into(self, query: &Query, builder: &mut Builder, asked: &mut Asked) {
-        match self {
-            Self::Found(value) => {
-                let is_cut = value
-                    .pointer("/metadata/continue")
-                    .and_then(Value::as_str)
-                    .is_some_and(|token| !token.is_empty());
-                if query.is_whole() && !is_cut && value.get("items").is_some() {
-                    builder
-                        .view()
-                        .mark_whole(query.resource, query.namespace.as_deref());
-                }
-                match value {
-                    Value::Object(mut fields) if fields.contains_key("items") => {
-                        // Go prints an empty list as null.
-                        if let Some(Value::Array(items)) = fields.remove("items") {
-                            for item in items {
-                                builder.add_as(query.resource, item);
-                            }
-                        }
-                    }
-                    object => builder.add_as(query.resource, object),
+    /// The objects that were found, each with its kind, and whether a list was cut short.
+    pub(super) fn into_objects(self, query: &Query) -> (Vec<Value>, bool) {
+        let Self::Found(value) = self else {
+            return (Vec::new(), false);
+        };
+        let token = value.pointer("/metadata/continue").and_then(Value::as_str);
+        let is_cut = token.is_some_and(|token| !token.is_empty());
+        let mut objects = match value {
+            Value::Object(mut fields) if fields.contains_key("items") => {
+                match fields.remove("items") {
+                    Some(Value::Array(items)) => items,
+                    // Go prints an empty list as null.
+                    _ => Vec::new(),
                 }
             }
-            Self::Absent => {}
-            Self::Refused(unread) => asked.refuse(query, unread),
+            object => vec![object],
+        };
+        for object in &mut objects {
+            // Items of a list do not repeat their kind, and metadata-only answers carry another.
+            object["apiVersion"] = query.resource.api_version().into();
+            object["kind"] = query.resource.kind().into();
+        }
+        (objects, is_cut)
+    }
+
+    /// Puts what was found into a view, and notes what was not. The objects themselves go to `raw`,
+    /// if somebody keeps them.
+    pub(super) fn put_into(
+        self,
+        query: &Query,
+        builder: &mut Builder,
+        asked: &mut Asked,
+        raw: Option<&mut Vec<Value>>,
+    ) {
+        if let Self::Refused(unread) = self {
+            return asked.refuse(query, unread);
+        }
+        let (objects, is_cut) = self.into_objects(query);
+        if query.is_whole() && !is_cut {
+            builder
+                .view()
+                .mark_whole(query.resource, query.namespace.as_deref());
+        }
+        if let Some(raw) = raw.filter(|_| !query.metadata_only) {
+            raw.extend(objects.iter().cloned());
+        }
+        for object in objects {
+            builder.add_as(query.resource, object);
         }
     }
 }

@@ -8,16 +8,19 @@
 //! cluster: every list is narrowed by selectors or cut at a limit. What is refused becomes
 //! [`Unread`](super::Unread) with the grant that is missing.
 
+mod all;
 mod connect;
 mod fetch;
 
 use futures::future::{join, join_all};
 use kube::Client;
+use serde_json::Value;
 
 use super::scope::{self, Asked};
 use super::{Builder, ClusterView, Provenance};
 use crate::resolve::Request;
 
+pub use all::read_all;
 pub use connect::{Connection, connect};
 pub use fetch::{Answer, LiveError, fetch};
 
@@ -31,6 +34,18 @@ pub const MAX_REQUESTS: usize = 12;
 /// # Errors
 /// When the server cannot be reached, or knows nobody of this name.
 pub async fn read(client: &Client, request: &Request) -> Result<ClusterView, LiveError> {
+    read_keeping(client, request, None).await
+}
+
+/// Reads what a request needs, and keeps the objects as they came.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_keeping(
+    client: &Client,
+    request: &Request,
+    mut raw: Option<&mut Vec<Value>>,
+) -> Result<ClusterView, LiveError> {
     let mut view = ClusterView::default();
     view.provenance = Provenance::Live;
     view.taken_at = Some(k8s_openapi::jiff::Timestamp::now());
@@ -55,7 +70,8 @@ pub async fn read(client: &Client, request: &Request) -> Result<ClusterView, Liv
         };
         let mut builder = Builder::from_view(view);
         for (query, answer) in queries.into_iter().zip(answers) {
-            answer?.put_into(&query, &mut builder, &mut asked);
+            let raw = raw.as_deref_mut();
+            answer?.put_into(&query, &mut builder, &mut asked, raw);
             asked.add(query);
         }
         view = builder.finish();

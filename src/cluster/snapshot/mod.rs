@@ -8,6 +8,7 @@
 
 mod folder;
 mod text;
+mod write;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use super::{Builder, ClusterView};
 
 pub use text::{BadText, objects};
+pub use write::Capture;
 
 /// Why a snapshot could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,8 @@ pub enum SnapshotError {
     },
     #[error("{name}: {source}")]
     Text { name: String, source: BadText },
+    #[error("{} is not empty", path.display())]
+    Occupied { path: PathBuf },
     #[error("{name} holds no Kubernetes object that netpath reads")]
     Nothing { name: String },
 }
@@ -53,6 +57,16 @@ pub fn load(path: &Path) -> Result<ClusterView, SnapshotError> {
         return Err(SnapshotError::Nothing { name });
     }
     Ok(view)
+}
+
+/// Reads the view that a text holds: a YAML stream, a JSON document or a List.
+///
+/// # Errors
+/// When the text cannot be parsed.
+pub fn parse(name: &str, content: &str) -> Result<ClusterView, SnapshotError> {
+    let mut builder = Builder::default();
+    add_text(&mut builder, name, content)?;
+    Ok(builder.finish())
 }
 
 fn add_text(builder: &mut Builder, name: &str, content: &str) -> Result<(), SnapshotError> {

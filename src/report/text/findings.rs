@@ -89,11 +89,11 @@ fn print_one(
     }
     // Commands are pasted: they stay on one line.
     for command in &finding.fix.commands {
-        writeln!(out, "          {command}")?;
+        writeln!(out, "           {command}")?;
     }
     let more = format!("kubectl netpath explain {}", finding.code);
     if finding.severity != Severity::Notice {
-        writeln!(out, "  {:<8}{}", "more", style.faint(&more))?;
+        writeln!(out, "  {:<9}{}", "more", style.faint(&more))?;
     }
     Ok(())
 }

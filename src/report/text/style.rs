@@ -8,14 +8,14 @@ use crate::path::Status;
 
 /// How to show things on one terminal.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Style {
+pub(in crate::report) struct Style {
     pub terminal: Terminal,
 }
 
 // === impl Style ===
 
 impl Style {
-    pub(super) const fn new(terminal: Terminal) -> Self {
+    pub(in crate::report) const fn new(terminal: Terminal) -> Self {
         Self { terminal }
     }
 
@@ -77,10 +77,10 @@ impl Style {
     }
 
     /// A named paragraph, wrapped to the terminal and indented behind its name.
-    pub(super) fn wrapped(self, name: &str, text: &str) -> Vec<String> {
+    pub(in crate::report) fn wrapped(self, name: &str, text: &str) -> Vec<String> {
         let text = self.plain(text);
         let room = self.terminal.width.map_or(usize::MAX, |width| {
-            usize::from(width).saturating_sub(11).max(20)
+            usize::from(width).saturating_sub(12).max(20)
         });
         let mut lines = vec![String::new()];
         for word in text.split(' ') {
@@ -98,7 +98,7 @@ impl Style {
         let labels = std::iter::once(name).chain(std::iter::repeat(""));
         let named = labels
             .zip(lines)
-            .map(|(name, line)| format!("  {name:<8}{line}").trim_end().to_owned());
+            .map(|(name, line)| format!("  {name:<9}{line}").trim_end().to_owned());
         named.collect()
     }
 

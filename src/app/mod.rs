@@ -1,0 +1,35 @@
+//! The shell around the pure core: one file per command, each in running order.
+
+mod capture;
+mod demo;
+mod explain;
+mod trace;
+
+use std::io::Write;
+
+use crate::cli::{Cli, Command, Terminal};
+use crate::error::{Error, Exit};
+
+/// Does what the command line asks for; the report goes to `out`.
+///
+/// # Errors
+/// When the request makes no sense, or what it needs cannot be read.
+pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
+    let terminal = Terminal::detect(cli.color);
+    match cli.command {
+        None => trace::run(&cli.trace, terminal, out),
+        Some(Command::Snapshot(args)) => capture::run(&args, out),
+        Some(Command::Demo(args)) => demo::run(&args, terminal, out),
+        Some(Command::Explain(args)) => explain::run(&args, terminal, out),
+        Some(Command::Completion { shell }) => {
+            crate::cli::completion(shell, out);
+            Ok(Exit::Fine)
+        }
+    }
+}
+
+/// The runtime of the two edges that wait for a network.
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.worker_threads(2).enable_all().build()?)
+}

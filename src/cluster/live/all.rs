@@ -1,0 +1,92 @@
+//! Everything netpath can read of a cluster, for a capture: page by page.
+
+use http::Request;
+use kube::Client;
+use serde_json::Value;
+
+use super::fetch::{Answer, LiveError, api_groups, fetch};
+use crate::cluster::query::Query;
+use crate::cluster::{Resource, Unread};
+
+/// How many objects a page holds, as in kubectl.
+const PAGE: u32 = 500;
+
+/// Resources that a capture leaves out: events are asked for where they explain something, and
+/// ReplicaSets only say again what their pods do.
+const LEFT_OUT: [Resource; 1] = [Resource::Events];
+
+/// Reads every object of every resource, and what was refused.
+///
+/// # Errors
+/// When the server cannot be reached, or knows nobody of this name.
+pub async fn read_all(client: &Client) -> Result<(Vec<Value>, Vec<Unread>), LiveError> {
+    let groups = api_groups(client).await.unwrap_or_default();
+    let (mut objects, mut unread) = (Vec::new(), Vec::new());
+    for resource in Resource::ALL.iter().copied() {
+        let exists = resource.group().is_empty() || groups.contains(resource.group());
+        if LEFT_OUT.contains(&resource) || !exists {
+            continue;
+        }
+        // Of ConfigMaps only those of the DNS and of kube-proxy matter; others may hold secrets.
+        let query = match resource {
+            Resource::ConfigMaps => Query::list(resource, Some("kube-system")),
+            _ => Query::list(resource, None),
+        };
+        match pages(client, &query).await? {
+            Ok(found) => objects.extend(
+                found
+                    .into_iter()
+                    .filter(|object| is_wanted(resource, object)),
+            ),
+            Err(refusal) => unread.push(refusal),
+        }
+    }
+    Ok((objects, unread))
+}
+
+fn is_wanted(resource: Resource, object: &Value) -> bool {
+    if resource != Resource::ConfigMaps {
+        return true;
+    }
+    let data = object.get("data");
+    let has = |key| data.and_then(|data| data.get(key)).is_some();
+    has("Corefile") || has("config.conf") || has("ClusterConfiguration")
+}
+
+/// Every page of a list. A continue token that expires midway (410 Gone) starts it again, whole and
+/// at once, as client-go's pager does.
+async fn pages(client: &Client, query: &Query) -> Result<Result<Vec<Value>, Unread>, LiveError> {
+    let mut all = Vec::new();
+    let mut token = String::new();
+    loop {
+        let mut url = query.clone().at_most(PAGE).url();
+        if !token.is_empty() {
+            url = format!("{url}&continue={token}");
+        }
+        let request = Request::get(url).body(Vec::new());
+        let request = request.map_err(|error| LiveError::Config(error.to_string()))?;
+        let page = match client.request::<Value>(request).await {
+            Ok(page) => page,
+            Err(kube::Error::Api(status)) if status.code == 410 => {
+                return Ok(whole(fetch(client, query).await?, query));
+            }
+            Err(error) => {
+                return super::fetch::refusal(query, &error).map(|answer| whole(answer, query));
+            }
+        };
+        let next = page.pointer("/metadata/continue").and_then(Value::as_str);
+        token = next.unwrap_or_default().to_owned();
+        let (objects, _) = Answer::Found(page).into_objects(query);
+        all.extend(objects);
+        if token.is_empty() {
+            return Ok(Ok(all));
+        }
+    }
+}
+
+fn whole(answer: Answer, query: &Query) -> Result<Vec<Value>, Unread> {
+    match answer {
+        Answer::Refused(unread) => Err(unread),
+        other => Ok(other.into_objects(query).0),
+    }
+}

@@ -1,0 +1,135 @@
+//! Writing a capture: `snapshot.json` and `objects.yaml`, without anything that is nobody's business.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{SnapshotError, io_error};
+use crate::cluster::Unread;
+
+/// What a capture holds beside its objects.
+#[derive(Debug, Clone)]
+pub struct Capture {
+    pub objects: Vec<Value>,
+    pub unread: Vec<Unread>,
+    pub server_version: Option<String>,
+    pub taken_at: Timestamp,
+}
+
+// === impl Capture ===
+
+impl Capture {
+    /// Writes the folder, which must not exist or be empty; gives back the files it wrote.
+    ///
+    /// # Errors
+    /// When the folder holds something, or cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
+        let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        if occupied {
+            return Err(SnapshotError::Occupied {
+                path: folder.to_owned(),
+            });
+        }
+        fs::create_dir_all(folder).map_err(|source| io_error(folder, source))?;
+        let mut items = self.objects.clone();
+        items.iter_mut().for_each(redact);
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+        let yaml = serde_saphyr::to_string(&list).map_err(|error| SnapshotError::Io {
+            path: folder.join("objects.yaml"),
+            source: std::io::Error::other(error),
+        })?;
+        let manifest = json!({
+            "apiVersion": "netpath/v1",
+            "kind": "Snapshot",
+            "takenAt": self.taken_at.to_string(),
+            "serverVersion": self.server_version,
+            "unread": self.unread,
+        });
+        let files = [
+            ("objects.yaml", yaml),
+            ("snapshot.json", format!("{manifest:#}\n")),
+        ];
+        let mut written = Vec::new();
+        for (name, text) in files {
+            let path = folder.join(name);
+            fs::write(&path, text).map_err(|source| io_error(&path, source))?;
+            written.push(path);
+        }
+        Ok(written)
+    }
+}
+
+/// Takes out what a diagnosis never looks at and a reader should not see: values of environment
+/// variables, what was last applied, who changed which field.
+fn redact(object: &mut Value) {
+    if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        meta.remove("managedFields");
+        if let Some(annotations) = meta.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        }
+    }
+    blank_environment(object);
+}
+
+/// Proxy settings stay: they decide where requests go (SRC-05), and name no secret unless somebody
+/// wrote one into the URL, which is then cut out.
+fn blank_environment(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::Array(variables)) = fields.get_mut("env") {
+                variables.iter_mut().for_each(blank_variable);
+            }
+            fields.values_mut().for_each(blank_environment);
+        }
+        Value::Array(items) => items.iter_mut().for_each(blank_environment),
+        _ => {}
+    }
+}
+
+fn blank_variable(variable: &mut Value) {
+    let name = variable
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let is_proxy = name.to_uppercase().ends_with("_PROXY");
+    let Some(value) = variable.get_mut("value") else {
+        return;
+    };
+    let has_password = value.as_str().is_some_and(|value| value.contains('@'));
+    if !is_proxy || has_password {
+        *value = json!("");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_stay_out_and_proxies_stay_in() {
+        let mut pod = json!({
+            "metadata": {
+                "name": "a",
+                "managedFields": [{"manager": "x"}],
+                "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "keep": "1"},
+            },
+            "spec": {"containers": [{"env": [
+                {"name": "PASSWORD", "value": "secret"},
+                {"name": "HTTP_PROXY", "value": "http://proxy:3128"},
+                {"name": "https_proxy", "value": "http://me:secret@proxy:3128"},
+                {"name": "FROM", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+            ]}]},
+        });
+        redact(&mut pod);
+        let text = pod.to_string();
+        assert!(
+            !text.contains("secret\"")
+                && !text.contains("managedFields")
+                && !text.contains("last-applied")
+        );
+        assert!(!text.contains("me:secret"));
+        assert!(text.contains("http://proxy:3128") && text.contains("keep"));
+    }
+}
