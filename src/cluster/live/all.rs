@@ -75,7 +75,7 @@ async fn pages(client: &Client, query: &Query) -> Result<Result<Vec<Value>, Unre
             }
         };
         let next = page.pointer("/metadata/continue").and_then(Value::as_str);
-        token = next.unwrap_or_default().to_owned();
+        token = next.map_or_else(String::new, str::to_owned);
         let (objects, _) = Answer::Found(page).into_objects(query);
         all.extend(objects);
         if token.is_empty() {
