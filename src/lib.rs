@@ -16,6 +16,7 @@ pub mod error;
 pub mod net;
 pub mod path;
 pub mod policy;
+pub mod probe;
 pub mod report;
 pub mod resolve;
 pub mod target;

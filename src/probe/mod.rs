@@ -1,0 +1,3 @@
+//! Probing: ask the real source pod, then find the hop.
+
+pub mod protocol;

@@ -1,0 +1,321 @@
+//! What the client asks an agent, and what the agent answers: JSON, one line an answer.
+//!
+//! ```text
+//!  client --Plan (argument or environment)--> agent
+//!  agent  --Hello, Observation…, Fact…, Done--> client     one JSON object a line on stdout
+//! ```
+//!
+//! Both sides are the same program, but not always the same version: a field that is not known is
+//! passed over, a task that is not known is answered with [`Outcome::Unsupported`].
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// The version of this protocol; it changes when an old side would misread a new one.
+pub const VERSION: u32 = 1;
+
+/// Everything an agent is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    pub version: u32,
+    /// The agent ends after so many milliseconds, whatever is still running.
+    pub deadline_ms: u64,
+    pub tasks: Vec<Task>,
+}
+
+/// One question. Tasks run side by side; attempts within one as it says.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Task {
+    /// One query to one server.
+    #[serde(rename_all = "camelCase")]
+    Dns {
+        server: SocketAddr,
+        /// Absolute, without the final dot.
+        name: String,
+        record: Record,
+        over_tcp: bool,
+        timeout_ms: u64,
+    },
+    /// TCP connections, each from a source port of its own.
+    #[serde(rename_all = "camelCase")]
+    Connect {
+        to: SocketAddr,
+        attempts: u32,
+        /// Between the starts of two attempts; 0 starts all at once.
+        spacing_ms: u64,
+        timeout_ms: u64,
+        /// Whether an attempt that succeeded makes the later ones unnecessary.
+        until_open: bool,
+    },
+    /// A datagram, and whatever comes back: an answer, an ICMP error, or silence.
+    #[serde(rename_all = "camelCase")]
+    Udp {
+        to: SocketAddr,
+        /// What is sent, in hexadecimal.
+        payload: String,
+        attempts: u32,
+        spacing_ms: u64,
+        timeout_ms: u64,
+    },
+    /// An HTTP/1.1 request, with or without TLS.
+    #[serde(rename_all = "camelCase")]
+    Http {
+        to: SocketAddr,
+        host: String,
+        path: String,
+        tls: bool,
+        /// Bytes of padding in a header: makes the request too large for one packet.
+        padding: usize,
+        timeout_ms: u64,
+    },
+    /// A TLS handshake, for the certificate; it need not be valid.
+    #[serde(rename_all = "camelCase")]
+    Tls {
+        to: SocketAddr,
+        server_name: String,
+        timeout_ms: u64,
+    },
+    /// ICMP echo requests.
+    #[serde(rename_all = "camelCase")]
+    Echo {
+        to: IpAddr,
+        attempts: u32,
+        timeout_ms: u64,
+    },
+    /// The largest packet that passes without being fragmented.
+    #[serde(rename_all = "camelCase")]
+    PathMtu { to: SocketAddr, timeout_ms: u64 },
+    /// The routers on the way, by growing hop limits.
+    #[serde(rename_all = "camelCase")]
+    Trace {
+        to: SocketAddr,
+        /// TCP segments instead of UDP datagrams.
+        tcp: bool,
+        max_hops: u8,
+        timeout_ms: u64,
+    },
+    /// The facts of the agent's own network namespace, in the form of a snapshot's pod folder.
+    PodFacts,
+    /// The facts of the agent's node, in the form of a snapshot's node folder.
+    NodeFacts,
+}
+
+/// The record types that are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Record {
+    A,
+    Aaaa,
+    Srv,
+}
+
+/// One line of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Line {
+    Hello(Hello),
+    Observation(Observation),
+    Fact(Fact),
+    Done(Done),
+}
+
+/// The agent, about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hello {
+    pub version: u32,
+    /// The program's version.
+    pub agent: String,
+    pub uid: u32,
+    /// Effective capabilities by name (`NET_RAW`), from /proc/self/status.
+    pub capabilities: Vec<String>,
+    /// Whether unprivileged ICMP sockets are open to it (net.ipv4.ping_group_range).
+    pub can_ping: bool,
+    pub hostname: String,
+}
+
+/// What one task found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Observation {
+    /// The position of the task in the plan.
+    pub task: usize,
+    pub outcome: Outcome,
+}
+
+/// The answer to a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    Dns(DnsReply),
+    Attempts(Vec<Attempt>),
+    Http(HttpReply),
+    Tls(TlsReply),
+    PathMtu(MtuReply),
+    Trace(Vec<TraceHop>),
+    /// The agent may not, or cannot, do it here; with the capability or kernel feature it lacks.
+    Unsupported {
+        why: String,
+    },
+}
+
+/// What a DNS server said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DnsReply {
+    /// `NOERROR`, `NXDOMAIN`, `SERVFAIL` …; none without an answer.
+    pub rcode: Option<String>,
+    pub authoritative: bool,
+    pub truncated: bool,
+    /// Addresses, alias targets (`CNAME x.y.`) and `SRV port target`, as they stand in the answer.
+    pub answers: Vec<String>,
+    /// Why there is no answer.
+    pub error: Option<Failure>,
+    pub elapsed_us: u64,
+}
+
+/// One attempt of a connection, a datagram or an echo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// None when it succeeded.
+    pub error: Option<Failure>,
+    pub elapsed_us: u64,
+    /// The source address and port the kernel picked.
+    pub local: Option<SocketAddr>,
+    /// Bytes that came back (datagrams and echoes).
+    #[serde(default)]
+    pub received: usize,
+}
+
+/// How something failed. Time matters as much as the name: "no route to host" at once is a
+/// firewall, after three seconds a neighbour that does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Failure {
+    /// Nothing within the time allowed.
+    Timeout,
+    /// ECONNREFUSED.
+    Refused,
+    /// ECONNRESET.
+    Reset,
+    /// EHOSTUNREACH.
+    HostUnreachable,
+    /// ENETUNREACH.
+    NetUnreachable,
+    /// EACCES or EPERM: an IPv6 firewall, a local filter, or a missing capability.
+    Denied,
+    /// EADDRNOTAVAIL: no source port left.
+    NoLocalPort,
+    /// EMFILE or ENFILE.
+    NoDescriptor,
+    /// The peer closed before it said anything.
+    Closed,
+    /// Something else, with the kernel's own name where it has one.
+    Other { text: String },
+}
+
+/// What an HTTP server said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpReply {
+    pub status: Option<u16>,
+    /// The `Server` header: who answered.
+    pub server: Option<String>,
+    pub location: Option<String>,
+    /// Bytes of head and body that were read, at most 256 KiB.
+    pub received: usize,
+    /// To the end of the TCP handshake.
+    pub connect_us: Option<u64>,
+    /// To the first byte of the answer.
+    pub first_byte_us: Option<u64>,
+    pub elapsed_us: u64,
+    pub error: Option<Failure>,
+}
+
+/// What a TLS server showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TlsReply {
+    pub protocol: Option<String>,
+    /// Subject and alternative names of its certificate.
+    pub names: Vec<String>,
+    /// RFC 3339.
+    pub not_before: Option<String>,
+    pub not_after: Option<String>,
+    pub issuer: Option<String>,
+    /// The TLS alert or other reason the handshake failed with.
+    pub alert: Option<String>,
+    pub error: Option<Failure>,
+    pub elapsed_us: u64,
+}
+
+/// What a path lets through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MtuReply {
+    /// The MTU of the interface the packets left by.
+    pub interface: Option<u32>,
+    /// The largest IP packet that passed, if any did.
+    pub passed: Option<u32>,
+    /// The smallest that did not, and whether a router said so or it vanished.
+    pub failed: Option<u32>,
+    pub said_so: bool,
+}
+
+/// One router of a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TraceHop {
+    pub hop: u8,
+    /// None for one that stays silent.
+    pub address: Option<IpAddr>,
+    pub elapsed_us: Option<u64>,
+    /// Whether this is the destination.
+    pub arrived: bool,
+}
+
+/// A fact under the name of its file in a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fact {
+    /// `sockets.txt`
+    pub file: String,
+    pub text: String,
+    /// What could not be gathered, and why; the text is then empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+}
+
+/// The end of the answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Done {
+    pub elapsed_ms: u64,
+    /// Whether the deadline cut something off.
+    pub cut_short: bool,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// In the words of an engineer.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Refused => "connection refused",
+            Self::Reset => "connection reset",
+            Self::HostUnreachable => "no route to host",
+            Self::NetUnreachable => "network unreachable",
+            Self::Denied => "permission denied",
+            Self::NoLocalPort => "no source port left",
+            Self::NoDescriptor => "no file descriptor left",
+            Self::Closed => "closed by the peer",
+            Self::Other { text } => text,
+        }
+    }
+}
