@@ -39,6 +39,7 @@ pub(crate) use endpoints::{resolve_port, selected, slices};
 pub use hop::{Basis, Boundary, Evidence, Hop, Stage, Status, Translation};
 pub(crate) use ingress::{class_name, reference as ingress_reference};
 pub(crate) use service::ports_text;
+pub(crate) use walker::name_asked;
 pub use walker::{Walk, walk};
 
 /// One walk: sources that behave alike to backends that behave alike.

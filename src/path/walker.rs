@@ -363,7 +363,7 @@ impl<'v> Leg<'_, 'v> {
 }
 
 /// The name the source looks up, if the way leads through the DNS.
-fn name_asked(site: Site<'_>, place: &Place<'_>) -> Option<String> {
+pub(crate) fn name_asked(site: Site<'_>, place: &Place<'_>) -> Option<String> {
     let (namespace, name) = match place {
         Place::Name(name) => return Some(name.clone()),
         Place::NoService { namespace, name } => (namespace.as_str(), name.as_str()),

@@ -1,3 +1,53 @@
 //! Probing: ask the real source pod, then find the hop.
+//!
+//! ```text
+//!  Case + Observations ─► plan (pure) ─► Steps ─► run (async) ─► Observations + facts ─► plan …
+//!                                                  launch: ephemeral container · debug pod
+//!                                                  transport: upload over exec · image and log
+//! ```
+//!
+//! Everything that is created carries one label and ends by itself; what Kubernetes cannot remove is
+//! listed.
 
+pub mod binary;
+pub mod cleanup;
+pub mod launch;
+mod observations;
+mod plan;
+mod progress;
 pub mod protocol;
+pub mod rights;
+mod run;
+pub mod transport;
+mod vantage;
+
+pub use observations::{Observations, Seen};
+pub use plan::{Depth, Step, plan};
+pub use progress::{Plain, Progress, Silent, Spinner};
+pub use run::{Answers, Session, Settings};
+pub use vantage::Vantage;
+
+/// The label everything carries that netpath creates.
+pub const LABEL: (&str, &str) = ("app.kubernetes.io/managed-by", "kubectl-netpath");
+
+/// Why a probe could not be made. Never an answer about the path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// The API server said no: rights, admission, quota, a pod that takes no such container.
+    #[error("{what}: {why}")]
+    Refused {
+        what: String,
+        why: String,
+        /// The grant or step that would help.
+        grant: String,
+    },
+    /// The container was accepted and does not start.
+    #[error("{what} does not start: {why}")]
+    NotStarted { what: String, why: String },
+    /// The agent could not be brought there, or did not answer.
+    #[error("{what}: {why}")]
+    Transport { what: String, why: String },
+    /// The program itself cannot be used as the agent there.
+    #[error("{why}")]
+    Binary { why: String, hint: String },
+}

@@ -1,0 +1,83 @@
+//! A short-lived pod in a node's own namespaces, for what only the node can tell.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::Client;
+use kube::api::{Api, PostParams};
+use serde_json::{Value, json};
+
+use super::refusal::refused;
+use super::wait;
+use crate::probe::{LABEL, ProbeError};
+
+/// A debug pod that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DebugPod {
+    pub namespace: String,
+    pub name: String,
+    pub container: String,
+}
+
+const CONTAINER: &str = "netpath";
+
+/// Creates a debug pod on a node and waits until it runs. The caller deletes it; its deadline ends
+/// it in any case.
+///
+/// # Errors
+/// When the server refuses it, or it does not start (it is deleted then).
+pub async fn create(
+    client: &Client,
+    namespace: &str,
+    node: &str,
+    image: &str,
+    seconds: u64,
+) -> Result<DebugPod, ProbeError> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let what = format!("debug pod on node {node}");
+    let grant = format!("create pods in {namespace} (Pod Security level privileged)");
+    let object = object(node, image, seconds);
+    let object = serde_json::from_value(object).map_err(|error| ProbeError::Transport {
+        what: what.clone(),
+        why: error.to_string(),
+    })?;
+    let created = api.create(&PostParams::default(), &object).await;
+    let created = created.map_err(|error| refused(&what, &grant, &error))?;
+    let pod = DebugPod {
+        namespace: namespace.to_owned(),
+        name: created.metadata.name.unwrap_or_default(),
+        container: CONTAINER.to_owned(),
+    };
+    if let Err(error) = wait::for_pod(&api, &pod.name).await {
+        // What cannot start must not stay either.
+        let _ = crate::probe::cleanup::delete(client, namespace, &pod.name).await;
+        return Err(error);
+    }
+    Ok(pod)
+}
+
+/// The pod: the node's network and processes, and enough rights to run the node's own tools in the
+/// node's mount namespace (nsenter needs `SYS_ADMIN` and `SYS_PTRACE`, the tools `NET_ADMIN`).
+fn object(node: &str, image: &str, seconds: u64) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"generateName": "netpath-", "labels": {LABEL.0: LABEL.1}},
+        "spec": {
+            "nodeName": node,
+            "hostNetwork": true,
+            "hostPID": true,
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": seconds,
+            "terminationGracePeriodSeconds": 0,
+            "automountServiceAccountToken": false,
+            "enableServiceLinks": false,
+            "tolerations": [{"operator": "Exists"}],
+            "containers": [{
+                "name": CONTAINER,
+                "image": image,
+                "imagePullPolicy": "IfNotPresent",
+                "command": ["sleep", seconds.to_string()],
+                "securityContext": {"privileged": true, "runAsUser": 0},
+            }],
+        },
+    })
+}

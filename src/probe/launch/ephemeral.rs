@@ -1,0 +1,232 @@
+//! An ephemeral container in a pod: its network namespace, and nothing else of it.
+
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use kube::api::{Api, Patch, PatchParams};
+use kube::{Client, ResourceExt};
+use serde_json::{Value, json};
+
+use super::refusal::refused;
+use super::wait;
+use crate::cluster::access::PodExt;
+use crate::probe::ProbeError;
+
+/// A container that runs, or ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ephemeral {
+    pub namespace: String,
+    pub pod: String,
+    pub container: String,
+    /// Whether it was there before.
+    pub is_reused: bool,
+}
+
+/// What to run.
+#[derive(Debug, Clone)]
+struct Spec<'a> {
+    image: &'a str,
+    /// None for the image's own.
+    command: Option<Vec<String>>,
+    environment: Vec<(String, String)>,
+}
+
+/// The prefix of every container's name: one is enough for a pod while it runs.
+const PREFIX: &str = "netpath-";
+
+/// The user that owns nothing.
+const NOBODY: i64 = 65534;
+
+/// Starts a container in a pod, or takes one of ours that still runs there.
+///
+/// The settings are the strictest that Pod Security knows, so that every level takes them. The patch
+/// is tried as a dry run first: a container that violates a policy must never stay in a pod's spec,
+/// where it blocks every later change.
+///
+/// # Errors
+/// When the server refuses it, or it does not start.
+async fn start(client: &Client, pod: &Pod, spec: &Spec<'_>) -> Result<Ephemeral, ProbeError> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+    let what = format!("ephemeral container in pod {}", pod.name_any());
+    if is_static(pod) {
+        return Err(ProbeError::Refused {
+            what,
+            why: "it is a static pod, which takes no ephemeral container".to_owned(),
+            grant: String::new(),
+        });
+    }
+    let of = |container: String, is_reused| Ephemeral {
+        namespace: pod.namespace().unwrap_or_default(),
+        pod: pod.name_any(),
+        container,
+        is_reused,
+    };
+    let grant = format!(
+        "patch pods/ephemeralcontainers in {}",
+        pod.namespace().unwrap_or_default()
+    );
+    let current = api.get(&pod.name_any()).await;
+    let current = current.map_err(|error| refused(&what, &grant, &error))?;
+    // A container with an image of its own answers one plan and ends; only an idle one is reusable.
+    if let Some(running) = spec
+        .command
+        .is_some()
+        .then(|| running(&current, spec.image))
+        .flatten()
+    {
+        return Ok(of(running, true));
+    }
+    let name = free_name(&current);
+    let patch = json!({"spec": {"ephemeralContainers": [container(&name, spec)]}});
+    for dry_run in [true, false] {
+        let parameters = PatchParams {
+            dry_run,
+            ..PatchParams::default()
+        };
+        let patched = api
+            .patch_ephemeral_containers(&pod.name_any(), &parameters, &Patch::Strategic(&patch))
+            .await;
+        patched.map_err(|error| refused(&what, &grant, &error))?;
+    }
+    wait::for_ephemeral(&api, &pod.name_any(), &name).await?;
+    Ok(of(name, false))
+}
+
+/// Starts a container that sleeps for so long, to upload to.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_idle(
+    client: &Client,
+    pod: &Pod,
+    image: &str,
+    seconds: u64,
+) -> Result<Ephemeral, ProbeError> {
+    let spec = Spec {
+        image,
+        command: Some(vec!["sleep".to_owned(), seconds.to_string()]),
+        environment: Vec::new(),
+    };
+    start(client, pod, &spec).await
+}
+
+/// Starts a container whose image runs the agent by itself.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_image(
+    client: &Client,
+    pod: &Pod,
+    image: &str,
+    environment: Vec<(String, String)>,
+) -> Result<Ephemeral, ProbeError> {
+    let spec = Spec {
+        image,
+        command: None,
+        environment,
+    };
+    start(client, pod, &spec).await
+}
+
+/// The container's object.
+fn container(name: &str, spec: &Spec<'_>) -> Value {
+    let environment: Vec<Value> = spec
+        .environment
+        .iter()
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect();
+    let mut container = json!({
+        "name": name,
+        "image": spec.image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": environment,
+        "terminationMessagePolicy": "File",
+        "securityContext": {
+            "runAsNonRoot": true,
+            "runAsUser": NOBODY,
+            "runAsGroup": NOBODY,
+            "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    });
+    if let Some(command) = &spec.command {
+        container["command"] = json!(command);
+    }
+    container
+}
+
+/// A container of ours that still runs with the same image.
+fn running(pod: &Pod, image: &str) -> Option<String> {
+    let spec = pod.spec.as_ref()?.ephemeral_containers.as_ref()?;
+    let ours = spec.iter().filter(|container| {
+        container.name.starts_with(PREFIX) && container.image.as_deref() == Some(image)
+    });
+    ours.map(|container| container.name.clone())
+        .find(|name| wait::is_running(pod.status.as_ref(), name))
+}
+
+/// A name no container of the pod has, the same for the same history: `netpath-1`, `netpath-2` …
+fn free_name(pod: &Pod) -> String {
+    let taken = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.ephemeral_containers.as_ref())
+        .map_or(0, |all| {
+            all.iter()
+                .filter(|container| container.name.starts_with(PREFIX))
+                .count()
+        });
+    format!("{PREFIX}{}", taken + 1)
+}
+
+/// Mirror pods show what a kubelet runs by itself (annotation set by the kubelet).
+fn is_static(pod: &Pod) -> bool {
+    pod.annotations()
+        .contains_key("kubernetes.io/config.mirror")
+}
+
+/// The status of one ephemeral container.
+pub(super) fn status_of<'s>(
+    status: Option<&'s PodStatus>,
+    name: &str,
+) -> Option<&'s k8s_openapi::api::core::v1::ContainerState> {
+    let all = status?.ephemeral_container_statuses.as_ref()?;
+    all.iter().find(|own| own.name == name)?.state.as_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_container_asks_for_as_little_as_there_is() {
+        let spec = Spec {
+            image: "busybox",
+            command: Some(vec!["sleep".into(), "60".into()]),
+            environment: Vec::new(),
+        };
+        let container = container("netpath-1", &spec);
+        let security = &container["securityContext"];
+        assert_eq!(security["runAsNonRoot"], json!(true));
+        assert_eq!(security["allowPrivilegeEscalation"], json!(false));
+        assert_eq!(security["capabilities"], json!({"drop": ["ALL"]}));
+        assert_eq!(security["seccompProfile"]["type"], json!("RuntimeDefault"));
+        assert!(security.get("privileged").is_none());
+    }
+
+    #[test]
+    fn names_go_on_counting() {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "a"},
+            "spec": {"containers": [], "ephemeralContainers": [
+                {"name": "debugger-x"}, {"name": "netpath-1", "image": "busybox"},
+            ]},
+            "status": {"ephemeralContainerStatuses": [
+                {"name": "netpath-1", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"running": {}}},
+            ]},
+        }))
+        .expect("a pod");
+        assert_eq!(free_name(&pod), "netpath-2");
+        assert_eq!(running(&pod, "busybox").as_deref(), Some("netpath-1"));
+        assert_eq!(running(&pod, "other"), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! Waiting for a container to run, and giving up at once when it cannot.
+
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::{ContainerState, Pod, PodStatus};
+use kube::api::{Api, WatchEvent, WatchParams};
+
+use super::ephemeral::status_of;
+use crate::probe::ProbeError;
+
+/// How long an image may take to be pulled and a container to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Reasons that never pass by themselves within a minute.
+const HOPELESS: [&str; 8] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "ImageInspectError",
+];
+
+/// Whether an ephemeral container runs.
+pub(super) fn is_running(status: Option<&PodStatus>, name: &str) -> bool {
+    status_of(status, name).is_some_and(|state| state.running.is_some())
+}
+
+/// Waits until an ephemeral container runs or has ended.
+pub(super) async fn for_ephemeral(api: &Api<Pod>, pod: &str, name: &str) -> Result<(), ProbeError> {
+    let what = format!("ephemeral container {name} in pod {pod}");
+    until(api, pod, &what, |pod| {
+        verdict(status_of(pod.status.as_ref(), name))
+    })
+    .await
+}
+
+/// Waits until the only container of a pod runs or has ended.
+pub(super) async fn for_pod(api: &Api<Pod>, pod: &str) -> Result<(), ProbeError> {
+    let what = format!("pod {pod}");
+    until(api, pod, &what, |pod| {
+        let status = pod.status.as_ref();
+        let conditions = status
+            .and_then(|status| status.conditions.as_deref())
+            .unwrap_or_default();
+        let unschedulable = conditions
+            .iter()
+            .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
+        if let Some(condition) = unschedulable {
+            return Some(Err(condition.message.clone().unwrap_or_default()));
+        }
+        if status.is_some_and(|status| status.phase.as_deref() == Some("Failed")) {
+            return Some(Err(status
+                .and_then(|status| status.message.clone())
+                .unwrap_or_else(|| "it failed".to_owned())));
+        }
+        let containers = status.and_then(|status| status.container_statuses.as_ref());
+        verdict(containers.and_then(|all| all.first()?.state.as_ref()))
+    })
+    .await
+}
+
+/// Done, hopeless with the reason, or neither yet.
+fn verdict(state: Option<&ContainerState>) -> Option<Result<(), String>> {
+    let state = state?;
+    if state.running.is_some() || state.terminated.is_some() {
+        return Some(Ok(()));
+    }
+    let waiting = state.waiting.as_ref()?;
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    HOPELESS.contains(&reason).then(|| {
+        let message = waiting.message.as_deref().unwrap_or_default();
+        Err(format!("{reason}: {message}"))
+    })
+}
+
+/// Watches one pod until `ready` decides; a watch that ends or expires starts again.
+async fn until(
+    api: &Api<Pod>,
+    pod: &str,
+    what: &str,
+    ready: impl Fn(&Pod) -> Option<Result<(), String>>,
+) -> Result<(), ProbeError> {
+    let not_started = |why: String| ProbeError::NotStarted {
+        what: what.to_owned(),
+        why,
+    };
+    let watching = async {
+        loop {
+            // Version 0: the watch begins with the pod as it is now.
+            let parameters = WatchParams::default()
+                .fields(&format!("metadata.name={pod}"))
+                .timeout(60);
+            let Ok(stream) = api.watch(&parameters, "0").await else {
+                // Without the right to watch: look now and then.
+                let current = api
+                    .get(pod)
+                    .await
+                    .map_err(|error| not_started(error.to_string()))?;
+                if let Some(decided) = ready(&current) {
+                    return decided.map_err(&not_started);
+                }
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                continue;
+            };
+            let mut stream = stream.boxed();
+            while let Ok(Some(event)) = stream.try_next().await {
+                match event {
+                    WatchEvent::Added(pod) | WatchEvent::Modified(pod) => {
+                        if let Some(decided) = ready(&pod) {
+                            return decided.map_err(&not_started);
+                        }
+                    }
+                    WatchEvent::Deleted(_) => {
+                        return Err(not_started("the pod was deleted".to_owned()));
+                    }
+                    WatchEvent::Bookmark(_) => {}
+                    WatchEvent::Error(_) => break,
+                }
+            }
+        }
+    };
+    match tokio::time::timeout(PATIENCE, watching).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(not_started(format!(
+            "not running after {} s",
+            PATIENCE.as_secs()
+        ))),
+    }
+}

@@ -1,0 +1,201 @@
+//! What probes saw, to be asked by vantage and question.
+
+use std::net::SocketAddr;
+
+use super::protocol::{Attempt, DnsReply, Failure, HttpReply, Outcome, Task};
+use super::{ProbeError, Vantage};
+
+/// One answered question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub vantage: Vantage,
+    pub task: Task,
+    pub outcome: Outcome,
+}
+
+/// Every answer so far, and the vantages that could not be had.
+#[derive(Debug, Clone, Default)]
+pub struct Observations {
+    pub seen: Vec<Seen>,
+    pub failed: Vec<(Vantage, ProbeError)>,
+}
+
+/// Attempts, summed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempts {
+    pub open: usize,
+    pub failures: Vec<(Failure, u64)>,
+    /// The slowest attempt that succeeded, in microseconds.
+    pub slowest_us: u64,
+    pub fastest_us: u64,
+}
+
+/// A connect that took this long lost its first SYN: it is sent again after one second (RFC 6298).
+const LOST_SYN_US: u64 = 900_000;
+
+// === impl Observations ===
+
+impl Observations {
+    /// Whether nothing was seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
+    /// Whether a question was answered, or cannot be asked there.
+    #[must_use]
+    pub fn settles(&self, vantage: &Vantage, task: &Task) -> bool {
+        self.has_failed(vantage)
+            || self
+                .seen
+                .iter()
+                .any(|seen| seen.vantage == *vantage && seen.task == *task)
+    }
+
+    /// Whether a vantage could not be had.
+    #[must_use]
+    pub fn has_failed(&self, vantage: &Vantage) -> bool {
+        self.failed.iter().any(|(failed, _)| failed == vantage)
+    }
+
+    /// Whether anything was seen from a vantage.
+    #[must_use]
+    pub fn has_seen(&self, vantage: &Vantage) -> bool {
+        self.seen.iter().any(|seen| seen.vantage == *vantage)
+    }
+
+    /// The connections (or datagrams) to an address from a vantage, summed up.
+    #[must_use]
+    pub fn attempts(&self, vantage: &Vantage, to: SocketAddr) -> Option<Attempts> {
+        let all: Vec<&Attempt> = self
+            .at(vantage)
+            .filter_map(|seen| match (&seen.task, &seen.outcome) {
+                (
+                    Task::Connect { to: own, .. } | Task::Udp { to: own, .. },
+                    Outcome::Attempts(attempts),
+                ) if *own == to => Some(attempts),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        (!all.is_empty()).then(|| Attempts::of(&all))
+    }
+
+    /// The answers of a DNS server to a vantage.
+    pub fn dns<'o>(
+        &'o self,
+        vantage: &'o Vantage,
+    ) -> impl Iterator<Item = (&'o Task, &'o DnsReply)> {
+        self.at(vantage)
+            .filter_map(|seen| match (&seen.task, &seen.outcome) {
+                (Task::Dns { .. }, Outcome::Dns(reply)) => Some((&seen.task, reply)),
+                _ => None,
+            })
+    }
+
+    /// The HTTP answers of an address to a vantage.
+    pub fn http<'o>(
+        &'o self,
+        vantage: &'o Vantage,
+        to: SocketAddr,
+    ) -> impl Iterator<Item = (&'o Task, &'o HttpReply)> {
+        self.at(vantage)
+            .filter_map(move |seen| match (&seen.task, &seen.outcome) {
+                (Task::Http { to: own, .. }, Outcome::Http(reply)) if *own == to => {
+                    Some((&seen.task, reply))
+                }
+                _ => None,
+            })
+    }
+
+    fn at<'o>(&'o self, vantage: &'o Vantage) -> impl Iterator<Item = &'o Seen> {
+        self.seen
+            .iter()
+            .filter(move |seen| seen.vantage == *vantage)
+    }
+}
+
+// === impl Attempts ===
+
+impl Attempts {
+    fn of(all: &[&Attempt]) -> Self {
+        let open: Vec<u64> = all
+            .iter()
+            .filter(|attempt| attempt.error.is_none())
+            .map(|attempt| attempt.elapsed_us)
+            .collect();
+        let failures = all
+            .iter()
+            .filter_map(|attempt| Some((attempt.error.clone()?, attempt.elapsed_us)));
+        Self {
+            open: open.len(),
+            failures: failures.collect(),
+            slowest_us: open.iter().copied().max().unwrap_or_default(),
+            fastest_us: open.iter().copied().min().unwrap_or_default(),
+        }
+    }
+
+    /// How many were made.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.open + self.failures.len()
+    }
+
+    /// Whether every attempt succeeded.
+    #[must_use]
+    pub fn all_open(&self) -> bool {
+        self.failures.is_empty() && self.open > 0
+    }
+
+    /// Whether none did.
+    #[must_use]
+    pub fn none_open(&self) -> bool {
+        self.open == 0
+    }
+
+    /// Whether an attempt only succeeded after its first packet was lost.
+    #[must_use]
+    pub fn lost_a_packet(&self) -> bool {
+        self.slowest_us >= LOST_SYN_US
+    }
+
+    /// The failure that came first, with its time in microseconds.
+    #[must_use]
+    pub fn first_failure(&self) -> Option<&(Failure, u64)> {
+        self.failures.first()
+    }
+
+    /// `open, 0.4 ms`, `connection refused at once`, `2 of 5 open, else timeout after 5.0 s`
+    #[must_use]
+    pub fn words(&self) -> String {
+        let failure = self
+            .first_failure()
+            .map(|(failure, elapsed)| match elapsed {
+                0..=100_000 => format!("{} at once", failure.words()),
+                _ => format!("{} after {}", failure.words(), time(*elapsed)),
+            });
+        match (failure, self.open) {
+            (None, _) if self.lost_a_packet() => {
+                format!(
+                    "open, but only after {}: a packet was lost",
+                    time(self.slowest_us)
+                )
+            }
+            (None, _) => format!("open, {}", time(self.fastest_us)),
+            (Some(failure), 0) => failure,
+            (Some(failure), open) => format!("{open} of {} open, else {failure}", self.total()),
+        }
+    }
+}
+
+/// `0.4 ms`, `5.0 s`
+#[must_use]
+pub fn time(microseconds: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+    let value = microseconds as f64;
+    if microseconds >= 1_000_000 {
+        format!("{:.1} s", value / 1e6)
+    } else {
+        format!("{:.1} ms", value / 1e3)
+    }
+}

@@ -1,0 +1,148 @@
+//! Which rights a depth needs, and which of them we have.
+
+use futures::future::join_all;
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::Client;
+use kube::api::{Api, PostParams};
+use serde_json::{Value, json};
+
+use super::Depth;
+use crate::cluster::Resource;
+
+/// One right: a verb on a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Right {
+    pub verb: &'static str,
+    pub group: &'static str,
+    pub resource: &'static str,
+    pub subresource: &'static str,
+}
+
+const fn core(verb: &'static str, resource: &'static str, subresource: &'static str) -> Right {
+    Right {
+        verb,
+        group: "",
+        resource,
+        subresource,
+    }
+}
+
+/// What an ephemeral container with an uploaded agent takes. From Kubernetes 1.35 on exec over a
+/// websocket asks for `create` as well as `get`.
+pub const EPHEMERAL: [Right; 4] = [
+    core("get", "pods", ""),
+    core("patch", "pods", "ephemeralcontainers"),
+    core("get", "pods", "exec"),
+    core("create", "pods", "exec"),
+];
+
+/// What an ephemeral container with an image of its own takes.
+pub const IMAGE: [Right; 3] = [
+    core("get", "pods", ""),
+    core("patch", "pods", "ephemeralcontainers"),
+    core("get", "pods", "log"),
+];
+
+/// What a debug pod takes.
+pub const DEBUG_POD: [Right; 5] = [
+    core("create", "pods", ""),
+    core("get", "pods", ""),
+    core("delete", "pods", ""),
+    core("get", "pods", "exec"),
+    core("create", "pods", "exec"),
+];
+
+// === impl Right ===
+
+impl std::fmt::Display for Right {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)?;
+        if !self.subresource.is_empty() {
+            write!(f, "/{}", self.subresource)?;
+        }
+        Ok(())
+    }
+}
+
+/// The rights of a list that are missing in a namespace, all asked at once. A server that does not
+/// answer reviews leaves the attempt itself to tell.
+pub async fn missing(client: &Client, namespace: &str, rights: &[Right]) -> Vec<Right> {
+    let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+    let reviews = rights.iter().map(|right| {
+        let review = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(ResourceAttributes {
+                    namespace: Some(namespace.to_owned()),
+                    verb: Some(right.verb.to_owned()),
+                    group: Some(right.group.to_owned()),
+                    resource: Some(right.resource.to_owned()),
+                    subresource: Some(right.subresource.to_owned()).filter(|name| !name.is_empty()),
+                    ..ResourceAttributes::default()
+                }),
+                ..SelfSubjectAccessReviewSpec::default()
+            },
+            ..SelfSubjectAccessReview::default()
+        };
+        let api = api.clone();
+        async move { api.create(&PostParams::default(), &review).await }
+    });
+    let answers = join_all(reviews).await;
+    let denied = rights.iter().zip(answers).filter(|(_, answer)| {
+        let status = answer
+            .as_ref()
+            .ok()
+            .and_then(|answer| answer.status.as_ref());
+        status.is_some_and(|status| !status.allowed)
+    });
+    denied.map(|(right, _)| *right).collect()
+}
+
+/// The least ClusterRole of a depth, as an object.
+#[must_use]
+pub fn cluster_role(depth: Depth) -> Value {
+    let mut rules: Vec<Value> = Vec::new();
+    for group in groups() {
+        let resources: Vec<&str> = Resource::ALL
+            .iter()
+            .filter(|resource| resource.group() == group && **resource != Resource::ConfigMaps)
+            .map(|resource| resource.plural())
+            .collect();
+        rules.push(json!({"apiGroups": [group], "resources": resources, "verbs": ["get", "list"]}));
+    }
+    rules.push(json!({"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["coredns", "kube-proxy", "kubeadm-config"], "verbs": ["get"]}));
+    if depth != Depth::Api {
+        rules.push(json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["watch"]}));
+        rules.push(json!({"apiGroups": [""], "resources": ["pods/ephemeralcontainers"], "verbs": ["patch"]}));
+        rules.push(
+            json!({"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]}),
+        );
+        rules.push(json!({"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}));
+    }
+    if depth == Depth::Deep {
+        rules
+            .push(json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "delete"]}));
+    }
+    let name = match depth {
+        Depth::Api => "netpath-no-probe",
+        Depth::Probe => "netpath",
+        Depth::Deep => "netpath-deep",
+    };
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name},
+        "rules": rules,
+    })
+}
+
+fn groups() -> Vec<&'static str> {
+    let mut groups: Vec<&str> = Vec::new();
+    for resource in Resource::ALL {
+        if !groups.contains(&resource.group()) {
+            groups.push(resource.group());
+        }
+    }
+    groups
+}

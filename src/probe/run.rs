@@ -1,0 +1,325 @@
+//! The second edge: asking. Starts what is needed at each vantage, once, and keeps it for the rounds
+//! to come.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Client;
+use kube::api::Api;
+
+use super::binary::Binary;
+use super::launch::{DebugPod, Ephemeral, create_debug_pod, start_idle};
+use super::observations::Seen;
+use super::protocol::{Fact, Line, Plan, VERSION};
+use super::rights::{self, Right};
+use super::transport::{Image, Transport, Upload};
+use super::{ProbeError, Progress, Step, Vantage, cleanup};
+
+/// How to probe.
+#[derive(Clone)]
+pub struct Settings {
+    pub client: Client,
+    /// A small stock image, to upload to.
+    pub image: String,
+    /// An image that holds the agent; nothing is uploaded then.
+    pub agent_image: Option<String>,
+    /// The program to upload instead of this one.
+    pub agent_binary: Option<PathBuf>,
+    /// Where debug pods are made.
+    pub debug_namespace: String,
+    /// The longest time an agent may take for one plan.
+    pub deadline: Duration,
+}
+
+/// What one round brought.
+#[derive(Debug, Default)]
+pub struct Answers {
+    pub seen: Vec<Seen>,
+    pub facts: Vec<(Vantage, Fact)>,
+    pub failed: Vec<(Vantage, ProbeError)>,
+}
+
+/// Something that runs somewhere on our behalf.
+#[derive(Clone)]
+enum Place {
+    Ephemeral(Ephemeral),
+    Debug(DebugPod),
+    /// A pod that takes a new container for every plan.
+    Image(Box<Pod>),
+}
+
+/// Containers and pods that were started, for reuse and for tidying up.
+pub struct Session {
+    settings: Settings,
+    places: BTreeMap<Vantage, Place>,
+    binary: Option<Binary>,
+}
+
+/// Idle containers and debug pods end after this long by themselves.
+const LIFETIME_S: u64 = 600;
+
+// === impl Session ===
+
+impl Session {
+    /// A session that has started nothing yet.
+    #[must_use]
+    pub const fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            places: BTreeMap::new(),
+            binary: None,
+        }
+    }
+
+    /// What the steps would create, in words, before anything is.
+    #[must_use]
+    pub fn announce(&self, steps: &[Step]) -> Vec<String> {
+        let fresh = steps
+            .iter()
+            .filter(|step| !self.places.contains_key(&step.vantage));
+        let image = self
+            .settings
+            .agent_image
+            .as_ref()
+            .unwrap_or(&self.settings.image);
+        fresh
+            .map(|step| match &step.vantage {
+                Vantage::Pod { namespace, name } => format!("an ephemeral container in pod {namespace}/{name} ({image}, unprivileged, ends by itself; Kubernetes keeps it listed in the pod)"),
+                Vantage::Node(node) => format!("a privileged debug pod on node {node} in namespace {} ({image}, deleted afterwards)", self.settings.debug_namespace),
+            })
+            .collect()
+    }
+
+    /// Asks one round of questions, all vantages side by side.
+    pub async fn ask(&mut self, steps: &[Step], progress: &dyn Progress) -> Answers {
+        let mut answers = Answers::default();
+        if self.binary.is_none() && self.settings.agent_image.is_none() && !steps.is_empty() {
+            match Binary::load(self.settings.agent_binary.as_deref()) {
+                Ok(binary) => self.binary = Some(binary),
+                Err(error) => {
+                    answers.failed = steps
+                        .iter()
+                        .map(|step| (step.vantage.clone(), error.clone()))
+                        .collect();
+                    return answers;
+                }
+            }
+        }
+        let asked = steps.iter().map(|step| {
+            let place = self.places.get(&step.vantage).cloned();
+            self.at(step, place, progress)
+        });
+        let results = join_all(asked).await;
+        for (step, (place, result)) in steps.iter().zip(results) {
+            if let Some(place) = place {
+                self.places.insert(step.vantage.clone(), place);
+            }
+            match result {
+                Ok(lines) => answers.take(step, lines),
+                Err(error) => answers.failed.push((step.vantage.clone(), error)),
+            }
+        }
+        answers
+    }
+
+    /// One vantage: start what is missing, then run the plan. What was started is given back even
+    /// if the plan fails, so that it is tidied up.
+    async fn at(
+        &self,
+        step: &Step,
+        place: Option<Place>,
+        progress: &dyn Progress,
+    ) -> (Option<Place>, Result<Vec<Line>, ProbeError>) {
+        let plan = Plan {
+            version: VERSION,
+            deadline_ms: u64::try_from(self.settings.deadline.as_millis()).unwrap_or(u64::MAX),
+            tasks: step.tasks.clone(),
+        };
+        let is_new = place.is_none();
+        let place = match place {
+            Some(place) => place,
+            None => {
+                progress.doing(&format!("starting a probe at {}", step.vantage));
+                match self.start(&step.vantage).await {
+                    Ok(place) => place,
+                    Err(error) => return (None, Err(error)),
+                }
+            }
+        };
+        progress.doing(&format!("asking from {}", step.vantage));
+        let lines = self.run(&place, &plan, is_new).await;
+        (Some(place), lines)
+    }
+
+    async fn start(&self, vantage: &Vantage) -> Result<Place, ProbeError> {
+        let client = &self.settings.client;
+        match vantage {
+            Vantage::Pod { namespace, name } => {
+                let needed: &[Right] = if self.settings.agent_image.is_some() {
+                    &rights::IMAGE
+                } else {
+                    &rights::EPHEMERAL
+                };
+                self.check(
+                    namespace,
+                    needed,
+                    &format!("ephemeral container in pod {name}"),
+                )
+                .await?;
+                let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+                let pod = api.get(name).await.map_err(|error| {
+                    super::launch::refused(
+                        &format!("pod {namespace}/{name}"),
+                        &format!("get pods in {namespace}"),
+                        &error,
+                    )
+                })?;
+                if self.settings.agent_image.is_some() {
+                    return Ok(Place::Image(Box::new(pod)));
+                }
+                let started = start_idle(client, &pod, &self.settings.image, LIFETIME_S).await;
+                started.map(Place::Ephemeral)
+            }
+            Vantage::Node(node) => {
+                let namespace = &self.settings.debug_namespace;
+                self.check(
+                    namespace,
+                    &rights::DEBUG_POD,
+                    &format!("debug pod on node {node}"),
+                )
+                .await?;
+                let created =
+                    create_debug_pod(client, namespace, node, &self.settings.image, LIFETIME_S)
+                        .await;
+                created.map(Place::Debug)
+            }
+        }
+    }
+
+    /// Asks for the rights first: a refusal midway would leave something behind for nothing.
+    async fn check(&self, namespace: &str, needed: &[Right], what: &str) -> Result<(), ProbeError> {
+        let missing = rights::missing(&self.settings.client, namespace, needed).await;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let grants: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        Err(ProbeError::Refused {
+            what: what.to_owned(),
+            why: "forbidden".to_owned(),
+            grant: format!("{} in {namespace}", grants.join(", ")),
+        })
+    }
+
+    async fn run(&self, place: &Place, plan: &Plan, is_new: bool) -> Result<Vec<Line>, ProbeError> {
+        let (namespace, pod, container) = match place {
+            Place::Image(pod) => {
+                let image = Image {
+                    client: self.settings.client.clone(),
+                    pod: (**pod).clone(),
+                    image: self.settings.agent_image.clone().unwrap_or_default(),
+                };
+                return image.run(plan).await;
+            }
+            Place::Ephemeral(own) => (&own.namespace, &own.pod, &own.container),
+            Place::Debug(own) => (&own.namespace, &own.name, &own.container),
+        };
+        let Some(binary) = self.binary.clone() else {
+            return Err(ProbeError::Transport {
+                what: format!("pod {namespace}/{pod}"),
+                why: "there is no agent to upload".to_owned(),
+            });
+        };
+        let upload = Upload {
+            client: self.settings.client.clone(),
+            namespace: namespace.clone(),
+            pod: pod.clone(),
+            container: container.clone(),
+            binary,
+        };
+        if is_new {
+            upload.send().await?;
+        }
+        upload.run(plan).await
+    }
+
+    /// Deletes the debug pods, and says what Kubernetes keeps: `(what, why)`.
+    pub async fn close(&mut self) -> Vec<(String, String)> {
+        let mut left = Vec::new();
+        for (vantage, place) in std::mem::take(&mut self.places) {
+            match place {
+                Place::Debug(pod) => {
+                    let deleted =
+                        cleanup::delete(&self.settings.client, &pod.namespace, &pod.name).await;
+                    if let Err(why) = deleted {
+                        left.push((
+                            format!("pod {}/{}", pod.namespace, pod.name),
+                            format!("not deleted: {why}; it ends by itself"),
+                        ));
+                    }
+                }
+                Place::Ephemeral(own) => left.push((
+                    format!(
+                        "ephemeral container {} in pod {}/{}",
+                        own.container, own.namespace, own.pod
+                    ),
+                    "Kubernetes cannot remove it; it ends by itself".to_owned(),
+                )),
+                Place::Image(_) => left.push((
+                    format!("ephemeral container in {vantage}"),
+                    "Kubernetes cannot remove it; it has ended".to_owned(),
+                )),
+            }
+        }
+        left
+    }
+}
+
+// === impl Answers ===
+
+impl Answers {
+    fn take(&mut self, step: &Step, lines: Vec<Line>) {
+        for line in lines {
+            match line {
+                Line::Observation(observation) => {
+                    if let Some(task) = step.tasks.get(observation.task) {
+                        self.seen.push(Seen {
+                            vantage: step.vantage.clone(),
+                            task: task.clone(),
+                            outcome: observation.outcome,
+                        });
+                    }
+                }
+                Line::Fact(fact) => self.facts.push((step.vantage.clone(), fact)),
+                Line::Hello(_) | Line::Done(_) => {}
+            }
+        }
+        // Facts come without an observation of their own; asking again would bring the same.
+        for task in &step.tasks {
+            let is_facts = matches!(
+                task,
+                super::protocol::Task::PodFacts | super::protocol::Task::NodeFacts
+            );
+            let answered = self
+                .seen
+                .iter()
+                .any(|seen| seen.vantage == step.vantage && seen.task == *task);
+            if !answered {
+                let why = if is_facts {
+                    "gathered"
+                } else {
+                    "no answer before the deadline"
+                };
+                self.seen.push(Seen {
+                    vantage: step.vantage.clone(),
+                    task: task.clone(),
+                    outcome: super::protocol::Outcome::Unsupported {
+                        why: why.to_owned(),
+                    },
+                });
+            }
+        }
+    }
+}

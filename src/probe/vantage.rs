@@ -1,0 +1,36 @@
+//! Where a probe runs.
+
+use std::fmt;
+
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::cluster::Named;
+
+/// A network namespace that questions are asked from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Vantage {
+    Pod { namespace: String, name: String },
+    Node(String),
+}
+
+// === impl Vantage ===
+
+impl Vantage {
+    /// The network namespace of a pod.
+    #[must_use]
+    pub fn of_pod(pod: &Pod) -> Self {
+        Self::Pod {
+            namespace: pod.namespace().to_owned(),
+            name: pod.name().to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Vantage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pod { namespace, name } => write!(f, "pod {namespace}/{name}"),
+            Self::Node(name) => write!(f, "node {name}"),
+        }
+    }
+}
