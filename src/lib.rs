@@ -13,6 +13,7 @@ pub mod diagnose;
 pub mod dns;
 pub mod error;
 pub mod facts;
+pub mod nat;
 pub mod net;
 pub mod path;
 pub mod policy;
