@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::cli::{Cli, Terminal, TraceArgs};
+use crate::cli::{Cli, Command, Terminal, TraceArgs};
 use crate::cluster::{ClusterView, live, snapshot};
 use crate::diagnose::{Case, Verdict, diagnose};
 use crate::error::{Error, Exit};
@@ -19,7 +19,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
     let terminal = Terminal::detect(cli.color);
     match cli.command {
         None => trace(&cli.trace, terminal, out),
-        Some(command) => match command {},
+        Some(Command::Rules(args)) => crate::rules::run(&args, terminal, out),
     }
 }
 

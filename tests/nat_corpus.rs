@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use netpath::facts::{links, routes};
-use netpath::nat::eval::{Answer, Fate, Question, walk};
+use netpath::nat::eval::{Answer, Fate, Question, Tracer};
 use netpath::nat::model::Ruleset;
 use netpath::nat::read::{ipset::ipsets, read_iptables, read_nft};
 use netpath::net::{Family, Packet};
@@ -210,7 +210,7 @@ fn folder(path: &Path) -> (Vec<String>, usize) {
             assert_eq!(ruleset.notes, Vec::<String>::new(), "{file}");
             for flow in case["flows"].as_array().unwrap() {
                 let question = question(&flow["packet"]);
-                let answer = walk(&ruleset, &host, &question);
+                let answer = Tracer::new(&ruleset, &host).walk(&question);
                 let (ours, theirs) = (said(&question, &answer), recorded(&flow["live"]));
                 count += 1;
                 if !agree(
@@ -291,7 +291,7 @@ fn flows_of_kubernetes_are_as_expected() {
             for (dump, ruleset) in rulesets(&case) {
                 for flow in case["flows"].as_array().unwrap() {
                     let question = question(&flow["packet"]);
-                    let answer = walk(&ruleset, &host, &question);
+                    let answer = Tracer::new(&ruleset, &host).walk(&question);
                     let expect = &flow["expect"];
                     let (ours, theirs) = (as_expected(&answer), expectation(expect));
                     if ours != theirs || !answer.is_certain() {
@@ -363,7 +363,7 @@ fn trails_name_rules_that_the_kernel_counted() {
                     let Some(counted) = counted.as_array() else {
                         continue;
                     };
-                    let answer = walk(ruleset, &host, &question(&flow["packet"]));
+                    let answer = Tracer::new(ruleset, &host).walk(&question(&flow["packet"]));
                     let [only] = answer.outcomes.as_slice() else {
                         continue;
                     };

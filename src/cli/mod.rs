@@ -5,6 +5,7 @@
 //! ```
 
 mod kube;
+mod rules;
 mod terminal;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::net::{Protocol, UnknownProtocol};
 
 pub use kube::KubeArgs;
+pub use rules::RulesArgs;
 pub use terminal::{ColorChoice, Terminal};
 
 /// Find where traffic breaks between a source and a destination in a Kubernetes cluster.
@@ -38,7 +40,9 @@ pub struct Cli {
 
 /// Everything but the trace itself.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    Rules(Box<RulesArgs>),
+}
 
 /// `kubectl netpath SRC DST`.
 #[derive(Debug, Args)]

@@ -19,6 +19,7 @@ mod chain;
 mod field;
 mod hooks;
 mod ipvs;
+mod lookup;
 mod nat;
 mod outcome;
 mod path;
@@ -27,16 +28,45 @@ mod state;
 mod trail;
 
 use super::model::Ruleset;
+use crate::net::Family;
 use crate::route::Host;
 
 pub use outcome::{Answer, Doubt, DoubtKind, Fate, Outcome};
 pub use question::{Question, Undo};
 pub use trail::TrailStep;
 
-/// Walks one packet. Total: any rule set gives an answer, in bounded work.
-#[must_use]
-pub fn walk(rules: &Ruleset, host: &Host, question: &Question) -> Answer {
-    let mut walker = state::Walker::new(rules, host, question);
-    walker.run();
-    walker.finish()
+/// A rule set on a host, made ready to be asked many times.
+#[derive(Debug)]
+pub struct Tracer<'a> {
+    rules: &'a Ruleset,
+    host: &'a Host,
+    /// IPv4 and IPv6.
+    orders: [hooks::Order; 2],
+}
+
+// === impl Tracer ===
+
+impl<'a> Tracer<'a> {
+    /// Finds out which chains each hook calls.
+    #[must_use]
+    pub fn new(rules: &'a Ruleset, host: &'a Host) -> Self {
+        Self {
+            rules,
+            host,
+            orders: Family::ALL.map(|family| hooks::Order::of(rules, family)),
+        }
+    }
+
+    /// Walks one packet. Total: any rule set gives an answer, in bounded work that does not grow with
+    /// the number of rules for other destinations.
+    #[must_use]
+    pub fn walk(&self, question: &Question) -> Answer {
+        let order = match question.packet.family() {
+            Family::V4 => &self.orders[0],
+            Family::V6 => &self.orders[1],
+        };
+        let mut walker = state::Walker::new(self.rules, self.host, order, question);
+        walker.run();
+        walker.finish()
+    }
 }

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use super::chain::{At, End, Mapped};
+use super::chain::{At, Branches, End};
+use super::lookup::Mapped;
 use super::state::{Out, State, Tracking, Translation, Walker, join};
 use crate::nat::model::{Data, Hook, Nat, NatKind, NatTarget, address_number, prefix_range};
 use crate::net::Family;
@@ -14,18 +15,11 @@ const SPREAD: u128 = 256;
 // === impl Walker ===
 
 impl Walker<'_> {
-    /// Applies a translation; branches that it does not apply to join `next`.
-    pub(super) fn translate(
-        &self,
-        at: At<'_>,
-        nat: &Nat,
-        state: State,
-        next: &mut Vec<State>,
-        done: &mut Vec<(State, End)>,
-    ) {
+    /// Applies a translation; branches that it does not apply to go on to the next rule.
+    pub(super) fn translate(&self, at: At<'_>, nat: &Nat, state: State, branches: &mut Branches) {
         if state.tracking != Tracking::New {
             // Nothing is translated without a connection, and nothing twice.
-            done.push((state, End::Accept));
+            branches.done.push((state, End::Accept));
             return;
         }
         let on_the_way_out = matches!(at.hook, Hook::Postrouting | Hook::Input);
@@ -36,12 +30,12 @@ impl Walker<'_> {
         };
         if nat.kind == NatKind::Masquerade {
             let state = self.masquerade(state);
-            done.push((state, End::Accept));
+            branches.done.push((state, End::Accept));
             return;
         }
         if nat.kind == NatKind::Redirect {
             let state = self.redirect(at.hook, nat, state);
-            done.push((state, End::Accept));
+            branches.done.push((state, End::Accept));
             return;
         }
         for (mut state, chosen) in self.targets(at, nat, of_source, state) {
@@ -53,10 +47,10 @@ impl Walker<'_> {
                         let kept = ports(nat, state.packet.dport);
                         set_destination(&mut state, address, port.unwrap_or(kept));
                     }
-                    done.push((state, End::Accept));
+                    branches.done.push((state, End::Accept));
                 }
-                Chosen::Missing => join(next, state),
-                Chosen::Unknown(why) => done.push((state, End::Unknown(why))),
+                Chosen::Missing => join(&mut branches.next, state),
+                Chosen::Unknown(why) => branches.done.push((state, End::Unknown(why))),
             }
         }
     }

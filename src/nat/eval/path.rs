@@ -141,8 +141,7 @@ impl Walker<'_> {
 
     /// Calls everything that hangs on a hook; what comes back may go on.
     pub(super) fn hook(&mut self, hook: Hook, mut states: Vec<State>) -> Vec<State> {
-        let entries = self.order.at(hook).to_vec();
-        for entry in &entries {
+        for entry in self.order.at(hook) {
             let mut next = Vec::new();
             for state in states {
                 match entry {

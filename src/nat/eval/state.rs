@@ -20,7 +20,7 @@ pub(super) struct Walker<'a> {
     pub rules: &'a Ruleset,
     pub host: &'a Host,
     pub question: &'a Question,
-    pub order: Order,
+    pub order: &'a Order,
     pub outcomes: Vec<Draft>,
     pub doubts: Vec<Doubt>,
     doubt_ids: BTreeMap<String, u32>,
@@ -87,12 +87,17 @@ pub(super) enum Out {
 // === impl Walker ===
 
 impl<'a> Walker<'a> {
-    pub(super) fn new(rules: &'a Ruleset, host: &'a Host, question: &'a Question) -> Self {
+    pub(super) const fn new(
+        rules: &'a Ruleset,
+        host: &'a Host,
+        order: &'a Order,
+        question: &'a Question,
+    ) -> Self {
         Self {
             rules,
             host,
             question,
-            order: Order::of(rules, question.packet.family()),
+            order,
             outcomes: Vec::new(),
             doubts: Vec::new(),
             doubt_ids: BTreeMap::new(),
