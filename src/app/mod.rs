@@ -21,6 +21,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         Some(Command::Snapshot(args)) => capture::run(&args, out),
         Some(Command::Demo(args)) => demo::run(&args, terminal, out),
         Some(Command::Explain(args)) => explain::run(&args, terminal, out),
+        Some(Command::Rules(args)) => crate::rules::run(&args, terminal, out),
         Some(Command::Completion { shell }) => {
             crate::cli::completion(shell, out);
             Ok(Exit::Fine)

@@ -5,6 +5,7 @@
 //! ```
 
 mod kube;
+mod rules;
 mod shell;
 mod terminal;
 
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::net::{Protocol, UnknownProtocol};
 
 pub use kube::KubeArgs;
+pub use rules::RulesArgs;
 pub use shell::{completion, manual};
 pub use terminal::{ColorChoice, Terminal};
 
@@ -47,6 +49,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// What a cause means, how it is recognised, how it is fixed.
     Explain(ExplainArgs),
+    /// Walk packets through a rule dump, offline.
+    Rules(Box<RulesArgs>),
     /// Print the completion script of a shell.
     Completion {
         /// The shell it is for.

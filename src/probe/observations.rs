@@ -38,7 +38,7 @@ const LOST_SYN_US: u64 = 900_000;
 impl Observations {
     /// Whether nothing was seen.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.seen.is_empty()
     }
 
@@ -137,25 +137,25 @@ impl Attempts {
 
     /// How many were made.
     #[must_use]
-    pub fn total(&self) -> usize {
+    pub const fn total(&self) -> usize {
         self.open + self.failures.len()
     }
 
     /// Whether every attempt succeeded.
     #[must_use]
-    pub fn all_open(&self) -> bool {
+    pub const fn all_open(&self) -> bool {
         self.failures.is_empty() && self.open > 0
     }
 
     /// Whether none did.
     #[must_use]
-    pub fn none_open(&self) -> bool {
+    pub const fn none_open(&self) -> bool {
         self.open == 0
     }
 
     /// Whether an attempt only succeeded after its first packet was lost.
     #[must_use]
-    pub fn lost_a_packet(&self) -> bool {
+    pub const fn lost_a_packet(&self) -> bool {
         self.slowest_us >= LOST_SYN_US
     }
 

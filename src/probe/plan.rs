@@ -115,7 +115,7 @@ impl<'c, 'v> Asker<'c, 'v> {
         }
     }
 
-    fn view(&self) -> &'v ClusterView {
+    const fn view(&self) -> &'v ClusterView {
         self.case.view
     }
 

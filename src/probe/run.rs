@@ -139,14 +139,13 @@ impl Session {
             tasks: step.tasks.clone(),
         };
         let is_new = place.is_none();
-        let place = match place {
-            Some(place) => place,
-            None => {
-                progress.doing(&format!("starting a probe at {}", step.vantage));
-                match self.start(&step.vantage).await {
-                    Ok(place) => place,
-                    Err(error) => return (None, Err(error)),
-                }
+        let place = if let Some(place) = place {
+            place
+        } else {
+            progress.doing(&format!("starting a probe at {}", step.vantage));
+            match self.start(&step.vantage).await {
+                Ok(place) => place,
+                Err(error) => return (None, Err(error)),
             }
         };
         progress.doing(&format!("asking from {}", step.vantage));

@@ -16,6 +16,8 @@ pub use model::{
     End, Left, PathReport, ReportBackend, ReportFinding, ReportHop, ReportPath, ReportSource,
 };
 
+pub(crate) use text::Style;
+
 use crate::cli::{Format, Terminal};
 
 /// A named paragraph, wrapped to the terminal.

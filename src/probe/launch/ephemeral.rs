@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::refusal::refused;
 use super::wait;
-use crate::cluster::access::PodExt;
 use crate::probe::ProbeError;
 
 /// A container that runs, or ran.

@@ -82,7 +82,7 @@ async fn until(
     api: &Api<Pod>,
     pod: &str,
     what: &str,
-    ready: impl Fn(&Pod) -> Option<Result<(), String>>,
+    ready: impl Fn(&Pod) -> Option<Result<(), String>> + Sync,
 ) -> Result<(), ProbeError> {
     let not_started = |why: String| ProbeError::NotStarted {
         what: what.to_owned(),

@@ -56,9 +56,8 @@ impl Upload {
             "[ -x {path} ] && echo there && exit 0; echo send; head -c {size} >{path}.part && chmod 755 {path}.part && mv {path}.part {path} && echo sent"
         );
         let mut process = self.exec(&["sh", "-c", &script], true).await?;
-        let (mut stdin, mut stdout) = match (process.stdin(), process.stdout()) {
-            (Some(stdin), Some(stdout)) => (stdin, stdout),
-            _ => return Err(self.broken("the exec stream has no stdin")),
+        let (Some(mut stdin), Some(mut stdout)) = (process.stdin(), process.stdout()) else {
+            return Err(self.broken("the exec stream has no stdin"));
         };
         let mut answer = String::new();
         let mut chunk = [0; 64];

@@ -11,7 +11,7 @@ use crate::cli::Terminal;
 use crate::cluster::ObjectRef;
 use crate::diagnose::Verdict;
 use crate::path::Basis;
-pub(super) use style::Style;
+pub(crate) use style::Style;
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

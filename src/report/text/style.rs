@@ -8,19 +8,19 @@ use crate::path::Status;
 
 /// How to show things on one terminal.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::report) struct Style {
+pub(crate) struct Style {
     pub terminal: Terminal,
 }
 
 // === impl Style ===
 
 impl Style {
-    pub(in crate::report) const fn new(terminal: Terminal) -> Self {
+    pub(crate) const fn new(terminal: Terminal) -> Self {
         Self { terminal }
     }
 
     /// The mark of a hop.
-    pub(super) const fn mark(self, status: Status) -> &'static str {
+    pub(crate) const fn mark(self, status: Status) -> &'static str {
         match (status, self.terminal.unicode) {
             (Status::Pass, true) => "✔",
             (Status::Pass, false) => "+",
@@ -33,17 +33,17 @@ impl Style {
         }
     }
 
-    pub(super) const fn arrow(self) -> &'static str {
+    pub(crate) const fn arrow(self) -> &'static str {
         if self.terminal.unicode { "→" } else { "->" }
     }
 
     /// The arrow of a translation.
-    pub(super) const fn turns_into(self) -> &'static str {
+    pub(crate) const fn turns_into(self) -> &'static str {
         if self.terminal.unicode { "⇒" } else { "=>" }
     }
 
     /// Text that may hold symbols, for terminals without them.
-    pub(super) fn plain(self, text: &str) -> String {
+    pub(crate) fn plain(self, text: &str) -> String {
         if self.terminal.unicode {
             return text.to_owned();
         }
@@ -58,7 +58,7 @@ impl Style {
             .collect()
     }
 
-    pub(super) fn strong(self, text: &str) -> String {
+    pub(crate) fn strong(self, text: &str) -> String {
         let text = self.plain(text);
         if self.terminal.color {
             text.bold().to_string()
@@ -67,7 +67,7 @@ impl Style {
         }
     }
 
-    pub(super) fn faint(self, text: &str) -> String {
+    pub(crate) fn faint(self, text: &str) -> String {
         let text = self.plain(text);
         if self.terminal.color {
             text.dimmed().to_string()
@@ -77,7 +77,7 @@ impl Style {
     }
 
     /// A named paragraph, wrapped to the terminal and indented behind its name.
-    pub(in crate::report) fn wrapped(self, name: &str, text: &str) -> Vec<String> {
+    pub(crate) fn wrapped(self, name: &str, text: &str) -> Vec<String> {
         let text = self.plain(text);
         let room = self.terminal.width.map_or(usize::MAX, |width| {
             usize::from(width).saturating_sub(12).max(20)
@@ -102,7 +102,7 @@ impl Style {
         named.collect()
     }
 
-    pub(super) fn verdict(self, verdict: Verdict) -> String {
+    pub(crate) fn verdict(self, verdict: Verdict) -> String {
         let text = format!("{verdict:?}");
         if !self.terminal.color {
             return text;
@@ -114,7 +114,7 @@ impl Style {
         }
     }
 
-    pub(super) fn code(self, code: &str, severity: Severity) -> String {
+    pub(crate) fn code(self, code: &str, severity: Severity) -> String {
         if !self.terminal.color {
             return code.to_owned();
         }
@@ -126,7 +126,7 @@ impl Style {
     }
 
     /// The colour of a hop's mark in a table.
-    pub(super) const fn color(self, status: Status) -> Option<comfy_table::Color> {
+    pub(crate) const fn color(self, status: Status) -> Option<comfy_table::Color> {
         use comfy_table::Color;
         if !self.terminal.color {
             return None;

@@ -1,0 +1,134 @@
+//! The rules a packet met on its way.
+
+use std::rc::Rc;
+
+use crate::nat::model::{Backend, Ruleset};
+use crate::nat::read::nft::rule_text;
+
+/// The rules that acted, last one first. Branches share their past.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Trail(Option<Rc<Node>>);
+
+#[derive(Debug)]
+struct Node {
+    event: Event,
+    before: Trail,
+}
+
+/// One thing on the way.
+#[derive(Debug, Clone)]
+pub(super) enum Event {
+    /// Positions of table, chain and rule.
+    Rule(u32, u32, u32),
+    /// The policy of a base chain.
+    Policy(u32, u32),
+    /// Anything that is no rule: routing, IPVS.
+    Note(Rc<str>),
+}
+
+/// One thing on the way, for people.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TrailStep {
+    /// `nat`, `ip kube-proxy`; empty for what is no rule.
+    pub table: String,
+    /// Empty for what is no rule.
+    pub chain: String,
+    /// The rule as its tool prints it, without its counters.
+    pub text: String,
+    /// How many packets it has counted.
+    pub packets: Option<u64>,
+}
+
+// === impl Trail ===
+
+impl Trail {
+    /// The trail with one event more.
+    pub(super) fn and(&self, event: Event) -> Self {
+        Self(Some(Rc::new(Node {
+            event,
+            before: self.clone(),
+        })))
+    }
+
+    /// The events for people, first one first.
+    pub(super) fn read(&self, rules: &Ruleset) -> Vec<TrailStep> {
+        let mut steps = Vec::new();
+        let mut at = self;
+        while let Some(node) = &at.0 {
+            steps.extend(node.event.read(rules));
+            at = &node.before;
+        }
+        steps.reverse();
+        steps
+    }
+}
+
+// === impl Event ===
+
+impl Event {
+    fn read(&self, rules: &Ruleset) -> Option<TrailStep> {
+        let (table, chain) = match self {
+            Self::Note(text) => {
+                return Some(TrailStep {
+                    table: String::new(),
+                    chain: String::new(),
+                    text: text.to_string(),
+                    packets: None,
+                });
+            }
+            Self::Rule(table, chain, _) | Self::Policy(table, chain) => (*table, *chain),
+        };
+        let table = rules.tables.get(table as usize)?;
+        let chain = table.chains.get(chain as usize)?;
+        let (text, packets) = match self {
+            Self::Rule(_, _, rule) => {
+                let raw = table.text(chain.rules.get(*rule as usize)?);
+                match (raw.starts_with('{'), table.backend) {
+                    (false, Backend::IptablesNft | Backend::IptablesLegacy) => counted(raw),
+                    _ => (rule_text(raw), nft_counter(raw)),
+                }
+            }
+            _ => ("policy drop".to_owned(), None),
+        };
+        Some(TrailStep {
+            table: table.title(),
+            chain: chain.name.to_string(),
+            text,
+            packets,
+        })
+    }
+}
+
+/// Splits `[3:180] -A …`.
+fn counted(line: &str) -> (String, Option<u64>) {
+    let Some((counters, rule)) = line
+        .strip_prefix('[')
+        .and_then(|line| line.split_once("] "))
+    else {
+        return (line.to_owned(), None);
+    };
+    let packets = counters.split(':').next().unwrap_or_default();
+    (rule.to_owned(), packets.parse().ok())
+}
+
+fn nft_counter(rule: &str) -> Option<u64> {
+    let rule: serde_json::Value = serde_json::from_str(rule).ok()?;
+    let parts = rule.get("expr")?.as_array()?;
+    let counter = parts.iter().find_map(|part| part.get("counter"))?;
+    counter.get("packets")?.as_u64()
+}
+
+// === impl TrailStep ===
+
+/// `nat: -A KUBE-SERVICES …`, or `ip kube-proxy services: ip daddr …`.
+impl std::fmt::Display for TrailStep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.table.is_empty() {
+            return f.write_str(&self.text);
+        }
+        if self.text.starts_with("-A ") {
+            return write!(f, "{}: {}", self.table, self.text);
+        }
+        write!(f, "{} {}: {}", self.table, self.chain, self.text)
+    }
+}

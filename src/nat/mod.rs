@@ -1,0 +1,12 @@
+//! What the nodes really do with packets: rules read from any backend into one model, and a packet
+//! walked through it.
+//!
+//! ```text
+//!  iptables-save ─┐
+//!  nft -j         ├─ read ─► Ruleset (model) ─► eval(packet, Host) ─► outcomes with probability,
+//!  ipset, ipvsadm ┘                                                   masquerade and rule trail
+//! ```
+
+pub mod eval;
+pub mod model;
+pub mod read;
