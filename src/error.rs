@@ -37,6 +37,8 @@ pub enum Error {
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
     Live(#[from] LiveError),
+    #[error("interrupted")]
+    Interrupted,
     #[error("cannot write the report: {0}")]
     Output(#[from] std::io::Error),
 }
@@ -86,10 +88,10 @@ impl Error {
     /// The exit code of this error.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
-        if self.is_broken_pipe() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::from(2)
+        match self {
+            _ if self.is_broken_pipe() => ExitCode::SUCCESS,
+            Self::Interrupted => ExitCode::from(130),
+            _ => ExitCode::from(2),
         }
     }
 }

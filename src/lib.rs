@@ -9,6 +9,7 @@
 pub mod app;
 pub mod cli;
 pub mod cluster;
+pub mod confirm;
 pub mod demo;
 pub mod diagnose;
 pub mod dns;

@@ -32,7 +32,8 @@ pub(super) fn run(args: &DemoArgs, terminal: Terminal, out: &mut dyn Write) -> R
         )?;
     }
     let request = trace::request(demo.source, demo.destination, NAMESPACE, None)?;
-    trace::answer(&demo.view(), &request, args.output, terminal, out)?;
+    let known = trace::Known::from_view(request, demo.view());
+    trace::answer(&known, args.output, terminal, out)?;
     if args.output == Format::Text && args.name.is_none() {
         let others: Vec<&str> = DEMOS.iter().skip(1).map(|demo| demo.name).collect();
         writeln!(

@@ -1,14 +1,19 @@
 //! The shell around the pure core: one file per command, each in running order.
 
 mod capture;
+mod cleanup;
 mod demo;
 mod explain;
+mod probe;
 mod trace;
 
 use std::io::Write;
 
 use crate::cli::{Cli, Command, Terminal};
 use crate::error::{Error, Exit};
+use crate::probe::Depth;
+use crate::probe::rights::cluster_role;
+use crate::report;
 
 /// Does what the command line asks for; the report goes to `out`.
 ///
@@ -22,6 +27,16 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         Some(Command::Demo(args)) => demo::run(&args, terminal, out),
         Some(Command::Explain(args)) => explain::run(&args, terminal, out),
         Some(Command::Rules(args)) => crate::rules::run(&args, terminal, out),
+        Some(Command::Cleanup(args)) => cleanup::run(&args, out),
+        Some(Command::Rbac(args)) => {
+            let depth = match (args.no_probe, args.deep) {
+                (true, _) => Depth::Api,
+                (false, true) => Depth::Deep,
+                (false, false) => Depth::Probe,
+            };
+            report::json::print_yaml(&cluster_role(depth), out)?;
+            Ok(Exit::Fine)
+        }
         Some(Command::Completion { shell }) => {
             crate::cli::completion(shell, out);
             Ok(Exit::Fine)

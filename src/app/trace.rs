@@ -2,41 +2,59 @@
 
 use std::io::Write;
 
-use super::runtime;
+use super::{probe, runtime};
 use crate::cli::{Format, Terminal, TraceArgs};
 use crate::cluster::{ClusterView, live, snapshot};
+use crate::confirm::confirm;
 use crate::diagnose::{Case, Verdict, diagnose};
 use crate::error::{Error, Exit};
-use crate::path::walk;
-use crate::report;
+use crate::path::{Basis, walk};
+use crate::probe::Observations;
+use crate::report::{self, Left};
 use crate::resolve::{Request, resolve};
 use crate::target::Target;
+
+/// Everything an answer rests on.
+pub(super) struct Known {
+    pub request: Request,
+    pub view: ClusterView,
+    pub observations: Observations,
+    /// What was created and is still there.
+    pub left: Vec<Left>,
+}
 
 pub(super) fn run(
     args: &TraceArgs,
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
-    let (request, view) = read(args)?;
-    answer(&view, &request, args.output, terminal, out)
+    let known = learn(args)?;
+    answer(&known, args.output, terminal, out)
 }
 
-/// Answers a request from a view: the pure part, from resolving to the report.
+/// Answers from what is known: the pure part, from resolving to the report.
 pub(super) fn answer(
-    view: &ClusterView,
-    request: &Request,
+    known: &Known,
     format: Format,
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
-    let flow = resolve(view, request)?;
-    let walk = walk(view, &flow);
+    let view = &known.view;
+    let flow = resolve(view, &known.request)?;
+    let confirmed = confirm(view, &flow, walk(view, &flow), &known.observations);
+    let mut basis = vec![Basis::Api];
+    if !known.observations.is_empty() {
+        basis.push(Basis::Probe);
+    }
     let case = Case {
         view,
         flow: &flow,
-        walk: &walk,
+        walk: &confirmed.walk,
+        symptoms: &confirmed.symptoms,
+        basis: &basis,
     };
-    let report = report::build(case, &diagnose(case));
+    let mut report = report::build(case, &diagnose(case));
+    report.left.clone_from(&known.left);
     report::print(&report, format, terminal, out)?;
     Ok(match report.verdict {
         Verdict::Reachable => Exit::Fine,
@@ -45,18 +63,20 @@ pub(super) fn answer(
     })
 }
 
-/// The question, and the view that answers it.
-fn read(args: &TraceArgs) -> Result<(Request, ClusterView), Error> {
+/// Reads the snapshot, or the cluster and what probes say of it.
+fn learn(args: &TraceArgs) -> Result<Known, Error> {
     if let Some(path) = &args.view.snapshot {
         let namespace = args.view.kube.namespace.as_deref().unwrap_or("default");
         let request = typed(args, namespace)?;
-        return Ok((request, snapshot::load(path)?));
+        return Ok(Known::from_view(request, snapshot::load(path)?));
     }
     runtime()?.block_on(async {
         let connection = live::connect(&args.view.kube).await?;
         let request = typed(args, &connection.namespace)?;
         let view = live::read(&connection.client, &request).await?;
-        Ok((request, view))
+        let mut known = Known::from_view(request, view);
+        probe::run(&connection.client, &args.probe, &mut known).await?;
+        Ok(known)
     })
 }
 
@@ -90,4 +110,18 @@ pub(super) fn request(
         destination_namespace: to_namespace.unwrap_or(namespace).to_owned(),
         protocol: None,
     })
+}
+
+// === impl Known ===
+
+impl Known {
+    /// What a view alone tells.
+    pub(super) fn from_view(request: Request, view: ClusterView) -> Self {
+        Self {
+            request,
+            view,
+            observations: Observations::default(),
+            left: Vec::new(),
+        }
+    }
 }

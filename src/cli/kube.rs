@@ -1,8 +1,11 @@
 //! kubectl's shared flags, spelt and meant as in kubectl.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+
+use super::duration::duration;
 
 /// How to reach the API server, and as whom.
 #[derive(Debug, Clone, Default, Args)]
@@ -54,6 +57,6 @@ pub struct KubeArgs {
     #[arg(long, value_name = "NAME")]
     pub tls_server_name: Option<String>,
     /// Give up on a single API request after this time (1s, 2m, 3h; 0 waits for ever).
-    #[arg(long, value_name = "TIME", default_value = "0")]
-    pub request_timeout: String,
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration)]
+    pub request_timeout: Duration,
 }

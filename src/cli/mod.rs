@@ -4,7 +4,9 @@
 //!  argv ─► Cli (clap) ─► app picks the command ─► a request of plain data
 //! ```
 
+mod duration;
 mod kube;
+mod probe;
 mod rules;
 mod shell;
 mod terminal;
@@ -16,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::net::{Protocol, UnknownProtocol};
 
 pub use kube::KubeArgs;
+pub use probe::ProbeArgs;
 pub use rules::RulesArgs;
 pub use shell::{completion, manual};
 pub use terminal::{ColorChoice, Terminal};
@@ -51,6 +54,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Walk packets through a rule dump, offline.
     Rules(Box<RulesArgs>),
+    /// Remove everything that was ever left behind.
+    Cleanup(Box<CleanupArgs>),
+    /// Print the least rights that each depth needs, as a ClusterRole.
+    Rbac(RbacArgs),
     /// Print the completion script of a shell.
     Completion {
         /// The shell it is for.
@@ -96,6 +103,27 @@ pub struct ExplainArgs {
     pub code: Option<String>,
 }
 
+/// `kubectl netpath cleanup`.
+#[derive(Debug, Args)]
+pub struct CleanupArgs {
+    /// Only list what would be removed.
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub kube: KubeArgs,
+}
+
+/// `kubectl netpath rbac`.
+#[derive(Debug, Args)]
+pub struct RbacArgs {
+    /// For answers from the API alone.
+    #[arg(long, conflicts_with = "deep")]
+    pub no_probe: bool,
+    /// For looks into the nodes, too.
+    #[arg(long)]
+    pub deep: bool,
+}
+
 /// `kubectl netpath SRC DST`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
@@ -116,6 +144,8 @@ pub struct TraceArgs {
     pub port: Option<String>,
     #[command(flatten)]
     pub view: ViewArgs,
+    #[command(flatten)]
+    pub probe: ProbeArgs,
     /// How to print the report.
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,

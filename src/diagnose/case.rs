@@ -1,7 +1,8 @@
 //! What a diagnosis may look at.
 
 use crate::cluster::ClusterView;
-use crate::path::{Path, Walk};
+use crate::confirm::Symptom;
+use crate::path::{Basis, Path, Walk};
 use crate::resolve::Flow;
 
 /// One question with everything that is known about it.
@@ -10,6 +11,10 @@ pub struct Case<'c, 'v> {
     pub view: &'v ClusterView,
     pub flow: &'c Flow<'v>,
     pub walk: &'c Walk<'v>,
+    /// What probes saw that nothing predicted.
+    pub symptoms: &'c [Symptom<'v>],
+    /// What the walk rests on.
+    pub basis: &'c [Basis],
 }
 
 // === impl Case ===

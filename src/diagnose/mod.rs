@@ -19,6 +19,7 @@ mod ext;
 mod finding;
 mod ing;
 mod kubectl;
+mod measured;
 mod pol;
 mod pol_cause;
 mod rte;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{Case, Confidence, Finding, Severity};
-use super::{beside, dns, dst, eps, ext, ing, pol, rte, src, svc};
-use crate::path::{Basis, Break, Outcome, Path};
+use super::{beside, dns, dst, eps, ext, ing, measured, pol, rte, src, svc};
+use crate::path::{Basis, Break, Outcome, Path, Status};
 
 /// Does traffic reach the destination?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -33,12 +33,20 @@ pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
     let mut findings = Vec::new();
     for path in case.paths() {
         for seen in &path.breaks {
-            let mut finding = name(case, seen);
+            let mut finding = confirmed(name(case, seen), path, seen);
             if is_partial(case, path, seen) && finding.severity == Severity::Broken {
                 finding.severity = Severity::Degraded;
             }
             merge(&mut findings, finding);
         }
+    }
+    for symptom in case.symptoms {
+        let mut finding = measured::cause(case, symptom);
+        let any_works = case.paths().any(|path| path.outcome() == Outcome::Works);
+        if any_works && finding.severity == Severity::Broken {
+            finding.severity = Severity::Degraded;
+        }
+        merge(&mut findings, finding);
     }
     for finding in beside::findings(case) {
         merge(&mut findings, finding);
@@ -52,8 +60,25 @@ pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
     });
     Diagnosis {
         verdict: verdict(case, &findings),
-        basis: vec![Basis::Api],
+        basis: case.basis.to_vec(),
         findings,
+    }
+}
+
+/// A cause that was predicted and then seen at work is measured.
+fn confirmed(finding: Finding, path: &Path<'_>, seen: &Break<'_>) -> Finding {
+    let stage = seen.stage();
+    let observed = path
+        .hops
+        .iter()
+        .filter(|hop| hop.status == Status::Fail && hop.stage >= stage)
+        .find_map(|hop| hop.observed.clone());
+    match observed {
+        Some(observed) if finding.confidence == Confidence::Proved => Finding {
+            confidence: Confidence::Measured,
+            ..finding.because(format!("seen: {observed}"))
+        },
+        _ => finding,
     }
 }
 

@@ -195,6 +195,33 @@ pub struct Denied {
     pub is_half_open: bool,
 }
 
+// === impl Break ===
+
+impl Break<'_> {
+    /// The stage that saw it.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::SourceWithoutNetwork(_) | Self::NoSourcePod(_) => Stage::Source,
+            Self::NodeDown { stage, .. } => *stage,
+            Self::Name(_) | Self::Dns(_) => Stage::Dns,
+            Self::NoCommonFamily { .. }
+            | Self::Port(_)
+            | Self::Ingress(IngressTrouble::NoBackend { .. }) => Stage::Service,
+            Self::NoEndpoints { .. } | Self::NoLocalEndpoints { .. } => Stage::Endpoints,
+            Self::NoEntry(_)
+            | Self::NoBalancerAddress(_)
+            | Self::SourceRange { .. }
+            | Self::NoSuchNodePort { .. } => Stage::Entry,
+            Self::Ingress(_) => Stage::Ingress,
+            Self::NoDestinationPod(_) | Self::DestinationDown(_) | Self::StaleEndpoint { .. } => {
+                Stage::Destination
+            }
+            Self::Policy(denied) => denied.stage,
+        }
+    }
+}
+
 // === impl DnsTrouble ===
 
 impl DnsTrouble<'_> {

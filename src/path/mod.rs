@@ -27,7 +27,7 @@ mod walker;
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Service};
 use serde::Serialize;
 
 use crate::cluster::access::PodExt;
@@ -50,6 +50,8 @@ pub struct Path<'v> {
     pub backends: Vec<Backend<'v>>,
     pub family: Option<Family>,
     pub mode: Mode,
+    /// The Service on the way, if one is.
+    pub service: Option<&'v Service>,
     pub hops: Vec<Hop>,
     pub breaks: Vec<Break<'v>>,
 }
@@ -100,6 +102,26 @@ impl Path<'_> {
         } else {
             Outcome::Works
         }
+    }
+
+    /// The hops as a packet meets them: what lies behind the first that fails is not reached.
+    #[must_use]
+    pub fn hops_as_met(&self) -> Vec<Hop> {
+        let mut hops = self.hops.clone();
+        let Some(failing) = hops.iter().position(|hop| hop.status == Status::Fail) else {
+            return hops;
+        };
+        for hop in &mut hops[failing + 1..] {
+            hop.status = Status::NotReached;
+        }
+        if hops.iter().all(|hop| hop.stage < Stage::Destination) {
+            hops.push(Hop::new(
+                Stage::Destination,
+                Status::NotReached,
+                "not reached",
+            ));
+        }
+        hops
     }
 
     /// The hop where it breaks.

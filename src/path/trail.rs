@@ -1,12 +1,16 @@
 //! What a walk has gathered so far.
 
-use super::{Backend, Break, Hop, Mode, Path, Stage, Status};
+use k8s_openapi::api::core::v1::Service;
+
+use super::{Backend, Break, Hop, Mode, Path, Status};
 use crate::net::Family;
 use crate::resolve::Site;
 
 /// The hops and breaks of a walk on its way.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trail<'v> {
+    /// The Service on the way, once one was met.
+    pub service: Option<&'v Service>,
     pub hops: Vec<Hop>,
     pub breaks: Vec<Break<'v>>,
 }
@@ -37,7 +41,7 @@ impl<'v> Trail<'v> {
         self.breaks.push(seen);
     }
 
-    /// Closes the walk: what lies behind the first failing hop is not reached.
+    /// Closes the walk.
     pub(super) fn finish(
         mut self,
         sources: Vec<Site<'v>>,
@@ -46,25 +50,12 @@ impl<'v> Trail<'v> {
         mode: Mode,
     ) -> Path<'v> {
         self.hops.sort_by_key(|hop| hop.stage);
-        let failing = self.hops.iter().position(|hop| hop.status == Status::Fail);
-        if let Some(position) = failing {
-            for hop in &mut self.hops[position + 1..] {
-                hop.status = Status::NotReached;
-            }
-        }
-        let last = self.hops.last().map(|hop| hop.stage);
-        if failing.is_some() && last < Some(Stage::Destination) {
-            self.hops.push(Hop::new(
-                Stage::Destination,
-                Status::NotReached,
-                "not reached",
-            ));
-        }
         Path {
             sources,
             backends,
             family,
             mode,
+            service: self.service,
             hops: self.hops,
             breaks: self.breaks,
         }

@@ -159,12 +159,13 @@ impl<'v> Walker<'v> {
         paths: &mut Vec<Path<'v>>,
     ) {
         let site = leg.sites[0];
+        let mut leg = leg.clone();
+        leg.trail.service = Some(service);
         let families = match address {
             Some(addr) => vec![Family::of(addr)],
             None => families(self.view, site, service),
         };
         if families.is_empty() {
-            let mut leg = leg.clone();
             let wanted = service.families();
             let text = format!(
                 "{} has no address of the Service's families",

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::{Client, ResourceExt};
 
-use super::LABEL;
+use super::{LABEL, RUN};
 
 /// Something netpath created that is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +38,15 @@ pub async fn delete(client: &Client, namespace: &str, name: &str) -> Result<(), 
     Err(last)
 }
 
-/// Every pod that carries our label, in one namespace or in all.
+/// Every pod that carries our label (and that of one run), in one namespace or in all.
 ///
 /// # Errors
 /// When they may not be listed.
-pub async fn find(client: &Client, namespace: Option<&str>) -> Result<Vec<Leftover>, kube::Error> {
+pub async fn find(
+    client: &Client,
+    namespace: Option<&str>,
+    run: Option<&str>,
+) -> Result<Vec<Leftover>, kube::Error> {
     let api: Api<Pod> = match namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),

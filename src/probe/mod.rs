@@ -21,7 +21,8 @@ mod run;
 pub mod transport;
 mod vantage;
 
-pub use observations::{Observations, Seen};
+pub use observations::{Attempts, Observations, Seen, time};
+pub(crate) use plan::service_address;
 pub use plan::{Depth, Step, plan};
 pub use progress::{Plain, Progress, Silent, Spinner};
 pub use run::{Answers, Session, Settings};
@@ -29,6 +30,9 @@ pub use vantage::Vantage;
 
 /// The label everything carries that netpath creates.
 pub const LABEL: (&str, &str) = ("app.kubernetes.io/managed-by", "kubectl-netpath");
+
+/// The label that tells one run's pods from another's.
+pub const RUN: &str = "netpath/run";
 
 /// Why a probe could not be made. Never an answer about the path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -16,7 +17,7 @@ use super::observations::Seen;
 use super::protocol::{Fact, Line, Plan, VERSION};
 use super::rights::{self, Right};
 use super::transport::{Image, Transport, Upload};
-use super::{ProbeError, Progress, Step, Vantage, cleanup};
+use super::{ProbeError, Progress, RUN, Step, Vantage, cleanup};
 
 /// How to probe.
 #[derive(Clone)]
@@ -56,6 +57,10 @@ pub struct Session {
     settings: Settings,
     places: BTreeMap<Vantage, Place>,
     binary: Option<Binary>,
+    /// Tells this run's pods from those of others.
+    run: String,
+    /// Whether a debug pod was asked for, be it known to exist or not.
+    made_pods: AtomicBool,
 }
 
 /// Idle containers and debug pods end after this long by themselves.
@@ -66,11 +71,14 @@ const LIFETIME_S: u64 = 600;
 impl Session {
     /// A session that has started nothing yet.
     #[must_use]
-    pub const fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings) -> Self {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
         Self {
             settings,
             places: BTreeMap::new(),
             binary: None,
+            run: format!("{:x}-{:x}", std::process::id(), now.as_micros()),
+            made_pods: AtomicBool::new(false),
         }
     }
 
@@ -249,16 +257,7 @@ impl Session {
         let mut left = Vec::new();
         for (vantage, place) in std::mem::take(&mut self.places) {
             match place {
-                Place::Debug(pod) => {
-                    let deleted =
-                        cleanup::delete(&self.settings.client, &pod.namespace, &pod.name).await;
-                    if let Err(why) = deleted {
-                        left.push((
-                            format!("pod {}/{}", pod.namespace, pod.name),
-                            format!("not deleted: {why}; it ends by itself"),
-                        ));
-                    }
-                }
+                Place::Debug(_) => {}
                 Place::Ephemeral(own) => left.push((
                     format!(
                         "ephemeral container {} in pod {}/{}",
@@ -272,7 +271,42 @@ impl Session {
                 )),
             }
         }
+        if self.made_pods.swap(false, Ordering::Relaxed) {
+            left.extend(self.delete_pods().await);
+        }
         left
+    }
+
+    /// Deletes every pod of this run, found by its label: also one whose creation was interrupted
+    /// between the server's doing and our hearing of it.
+    async fn delete_pods(&self) -> Vec<(String, String)> {
+        let client = &self.settings.client;
+        let namespace = &self.settings.debug_namespace;
+        let pods = match cleanup::find(client, Some(namespace), Some(&self.run)).await {
+            Ok(pods) => pods,
+            Err(error) => {
+                let what = format!(
+                    "pods with label {RUN}={} in namespace {namespace}",
+                    self.run
+                );
+                return vec![(
+                    what,
+                    format!("not looked for: {error}; they end by themselves"),
+                )];
+            }
+        };
+        let deletions = pods
+            .iter()
+            .map(|pod| cleanup::delete(client, &pod.namespace, &pod.name));
+        let outcomes = join_all(deletions).await;
+        let failed = pods.iter().zip(outcomes).filter_map(|(pod, outcome)| {
+            let why = outcome.err()?;
+            Some((
+                format!("pod {}/{}", pod.namespace, pod.name),
+                format!("not deleted: {why}; it ends by itself"),
+            ))
+        });
+        failed.collect()
     }
 }
 

@@ -83,7 +83,7 @@ fn report_path(path: &Path<'_>) -> ReportPath {
             Outcome::Unknown => Verdict::Undetermined,
             Outcome::Fails => Verdict::Unreachable,
         },
-        hops: path.hops.iter().map(report_hop).collect(),
+        hops: path.hops_as_met().iter().map(report_hop).collect(),
     }
 }
 

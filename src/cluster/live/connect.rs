@@ -1,7 +1,6 @@
 //! From kubeconfig and flags to a client, as kubectl does it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use kube::Client;
@@ -115,7 +114,7 @@ fn apply(args: &KubeArgs, config: &mut Config) -> Result<(), LiveError> {
     if let Some(uid) = &args.as_uid {
         config.auth_info.impersonate_uid = Some(uid.clone());
     }
-    config.read_timeout = timeout(&args.request_timeout)?;
+    config.read_timeout = Some(args.request_timeout).filter(|time| !time.is_zero());
     config.connect_timeout = config.read_timeout.or(config.connect_timeout);
     config.headers.push((
         HeaderName::from_static("user-agent"),
@@ -127,47 +126,4 @@ fn apply(args: &KubeArgs, config: &mut Config) -> Result<(), LiveError> {
 fn uri(text: &str) -> Result<http::Uri, LiveError> {
     text.parse()
         .map_err(|error| LiveError::Config(format!("--server {text:?}: {error}")))
-}
-
-/// `0`, `5`, `1s`, `2m`, `3h`: kubectl's `--request-timeout`; a bare number is seconds.
-fn timeout(text: &str) -> Result<Option<Duration>, LiveError> {
-    let split = text
-        .find(|character: char| !character.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let seconds = match unit {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => 0,
-    };
-    match number.parse::<u64>() {
-        Ok(0) => Ok(None),
-        Ok(number) if seconds > 0 => Ok(Some(Duration::from_secs(number * seconds))),
-        _ => Err(LiveError::Config(format!(
-            "--request-timeout {text:?} is no time; write 5s, 2m or 0"
-        ))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timeouts_are_read_as_kubectl_reads_them() {
-        let seconds = |text| timeout(text).map(|time| time.map(|time| time.as_secs()));
-        for (text, expected) in [
-            ("0", None),
-            ("5", Some(5)),
-            ("7s", Some(7)),
-            ("2m", Some(120)),
-            ("1h", Some(3600)),
-        ] {
-            assert_eq!(seconds(text).ok(), Some(expected), "{text}");
-        }
-        for text in ["", "x", "5d", "-1", "1.5s"] {
-            assert!(seconds(text).is_err(), "{text}");
-        }
-    }
 }

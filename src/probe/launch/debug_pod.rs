@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::refusal::refused;
 use super::wait;
-use crate::probe::{LABEL, ProbeError};
+use crate::probe::{LABEL, ProbeError, RUN};
 
 /// A debug pod that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,22 +19,22 @@ pub struct DebugPod {
 
 const CONTAINER: &str = "netpath";
 
-/// Creates a debug pod on a node and waits until it runs. The caller deletes it; its deadline ends
-/// it in any case.
+/// Creates a debug pod on a node and waits until it runs. The caller deletes all pods of its run;
+/// their deadline ends them in any case.
 ///
 /// # Errors
-/// When the server refuses it, or it does not start (it is deleted then).
+/// When the server refuses it, or it does not start.
 pub async fn create(
     client: &Client,
     namespace: &str,
     node: &str,
     image: &str,
-    seconds: u64,
+    (run, seconds): (&str, u64),
 ) -> Result<DebugPod, ProbeError> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let what = format!("debug pod on node {node}");
     let grant = format!("create pods in {namespace} (Pod Security level privileged)");
-    let object = object(node, image, seconds);
+    let object = object(node, image, run, seconds);
     let object = serde_json::from_value(object).map_err(|error| ProbeError::Transport {
         what: what.clone(),
         why: error.to_string(),
@@ -46,21 +46,18 @@ pub async fn create(
         name: created.metadata.name.unwrap_or_default(),
         container: CONTAINER.to_owned(),
     };
-    if let Err(error) = wait::for_pod(&api, &pod.name).await {
-        // What cannot start must not stay either.
-        let _ = crate::probe::cleanup::delete(client, namespace, &pod.name).await;
-        return Err(error);
-    }
+    // One that does not start is found by its label when the run ends.
+    wait::for_pod(&api, &pod.name).await?;
     Ok(pod)
 }
 
 /// The pod: the node's network and processes, and enough rights to run the node's own tools in the
 /// node's mount namespace (nsenter needs `SYS_ADMIN` and `SYS_PTRACE`, the tools `NET_ADMIN`).
-fn object(node: &str, image: &str, seconds: u64) -> Value {
+fn object(node: &str, image: &str, run: &str, seconds: u64) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"generateName": "netpath-", "labels": {LABEL.0: LABEL.1}},
+        "metadata": {"generateName": "netpath-", "labels": {LABEL.0: LABEL.1, RUN: run}},
         "spec": {
             "nodeName": node,
             "hostNetwork": true,

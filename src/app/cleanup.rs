@@ -1,0 +1,48 @@
+//! `kubectl netpath cleanup`.
+
+use std::io::Write;
+
+use super::runtime;
+use crate::cli::CleanupArgs;
+use crate::cluster::live;
+use crate::error::{Error, Exit};
+use crate::probe::cleanup::{delete, find};
+
+/// Removes every pod that carries our label: in the namespace of `-n`, else in all of them.
+pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    runtime()?.block_on(async {
+        let connection = live::connect(&args.kube).await?;
+        let namespace = args.kube.namespace.as_deref();
+        let found = find(&connection.client, namespace, None).await;
+        let found = found.map_err(|error| {
+            let place = namespace.map_or_else(
+                || "all namespaces".to_owned(),
+                |name| format!("namespace {name}"),
+            );
+            Error::usage(
+                format!("cannot list pods in {place}: {error}"),
+                "needs list pods there; -n NAMESPACE limits it to one",
+            )
+        })?;
+        let mut exit = Exit::Fine;
+        for pod in &found {
+            let name = format!("pod {}/{}", pod.namespace, pod.name);
+            if args.dry_run {
+                let state = if pod.is_running { "runs" } else { "has ended" };
+                writeln!(out, "would remove {name}, which {state}")?;
+                continue;
+            }
+            match delete(&connection.client, &pod.namespace, &pod.name).await {
+                Ok(()) => writeln!(out, "removed {name}")?,
+                Err(why) => {
+                    writeln!(out, "could not remove {name}: {why}")?;
+                    exit = Exit::Broken;
+                }
+            }
+        }
+        if found.is_empty() {
+            writeln!(out, "nothing was left behind")?;
+        }
+        Ok(exit)
+    })
+}

@@ -1,0 +1,176 @@
+//! Stages `egress-policy` to `destination`: what every backend answered by itself.
+
+use std::net::SocketAddr;
+
+use super::symptom::{BackendSymptom, Others, Symptom};
+use super::{Confirmed, Inside};
+use crate::cluster::ClusterView;
+use crate::path::{Break, Path, Stage, Status};
+use crate::probe::{Attempts, Observations, Vantage};
+use crate::resolve::Site;
+
+/// Lays the answers of the backends over their paths.
+pub(super) fn confirm<'v>(
+    confirmed: &mut Confirmed<'v>,
+    view: &'v ClusterView,
+    observations: &Observations,
+) {
+    let all = confirmed.walk.paths.clone();
+    for path in &mut confirmed.walk.paths {
+        let Some(source) = path.sources.first().and_then(Site::pod) else {
+            continue;
+        };
+        let vantage = Vantage::of_pod(source);
+        let asked: Vec<(usize, SocketAddr, Attempts)> = path
+            .backends
+            .iter()
+            .enumerate()
+            .filter_map(|(index, backend)| {
+                let to = SocketAddr::new(backend.address?, backend.port);
+                Some((index, to, observations.attempts(&vantage, to)?))
+            })
+            .collect();
+        let Some((_, first, attempts)) = asked.first() else {
+            continue;
+        };
+        let text = format!("{first}: {}", attempts.words());
+        if attempts.none_open() {
+            closed(path, &text);
+        } else {
+            confirmed
+                .symptoms
+                .extend(open(path, source, *first, attempts, &text));
+        }
+        let is_explained = path
+            .breaks
+            .iter()
+            .any(|seen| seen.stage() >= Stage::EgressPolicy);
+        if is_explained || (attempts.all_open() && !attempts.lost_a_packet()) {
+            continue;
+        }
+        for (index, to, attempts) in asked {
+            let backend = path.backends[index].clone();
+            let node = |name: Option<&str>| {
+                let vantage = Vantage::Node(name?.to_owned());
+                observations.attempts(&vantage, to)
+            };
+            confirmed
+                .symptoms
+                .push(Symptom::Backend(Box::new(BackendSymptom {
+                    source,
+                    inside: backend
+                        .pod
+                        .and_then(|pod| Inside::of(view, pod, to, observations)),
+                    others: others(&all, &vantage, to, backend.node, observations),
+                    from_own_node: node(backend.node),
+                    from_source_node: node(path.sources[0].node_name()),
+                    service: path.service,
+                    address: to,
+                    attempts,
+                    backend,
+                })));
+        }
+    }
+}
+
+/// It answers: whatever was predicted to stop it behind the endpoints does not.
+fn open<'v>(
+    path: &mut Path<'v>,
+    source: &'v k8s_openapi::api::core::v1::Pod,
+    address: SocketAddr,
+    attempts: &Attempts,
+    text: &str,
+) -> Vec<Symptom<'v>> {
+    let mut symptoms = Vec::new();
+    path.breaks.retain(|seen| match seen {
+        Break::Policy(denied) => {
+            symptoms.push(Symptom::OpenThoughDenied {
+                source,
+                denied: denied.clone(),
+                address,
+            });
+            false
+        }
+        Break::DestinationDown(_) | Break::StaleEndpoint { .. } => false,
+        Break::NodeDown { stage, .. } => *stage != Stage::Destination,
+        _ => true,
+    });
+    for hop in path
+        .hops
+        .iter_mut()
+        .filter(|hop| hop.stage >= Stage::EgressPolicy)
+    {
+        let was_denied = hop.status == Status::Fail;
+        if hop.stage == Stage::Destination {
+            hop.observed = Some(text.to_owned());
+            hop.status = if attempts.lost_a_packet() || !attempts.all_open() {
+                Status::Warn
+            } else {
+                Status::Pass
+            };
+        } else if was_denied || hop.status == Status::Unknown {
+            hop.predicted = Some(hop.summary.clone());
+            hop.observed = Some("open all the same".to_owned());
+            hop.status = if was_denied {
+                Status::Warn
+            } else {
+                Status::Pass
+            };
+        }
+    }
+    symptoms
+}
+
+/// It does not answer: where a break was predicted, that is confirmed; else the destination fails.
+fn closed(path: &mut Path<'_>, text: &str) {
+    let predicted = path
+        .hops
+        .iter()
+        .position(|hop| hop.stage >= Stage::EgressPolicy && hop.status == Status::Fail);
+    let at = predicted.or_else(|| {
+        path.hops
+            .iter()
+            .position(|hop| hop.stage == Stage::Destination)
+    });
+    if let Some(hop) = at.and_then(|at| path.hops.get_mut(at)) {
+        if predicted.is_none() {
+            hop.predicted = Some(hop.summary.clone());
+            hop.status = Status::Fail;
+        }
+        hop.observed = Some(text.to_owned());
+    }
+}
+
+/// How the other backends do that the same source asked.
+fn others(
+    all: &[Path<'_>],
+    vantage: &Vantage,
+    own: SocketAddr,
+    own_node: Option<&str>,
+    observations: &Observations,
+) -> Others {
+    let mut others = Others::default();
+    let mut seen: Vec<SocketAddr> = vec![own];
+    for backend in all.iter().flat_map(|path| &path.backends) {
+        let Some(addr) = backend.address else {
+            continue;
+        };
+        let to = SocketAddr::new(addr, backend.port);
+        if seen.contains(&to) {
+            continue;
+        }
+        seen.push(to);
+        let Some(attempts) = observations.attempts(vantage, to) else {
+            continue;
+        };
+        let on_its_node = backend.node.is_some() && backend.node == own_node;
+        if attempts.none_open() {
+            others.failing += 1;
+            others.failing_elsewhere += usize::from(!on_its_node);
+        } else {
+            others.open += 1;
+            others.open_on_its_node += usize::from(on_its_node);
+        }
+    }
+    others
+}

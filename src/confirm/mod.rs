@@ -1,0 +1,52 @@
+//! Prediction and observation, laid side by side.
+//!
+//! ```text
+//!  Walk + Observations ─► split (backends that were seen to behave alike) ─► names · backends · proxy
+//!                      ─► Confirmed { Walk with what was observed at each hop, Symptoms }
+//! ```
+//!
+//! What was seen decides: a predicted break that traffic passes all the same is no break, and where
+//! traffic stops although nothing predicted it, a [`Symptom`] says what was seen there.
+
+mod backends;
+mod inside;
+mod names;
+mod proxy;
+mod split;
+mod symptom;
+
+use crate::cluster::ClusterView;
+use crate::path::Walk;
+use crate::probe::Observations;
+use crate::resolve::Flow;
+
+pub use inside::Inside;
+pub use symptom::{BackendSymptom, NameSymptom, Others, Symptom};
+
+/// A walk with what was observed on it.
+#[derive(Debug, Clone)]
+pub struct Confirmed<'v> {
+    pub walk: Walk<'v>,
+    pub symptoms: Vec<Symptom<'v>>,
+}
+
+/// Lays observations over a walk.
+#[must_use]
+pub fn confirm<'v>(
+    view: &'v ClusterView,
+    flow: &Flow<'v>,
+    walk: Walk<'v>,
+    observations: &Observations,
+) -> Confirmed<'v> {
+    let mut confirmed = Confirmed {
+        walk: split::by_sight(walk, observations),
+        symptoms: Vec::new(),
+    };
+    if observations.is_empty() {
+        return confirmed;
+    }
+    names::confirm(&mut confirmed, flow, observations);
+    backends::confirm(&mut confirmed, view, observations);
+    proxy::confirm(&mut confirmed, observations);
+    confirmed
+}

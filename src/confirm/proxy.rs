@@ -1,0 +1,114 @@
+//! Stage `nat`: whether the Service's address leads to its backends.
+
+use std::net::SocketAddr;
+
+use super::Confirmed;
+use super::symptom::Symptom;
+use crate::cluster::access::PodExt;
+use crate::path::{Hop, Outcome, Path, Stage, Status};
+use crate::probe::protocol::Task;
+use crate::probe::{Attempts, Observations, Vantage, service_address};
+use crate::resolve::Site;
+
+/// Adds the hop of the Service's address where it was asked.
+pub(super) fn confirm<'v>(confirmed: &mut Confirmed<'v>, observations: &Observations) {
+    let all = confirmed.walk.paths.clone();
+    let mut said: Vec<(Vantage, SocketAddr)> = Vec::new();
+    for path in &mut confirmed.walk.paths {
+        let Some(source) = path.sources.first().and_then(Site::pod) else {
+            continue;
+        };
+        let vantage = Vantage::of_pod(source);
+        let Some(address) = service_address(path) else {
+            continue;
+        };
+        let Some(attempts) = observations.attempts(&vantage, address) else {
+            continue;
+        };
+        let siblings: Vec<&Path<'v>> = all
+            .iter()
+            .filter(|other| {
+                other
+                    .sources
+                    .first()
+                    .is_some_and(|lead| lead.reference() == source.reference())
+            })
+            .filter(|other| service_address(other) == Some(address))
+            .collect();
+        let status = judge(&siblings, &attempts);
+        add_hop(path, address, &attempts, status);
+        let key = (vantage.clone(), address);
+        if status == Status::Pass || said.contains(&key) || has_failing_backend(&siblings) {
+            continue;
+        }
+        said.push(key);
+        confirmed.symptoms.push(Symptom::Proxy {
+            source,
+            service: path.service,
+            address,
+            others_answer: others_answer(&vantage, &[address], observations),
+            is_own_backend: siblings
+                .iter()
+                .flat_map(|path| &path.backends)
+                .any(|backend| backend.is(source)),
+            only_local: siblings
+                .iter()
+                .flat_map(|path| &path.backends)
+                .all(|backend| backend.node.is_some() && backend.node == source.node_name()),
+            attempts,
+        });
+    }
+}
+
+/// A Service's address can only be as good as its backends: what fails with all of them failing says
+/// nothing about the proxy.
+fn judge(siblings: &[&Path<'_>], attempts: &Attempts) -> Status {
+    let any_works = siblings.iter().any(|path| path.outcome() == Outcome::Works);
+    match (
+        attempts.none_open(),
+        attempts.all_open() && !attempts.lost_a_packet(),
+    ) {
+        (_, true) => Status::Pass,
+        (true, _) if any_works => Status::Fail,
+        _ => Status::Warn,
+    }
+}
+
+fn has_failing_backend(siblings: &[&Path<'_>]) -> bool {
+    siblings.iter().any(|path| path.outcome() == Outcome::Fails)
+}
+
+fn add_hop(path: &mut Path<'_>, address: SocketAddr, attempts: &Attempts, status: Status) {
+    let text = format!("{address}: {}", attempts.words());
+    if let Some(hop) = path.hops.iter_mut().find(|hop| hop.stage == Stage::Nat) {
+        hop.observed = Some(text);
+        if status == Status::Fail {
+            hop.status = Status::Fail;
+        }
+        return;
+    }
+    let mut hop = Hop::new(Stage::Nat, status, text.clone());
+    hop.observed = Some(text);
+    path.hops.push(hop);
+    path.hops.sort_by_key(|hop| hop.stage);
+}
+
+/// Whether other Services' addresses answer this pod; none if none was asked.
+pub(super) fn others_answer(
+    vantage: &Vantage,
+    own: &[SocketAddr],
+    observations: &Observations,
+) -> Option<bool> {
+    let answers: Vec<bool> = observations
+        .seen
+        .iter()
+        .filter(|seen| seen.vantage == *vantage)
+        .filter_map(|seen| match &seen.task {
+            Task::Connect {
+                to, attempts: 1, ..
+            } if !own.contains(to) => Some(observations.attempts(vantage, *to)?.all_open()),
+            _ => None,
+        })
+        .collect();
+    (!answers.is_empty()).then(|| answers.iter().any(|answer| *answer))
+}

@@ -1,0 +1,104 @@
+//! What a probe saw where it was not predicted. Not yet a cause: `diagnose` finds that.
+
+use std::net::SocketAddr;
+
+use k8s_openapi::api::core::v1::{Pod, Service};
+
+use super::Inside;
+use crate::path::{Backend, Denied};
+use crate::probe::{Attempts, protocol::DnsReply};
+
+/// One thing seen.
+#[derive(Debug, Clone)]
+pub enum Symptom<'v> {
+    /// The name does not come out as it should.
+    Name {
+        source: &'v Pod,
+        name: String,
+        kind: NameSymptom,
+        /// The answers, by server and name, in words.
+        replies: Vec<String>,
+        /// How many DNS pods were asked by themselves, and how many of them answered.
+        servers: (usize, usize),
+        /// Whether another Service's address answers this pod.
+        others_answer: Option<bool>,
+    },
+    /// A backend does not answer, or badly.
+    Backend(Box<BackendSymptom<'v>>),
+    /// The Service's address does not lead to backends that answer by themselves.
+    Proxy {
+        source: &'v Pod,
+        service: Option<&'v Service>,
+        address: SocketAddr,
+        attempts: Attempts,
+        /// Whether another Service's address answers this pod.
+        others_answer: Option<bool>,
+        /// Whether the pod is itself one of the backends.
+        is_own_backend: bool,
+        /// Whether only backends on the source's own node are behind the address.
+        only_local: bool,
+    },
+    /// Policies deny it, and it is open.
+    OpenThoughDenied {
+        source: &'v Pod,
+        denied: Box<Denied>,
+        address: SocketAddr,
+    },
+}
+
+/// A backend that does not answer, with everything seen around it.
+#[derive(Debug, Clone)]
+pub struct BackendSymptom<'v> {
+    pub source: &'v Pod,
+    pub backend: Backend<'v>,
+    pub address: SocketAddr,
+    pub attempts: Attempts,
+    /// What its own network namespace says.
+    pub inside: Option<Inside>,
+    /// How its siblings do.
+    pub others: Others,
+    /// What its own node, and the source's node, reach of it.
+    pub from_own_node: Option<Attempts>,
+    pub from_source_node: Option<Attempts>,
+    /// Whether the Service translates the port on the way here.
+    pub service: Option<&'v Service>,
+}
+
+/// The siblings of a backend, as the same source sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Others {
+    pub open: usize,
+    pub failing: usize,
+    /// Of those on the same node as the backend.
+    pub open_on_its_node: usize,
+    pub failing_elsewhere: usize,
+}
+
+/// How a lookup went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameSymptom {
+    /// No answer.
+    Silent,
+    /// The server's address refuses.
+    Refused,
+    /// No such name.
+    NoName,
+    /// An error of the server.
+    Error(String),
+    /// Another address than the Service's.
+    Wrong(String),
+    /// Some lookups fail, or take a packet's loss long.
+    Sometimes,
+}
+
+/// One reply in words: `10.96.0.10: NXDOMAIN for api.shop.svc.cluster.local, 0.6 ms`.
+pub(super) fn reply_words(server: SocketAddr, name: &str, reply: &DnsReply) -> String {
+    let time = crate::probe::time(reply.elapsed_us);
+    let said = match (&reply.rcode, &reply.error) {
+        (Some(rcode), _) if reply.answers.is_empty() => rcode.clone(),
+        (Some(_), _) => reply.answers.join(", "),
+        (None, Some(failure)) => failure.words().to_owned(),
+        (None, None) => "no answer".to_owned(),
+    };
+    format!("{} says {said} for {name}, {time}", server.ip())
+}

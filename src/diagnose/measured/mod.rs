@@ -1,0 +1,44 @@
+//! Causes that a probe shows: one file per kind of symptom.
+
+mod backend;
+mod destination;
+mod name;
+mod network;
+mod proxy;
+
+use super::{Case, Confidence, Finding};
+use crate::confirm::Symptom;
+
+/// The cause of a symptom, as far as what was seen around it tells.
+pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Finding {
+    match symptom {
+        Symptom::Name { .. } => name::cause(case, symptom),
+        Symptom::Backend(backend) => backend::cause(case, backend),
+        Symptom::Proxy { .. } => proxy::cause(symptom),
+        Symptom::OpenThoughDenied {
+            source,
+            denied,
+            address,
+        } => {
+            use crate::cluster::Named;
+            let policies: Vec<String> = denied
+                .judgement
+                .selecting
+                .iter()
+                .map(|policy| policy.name.clone())
+                .collect();
+            let policies = crate::text::list(&policies);
+            measured(Finding::new("POL-15", denied.stage, format!("{policies} denies {} {address}, and it is open: nothing enforces the policy", source.name())).notice())
+                .because(format!("{} → {address} connects", source.name()))
+                .fix("install or repair the policy engine of the CNI, if the policy is meant")
+        }
+    }
+}
+
+/// A finding that a probe saw.
+fn measured(finding: Finding) -> Finding {
+    Finding {
+        confidence: Confidence::Measured,
+        ..finding
+    }
+}
