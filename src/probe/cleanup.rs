@@ -51,9 +51,11 @@ pub async fn find(
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     };
-    let pods = api
-        .list(&ListParams::default().labels(&format!("{}={}", LABEL.0, LABEL.1)))
-        .await?;
+    let mut labels = format!("{}={}", LABEL.0, LABEL.1);
+    if let Some(run) = run {
+        labels = format!("{labels},{RUN}={run}");
+    }
+    let pods = api.list(&ListParams::default().labels(&labels)).await?;
     let leftovers = pods.into_iter().map(|pod| Leftover {
         namespace: pod.namespace().unwrap_or_default(),
         name: pod.name_any(),

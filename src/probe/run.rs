@@ -198,9 +198,11 @@ impl Session {
                     &format!("debug pod on node {node}"),
                 )
                 .await?;
-                let created =
-                    create_debug_pod(client, namespace, node, &self.settings.image, LIFETIME_S)
-                        .await;
+                // From here on there may be a pod, also if this run is interrupted before it is told.
+                self.made_pods.store(true, Ordering::Relaxed);
+                let run = (self.run.as_str(), LIFETIME_S);
+                let image = &self.settings.image;
+                let created = create_debug_pod(client, namespace, node, image, run).await;
                 created.map(Place::Debug)
             }
         }
