@@ -147,6 +147,11 @@ fn add_hop(table: &mut Table, hop: &ReportHop, style: Style, detail: Detail, ind
             .collect();
     }
     table.add_row(row);
+    // What was seen stands under what was predicted.
+    if let Some(observed) = hop.observed.as_ref().filter(|seen| is_reached && **seen != hop.summary) {
+        let text = format!("seen: {observed}");
+        table.add_row(vec![Cell::new(""), Cell::new(""), faint(&text, style)]);
+    }
     if detail == Detail::Wide {
         if let Some(packet) = &hop.packet {
             let text = format!("{} {} {}", packet.before, style.turns_into(), packet.after);
