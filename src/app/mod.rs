@@ -1,5 +1,6 @@
 //! The shell around the pure core: one file per command, each in running order.
 
+mod agent;
 mod capture;
 mod demo;
 mod explain;
@@ -22,6 +23,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         Some(Command::Demo(args)) => demo::run(&args, terminal, out),
         Some(Command::Explain(args)) => explain::run(&args, terminal, out),
         Some(Command::Rules(args)) => crate::rules::run(&args, terminal, out),
+        Some(Command::Agent(args)) => agent::run(&args, out),
         Some(Command::Completion { shell }) => {
             crate::cli::completion(shell, out);
             Ok(Exit::Fine)

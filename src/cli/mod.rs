@@ -4,6 +4,7 @@
 //!  argv ─► Cli (clap) ─► app picks the command ─► a request of plain data
 //! ```
 
+mod agent;
 mod kube;
 mod rules;
 mod shell;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::net::{Protocol, UnknownProtocol};
 
+pub use agent::AgentArgs;
 pub use kube::KubeArgs;
 pub use rules::RulesArgs;
 pub use shell::{completion, manual};
@@ -56,6 +58,9 @@ pub enum Command {
         /// The shell it is for.
         shell: clap_complete::Shell,
     },
+    /// Probe from here: what runs inside the cluster.
+    #[command(hide = true)]
+    Agent(AgentArgs),
 }
 
 /// `kubectl netpath snapshot DIR [SRC DST]`.
