@@ -6,6 +6,7 @@
 //!          async edge           plain data, plain functions      async     plain functions
 //! ```
 
+pub mod agent;
 pub mod app;
 pub mod cli;
 pub mod cluster;

@@ -1,5 +1,6 @@
 //! The shell around the pure core: one file per command, each in running order.
 
+mod agent;
 mod capture;
 mod cleanup;
 mod demo;
@@ -37,6 +38,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
             report::json::print_yaml(&cluster_role(depth), out)?;
             Ok(Exit::Fine)
         }
+        Some(Command::Agent(args)) => agent::run(&args, out),
         Some(Command::Completion { shell }) => {
             crate::cli::completion(shell, out);
             Ok(Exit::Fine)

@@ -4,6 +4,7 @@
 //!  argv ─► Cli (clap) ─► app picks the command ─► a request of plain data
 //! ```
 
+mod agent;
 mod duration;
 mod kube;
 mod probe;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::net::{Protocol, UnknownProtocol};
 
+pub use agent::AgentArgs;
 pub use kube::KubeArgs;
 pub use probe::ProbeArgs;
 pub use rules::RulesArgs;
@@ -63,6 +65,9 @@ pub enum Command {
         /// The shell it is for.
         shell: clap_complete::Shell,
     },
+    /// Probe from here: what runs inside the cluster.
+    #[command(hide = true)]
+    Agent(AgentArgs),
 }
 
 /// `kubectl netpath snapshot DIR [SRC DST]`.

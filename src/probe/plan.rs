@@ -173,12 +173,14 @@ impl<'c, 'v> Asker<'c, 'v> {
                 spacing_ms: 1_000,
                 timeout_ms: timeout_ms.min(2_000),
             },
-            _ => Task::Connect {
+            protocol => Task::Connect {
                 to,
+                protocol,
                 attempts,
                 spacing_ms,
                 timeout_ms,
                 until_open,
+                exchange: None,
             },
         };
         self.ask(vantage, task);
@@ -249,6 +251,7 @@ impl<'c, 'v> Asker<'c, 'v> {
             name: name.to_owned(),
             record,
             over_tcp,
+            edns: false,
             timeout_ms: self.timeout_ms.min(3_000),
         };
         self.ask(vantage, task);
@@ -353,10 +356,12 @@ impl<'c, 'v> Asker<'c, 'v> {
                         &vantage,
                         Task::Connect {
                             to,
+                            protocol: Protocol::Tcp,
                             attempts: 1,
                             spacing_ms: 0,
                             timeout_ms,
                             until_open: true,
+                            exchange: None,
                         },
                     );
                 }
@@ -378,7 +383,12 @@ impl<'c, 'v> Asker<'c, 'v> {
         }
         for name in names.into_iter().take(4) {
             let vantage = Vantage::Node(name.to_owned());
-            self.ask(&vantage, Task::NodeFacts);
+            self.ask(
+                &vantage,
+                Task::NodeFacts {
+                    addresses: Vec::new(),
+                },
+            );
             let backends: Vec<SocketAddr> = self
                 .case
                 .paths()

@@ -12,6 +12,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::net::Protocol;
+
 /// The version of this protocol; it changes when an old side would misread a new one.
 pub const VERSION: u32 = 1;
 
@@ -37,18 +39,29 @@ pub enum Task {
         name: String,
         record: Record,
         over_tcp: bool,
+        /// Whether to announce room for large answers (RFC 6891). Resolvers of the C libraries do not,
+        /// so that more than 512 bytes come back truncated.
+        #[serde(default)]
+        edns: bool,
         timeout_ms: u64,
     },
-    /// TCP connections, each from a source port of its own.
+    /// Connections, each from a source port of its own.
     #[serde(rename_all = "camelCase")]
     Connect {
         to: SocketAddr,
+        /// TCP or SCTP.
+        #[serde(default)]
+        protocol: Protocol,
+        /// At most 100 are made.
         attempts: u32,
         /// Between the starts of two attempts; 0 starts all at once.
         spacing_ms: u64,
         timeout_ms: u64,
         /// Whether an attempt that succeeded makes the later ones unnecessary.
         until_open: bool,
+        /// What to say once connected; without it the connection is closed at once.
+        #[serde(default)]
+        exchange: Option<Exchange>,
     },
     /// A datagram, and whatever comes back: an answer, an ICMP error, or silence.
     #[serde(rename_all = "camelCase")]
@@ -83,6 +96,8 @@ pub enum Task {
     Echo {
         to: IpAddr,
         attempts: u32,
+        #[serde(default)]
+        spacing_ms: u64,
         timeout_ms: u64,
     },
     /// The largest packet that passes without being fragmented.
@@ -100,7 +115,26 @@ pub enum Task {
     /// The facts of the agent's own network namespace, in the form of a snapshot's pod folder.
     PodFacts,
     /// The facts of the agent's node, in the form of a snapshot's node folder.
-    NodeFacts,
+    #[serde(rename_all = "camelCase")]
+    NodeFacts {
+        /// Which connections to list; none lists those of all addresses, as many as fit.
+        #[serde(default)]
+        addresses: Vec<IpAddr>,
+    },
+}
+
+/// What is said over a connection that opened, and how long to wait for more.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Exchange {
+    /// What is sent, in hexadecimal; may be empty, to hear whether the peer speaks or hangs up first.
+    #[serde(default)]
+    pub payload: String,
+    /// Bytes of zero sent behind it, to fill more than one packet.
+    #[serde(default)]
+    pub padding: usize,
+    /// How long to listen; ends early when the peer closes.
+    pub listen_ms: u64,
 }
 
 /// The record types that are asked for.
@@ -172,6 +206,10 @@ pub struct DnsReply {
     pub truncated: bool,
     /// Addresses, alias targets (`CNAME x.y.`) and `SRV port target`, as they stand in the answer.
     pub answers: Vec<String>,
+    /// The zone whose authority the server names, which tells who denied a name: `cluster.local.`
+    /// or, from a forwarder, `.`.
+    #[serde(default)]
+    pub authority: Option<String>,
     /// Why there is no answer.
     pub error: Option<Failure>,
     pub elapsed_us: u64,
@@ -186,9 +224,31 @@ pub struct Attempt {
     pub elapsed_us: u64,
     /// The source address and port the kernel picked.
     pub local: Option<SocketAddr>,
-    /// Bytes that came back (datagrams and echoes).
+    /// Bytes that came back.
     #[serde(default)]
     pub received: usize,
+    /// Bytes of an exchange that the peer's kernel had not acknowledged at the end, where ours tells.
+    #[serde(default)]
+    pub unacknowledged: Option<u64>,
+    /// The ICMP message behind the error, where the kernel hands it out: for datagrams and echoes
+    /// always, for connections only with `NET_RAW`. With it, errors are seen that an ordinary UDP
+    /// socket would pass over in silence (host and network unreachable).
+    #[serde(default)]
+    pub icmp: Option<IcmpError>,
+}
+
+/// An ICMP error message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IcmpError {
+    /// Who sent it: the place that refused. The own address where resolving a neighbour failed.
+    pub from: IpAddr,
+    /// Of ICMP or ICMPv6, as the address says.
+    pub icmp_type: u8,
+    pub code: u8,
+    /// What "fragmentation needed" and "packet too big" name.
+    #[serde(default)]
+    pub mtu: Option<u32>,
 }
 
 /// How something failed. Time matters as much as the name: "no route to host" at once is a
@@ -228,6 +288,16 @@ pub struct HttpReply {
     pub location: Option<String>,
     /// Bytes of head and body that were read, at most 256 KiB.
     pub received: usize,
+    /// Bytes of the request.
+    #[serde(default)]
+    pub sent: usize,
+    /// Bytes that the peer's kernel had not acknowledged at the end, where ours tells: a request that
+    /// never arrived is the network's fault, one that stays unanswered the server's.
+    #[serde(default)]
+    pub unacknowledged: Option<u64>,
+    /// The source address and port the kernel picked.
+    #[serde(default)]
+    pub local: Option<SocketAddr>,
     /// To the end of the TCP handshake.
     pub connect_us: Option<u64>,
     /// To the first byte of the answer.
@@ -249,6 +319,9 @@ pub struct TlsReply {
     pub issuer: Option<String>,
     /// The TLS alert or other reason the handshake failed with.
     pub alert: Option<String>,
+    /// Whether it asked for a certificate of the client, as in mutual TLS.
+    #[serde(default)]
+    pub asks_for_certificate: bool,
     pub error: Option<Failure>,
     pub elapsed_us: u64,
 }
@@ -264,6 +337,12 @@ pub struct MtuReply {
     /// The smallest that did not, and whether a router said so or it vanished.
     pub failed: Option<u32>,
     pub said_so: bool,
+    /// Who said so.
+    #[serde(default)]
+    pub by: Option<IpAddr>,
+    /// What could not be told, and why.
+    #[serde(default)]
+    pub unknown: Option<String>,
 }
 
 /// One router of a trace.
@@ -276,16 +355,23 @@ pub struct TraceHop {
     pub elapsed_us: Option<u64>,
     /// Whether this is the destination.
     pub arrived: bool,
+    /// What it said instead of "time exceeded": the packet goes no further.
+    #[serde(default)]
+    pub icmp: Option<IcmpError>,
 }
 
-/// A fact under the name of its file in a snapshot.
+/// A fact under the name of its file in a snapshot, or a part of it: a long text comes in several
+/// lines, to be put together in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fact {
+    /// The position of the task in the plan.
+    #[serde(default)]
+    pub task: usize,
     /// `sockets.txt`
     pub file: String,
     pub text: String,
-    /// What could not be gathered, and why; the text is then empty.
+    /// What could not be gathered, and why; what came of the text before is then no fact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
 }
@@ -297,6 +383,46 @@ pub struct Done {
     pub elapsed_ms: u64,
     /// Whether the deadline cut something off.
     pub cut_short: bool,
+}
+
+// === impl Fact ===
+
+impl Fact {
+    /// Whether `part` goes on where this one ends.
+    #[must_use]
+    pub fn continues_in(&self, part: &Self) -> bool {
+        self.task == part.task && self.file == part.file
+    }
+
+    /// Puts the next part behind this one.
+    pub fn append(&mut self, part: Self) {
+        self.text.push_str(&part.text);
+        self.missing = self.missing.take().or(part.missing);
+    }
+}
+
+// === impl IcmpError ===
+
+impl IcmpError {
+    /// In the words of RFC 792, RFC 1812 and RFC 4443.
+    #[must_use]
+    pub const fn words(&self) -> &'static str {
+        match (self.from, self.icmp_type, self.code) {
+            (IpAddr::V4(_), 3, 0) | (IpAddr::V6(_), 1, 0) => "network unreachable",
+            (IpAddr::V4(_), 3, 1) | (IpAddr::V6(_), 1, 3) => "host unreachable",
+            (IpAddr::V4(_), 3, 2) => "protocol unreachable",
+            (IpAddr::V4(_), 3, 3) | (IpAddr::V6(_), 1, 4) => "port unreachable",
+            (IpAddr::V4(_), 3, 4) => "fragmentation needed",
+            (IpAddr::V6(_), 2, _) => "packet too big",
+            (IpAddr::V4(_), 3, 9) => "network prohibited",
+            (IpAddr::V4(_), 3, 10) => "host prohibited",
+            (IpAddr::V4(_), 3, 13) | (IpAddr::V6(_), 1, 1) => "administratively prohibited",
+            (IpAddr::V6(_), 1, 5) => "source address failed policy",
+            (IpAddr::V6(_), 1, 6) => "route rejected",
+            (IpAddr::V4(_), 11, 0) | (IpAddr::V6(_), 3, 0) => "time exceeded",
+            _ => "another ICMP error",
+        }
+    }
 }
 
 // === impl Failure ===

@@ -316,6 +316,7 @@ impl Session {
 
 impl Answers {
     fn take(&mut self, step: &Step, lines: Vec<Line>) {
+        let before = self.facts.len();
         for line in lines {
             match line {
                 Line::Observation(observation) => {
@@ -327,7 +328,13 @@ impl Answers {
                         });
                     }
                 }
-                Line::Fact(fact) => self.facts.push((step.vantage.clone(), fact)),
+                Line::Fact(fact) => {
+                    let mut begun = self.facts[before..].iter_mut();
+                    match begun.find(|(_, known)| known.continues_in(&fact)) {
+                        Some((_, known)) => known.append(fact),
+                        None => self.facts.push((step.vantage.clone(), fact)),
+                    }
+                }
                 Line::Hello(_) | Line::Done(_) => {}
             }
         }
@@ -335,7 +342,7 @@ impl Answers {
         for task in &step.tasks {
             let is_facts = matches!(
                 task,
-                super::protocol::Task::PodFacts | super::protocol::Task::NodeFacts
+                super::protocol::Task::PodFacts | super::protocol::Task::NodeFacts { .. }
             );
             let answered = self
                 .seen

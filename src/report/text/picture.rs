@@ -148,7 +148,11 @@ fn add_hop(table: &mut Table, hop: &ReportHop, style: Style, detail: Detail, ind
     }
     table.add_row(row);
     // What was seen stands under what was predicted.
-    if let Some(observed) = hop.observed.as_ref().filter(|seen| is_reached && **seen != hop.summary) {
+    if let Some(observed) = hop
+        .observed
+        .as_ref()
+        .filter(|seen| is_reached && **seen != hop.summary)
+    {
         let text = format!("seen: {observed}");
         table.add_row(vec![Cell::new(""), Cell::new(""), faint(&text, style)]);
     }
