@@ -67,10 +67,11 @@ async fn rounds(
         if steps.is_empty() {
             return Ok(());
         }
-        for creation in session.announce(&steps) {
+        let creations = session.announce(&known.view, &steps);
+        for creation in &creations {
             progress.say(&format!("creates {creation}"));
         }
-        if args.confirm && !session.announce(&steps).is_empty() && !is_confirmed() {
+        if args.confirm && !creations.is_empty() && !is_confirmed() {
             progress.say("nothing was created; the answer is a prediction");
             return Ok(());
         }

@@ -12,6 +12,7 @@ mod backends;
 mod inside;
 mod names;
 mod proxy;
+mod speech;
 mod split;
 mod symptom;
 
@@ -47,6 +48,7 @@ pub fn confirm<'v>(
     }
     names::confirm(&mut confirmed, flow, observations);
     backends::confirm(&mut confirmed, view, observations);
+    speech::confirm(&mut confirmed, observations);
     proxy::confirm(&mut confirmed, observations);
     confirmed
 }

@@ -35,27 +35,31 @@ pub(super) fn confirm<'v>(
             .iter()
             .filter_map(|(task, reply)| words(task, reply))
             .collect();
-        match answer {
+        let kind = match answer {
             Ok(text) => {
                 set(path, Status::Pass, &text);
                 // Whatever kept the name from being found, it was found.
                 path.breaks.retain(|seen| seen.stage() != Stage::Dns);
+                partly(&replies)
             }
             Err((kind, text)) => {
                 let was_predicted = path.breaks.iter().any(|seen| seen.stage() == Stage::Dns);
                 set(path, Status::Fail, &text);
-                let is_said = symptoms.iter().any(|other| matches!(other, Symptom::Name { source, .. } if std::ptr::eq(*source, pod)));
-                if !was_predicted && !is_said {
-                    symptoms.push(Symptom::Name {
-                        source: pod,
-                        name: asked_name(&replies),
-                        kind,
-                        replies: words,
-                        servers: servers(&replies),
-                        others_answer: proxy::others_answer(&vantage, &[], observations),
-                    });
-                }
+                Some(kind).filter(|_| !was_predicted)
             }
+        };
+        let is_said = symptoms.iter().any(
+            |other| matches!(other, Symptom::Name { source, .. } if std::ptr::eq(*source, pod)),
+        );
+        if let Some(kind) = kind.filter(|_| !is_said) {
+            symptoms.push(Symptom::Name {
+                source: pod,
+                name: asked_name(&replies),
+                kind,
+                replies: words,
+                servers: servers(&replies),
+                others_answer: proxy::others_answer(&vantage, &[], observations),
+            });
         }
     }
     confirmed.symptoms.extend(symptoms);
@@ -69,23 +73,16 @@ fn set(path: &mut Path<'_>, status: Status, text: &str) {
     }
 }
 
-/// The answer that decides: the expected address, else any address; or the worst that was said.
+/// The answer of the resolver's own server that decides: the expected address, else any address; or
+/// the worst that was said.
 fn best(
     replies: &[(&Task, &DnsReply)],
     expected: &[IpAddr],
 ) -> Result<String, (NameSymptom, String)> {
-    let asked_first = |task: &&Task| {
-        matches!(
-            task,
-            Task::Dns {
-                over_tcp: false,
-                ..
-            }
-        )
-    };
+    let first = replies.first().and_then(|(task, _)| server(task));
     let of_resolver: Vec<&(&Task, &DnsReply)> = replies
         .iter()
-        .filter(|(task, _)| asked_first(task))
+        .filter(|(task, _)| server(task) == first && !is_over_tcp(task))
         .collect();
     let addresses = |reply: &DnsReply| -> Vec<IpAddr> {
         reply
@@ -152,11 +149,7 @@ fn asked_name(replies: &[(&Task, &DnsReply)]) -> String {
 
 /// Of the servers that were asked beside the first, how many there are and how many answered.
 fn servers(replies: &[(&Task, &DnsReply)]) -> (usize, usize) {
-    let server = |task: &Task| match task {
-        Task::Dns { server, .. } => Some(*server),
-        _ => None,
-    };
-    let first: Option<SocketAddr> = replies.first().and_then(|(task, _)| server(task));
+    let first = replies.first().and_then(|(task, _)| server(task));
     let others: Vec<_> = replies
         .iter()
         .filter(|(task, _)| server(task) != first)
@@ -166,4 +159,26 @@ fn servers(replies: &[(&Task, &DnsReply)]) -> (usize, usize) {
         .filter(|(_, reply)| reply.rcode.is_some())
         .count();
     (others.len(), answered)
+}
+
+/// What is wrong although the name was found: a silent server among the others, or no TCP.
+fn partly(replies: &[(&Task, &DnsReply)]) -> Option<NameSymptom> {
+    let (all, answered) = servers(replies);
+    if answered < all {
+        return Some(NameSymptom::Sometimes);
+    }
+    let tcp = replies.iter().find(|(task, _)| is_over_tcp(task));
+    tcp.filter(|(_, reply)| reply.rcode.is_none())
+        .map(|_| NameSymptom::NoTcp)
+}
+
+const fn server(task: &Task) -> Option<SocketAddr> {
+    match task {
+        Task::Dns { server, .. } => Some(*server),
+        _ => None,
+    }
+}
+
+const fn is_over_tcp(task: &Task) -> bool {
+    matches!(task, Task::Dns { over_tcp: true, .. })
 }

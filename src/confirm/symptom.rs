@@ -6,7 +6,8 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::Inside;
 use crate::path::{Backend, Denied};
-use crate::probe::{Attempts, protocol::DnsReply};
+use crate::probe::Attempts;
+use crate::probe::protocol::{DnsReply, MtuReply, TlsReply};
 
 /// One thing seen.
 #[derive(Debug, Clone)]
@@ -37,6 +38,22 @@ pub enum Symptom<'v> {
         is_own_backend: bool,
         /// Whether only backends on the source's own node are behind the address.
         only_local: bool,
+    },
+    /// A port that opens, and then stays silent: always, or for what does not fit a packet.
+    Stall {
+        source: &'v Pod,
+        backend: Backend<'v>,
+        address: SocketAddr,
+        only_large: bool,
+        size: Option<MtuReply>,
+        /// Whether it stays silent inside its own network namespace, too.
+        stalls_inside: Option<bool>,
+    },
+    /// What a TLS server showed.
+    Certificate {
+        source: &'v Pod,
+        address: SocketAddr,
+        reply: TlsReply,
     },
     /// Policies deny it, and it is open.
     OpenThoughDenied {
@@ -87,8 +104,10 @@ pub enum NameSymptom {
     Error(String),
     /// Another address than the Service's.
     Wrong(String),
-    /// Some lookups fail, or take a packet's loss long.
+    /// It was found, but one of the servers does not answer.
     Sometimes,
+    /// It was found, but not over TCP.
+    NoTcp,
 }
 
 /// One reply in words: `10.96.0.10: NXDOMAIN for api.shop.svc.cluster.local, 0.6 ms`.

@@ -41,7 +41,9 @@ pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
         }
     }
     for symptom in case.symptoms {
-        let mut finding = measured::cause(case, symptom);
+        let Some(mut finding) = measured::cause(case, symptom) else {
+            continue;
+        };
         let any_works = case.paths().any(|path| path.outcome() == Outcome::Works);
         if any_works && finding.severity == Severity::Broken {
             finding.severity = Severity::Degraded;

@@ -18,6 +18,7 @@ mod progress;
 pub mod protocol;
 pub mod rights;
 mod run;
+mod speech;
 pub mod transport;
 mod vantage;
 

@@ -12,13 +12,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::protocol::{Record, Task};
+use super::speech::Speech;
 use super::{Observations, Vantage};
-use crate::cluster::access::{PodExt, ServiceExt};
+use crate::cluster::access::{EndpointExt, PodExt, ServiceExt};
 use crate::cluster::{ClusterView, Named};
 use crate::diagnose::Case;
 use crate::dns::{ClusterDns, Origin, ResolvConf};
 use crate::net::{Family, Protocol};
-use crate::path::{Mode, Path, name_asked};
+use crate::path::{Mode, Path, Stage, name_asked, slices};
 use crate::resolve::{Place, Site};
 
 /// How deep to look.
@@ -65,6 +66,7 @@ pub fn plan(case: Case<'_, '_>, seen: &Observations, depth: Depth, timeout: Dura
         asker.source(site);
     }
     if !seen.is_empty() {
+        asker.applications();
         asker.destinations();
         asker.control();
     }
@@ -145,15 +147,20 @@ impl<'c, 'v> Asker<'c, 'v> {
             let attempts = VIP_ATTEMPTS;
             self.reach(&vantage, to, (attempts, 0), false);
         }
-        let backends: Vec<SocketAddr> = self
+        let backends: Vec<(SocketAddr, bool)> = self
             .paths_from(site)
-            .flat_map(|path| &path.backends)
-            .filter_map(|backend| Some(SocketAddr::new(backend.address?, backend.port)))
-            .filter(|to| to.port() != 0)
+            .flat_map(|path| path.backends.iter().map(move |backend| (path, backend)))
+            .filter(|(_, backend)| backend.port != 0)
+            .filter_map(|(path, backend)| {
+                let to = SocketAddr::new(backend.address?, backend.port);
+                Some((to, is_explained(path)))
+            })
             .take(MAX_BACKENDS)
             .collect();
-        for to in backends {
-            self.reach(&vantage, to, (3, 1_000), true);
+        for (to, is_explained) in backends {
+            // One attempt confirms what was predicted; what was not is asked again.
+            let attempts = if is_explained { 1 } else { 3 };
+            self.reach(&vantage, to, (attempts, 1_000), true);
         }
     }
 
@@ -218,23 +225,17 @@ impl<'c, 'v> Asker<'c, 'v> {
         let Some(full) = full else {
             return;
         };
-        let failed = self
+        // Every server by itself: through the Service a dead one shows as one lookup in N that hangs.
+        self.query(vantage, conf.nameservers[0], &full, record, true);
+        for server in dns_endpoints(view, &dns) {
+            self.query(vantage, server, &full, record, false);
+        }
+        let is_silent = self
             .seen
             .dns(vantage)
             .any(|(_, reply)| reply.rcode.is_none());
-        if failed {
-            self.query(vantage, conf.nameservers[0], &full, record, true);
-            for server in dns.service_addresses() {
-                self.query(vantage, server, &full, record, false);
-            }
-            for server in dns
-                .pods(view)
-                .iter()
-                .filter_map(|pod| pod.ips().first().copied())
-                .take(4)
-            {
-                self.query(vantage, server, &full, record, false);
-            }
+        for server in dns.service_addresses().into_iter().filter(|_| is_silent) {
+            self.query(vantage, server, &full, record, false);
         }
     }
 
@@ -273,8 +274,51 @@ impl<'c, 'v> Asker<'c, 'v> {
         }
     }
 
+    /// Speaks to the ports that are open: HTTP where a port speaks it, small and too large for one
+    /// packet; a handshake where TLS was asked; and the size of packets that passes between nodes.
+    fn applications(&mut self) {
+        let speech = Speech::of(self.case);
+        let mut sized = false;
+        for path in self.case.paths() {
+            let Some(source) = path.sources.first().and_then(Site::pod) else {
+                continue;
+            };
+            let vantage = Vantage::of_pod(source);
+            for backend in path.backends.iter().take(MAX_BACKENDS) {
+                let Some(to) = backend
+                    .address
+                    .map(|addr| SocketAddr::new(addr, backend.port))
+                else {
+                    continue;
+                };
+                if self
+                    .seen
+                    .attempts(&vantage, to)
+                    .is_none_or(|attempts| attempts.open <= 0)
+                {
+                    continue;
+                }
+                for task in speech.tasks(to, self.timeout_ms) {
+                    self.ask(&vantage, task);
+                }
+                let crosses = backend.node.is_some() && backend.node != source.node_name();
+                if crosses && !sized {
+                    sized = true;
+                    self.ask(
+                        &vantage,
+                        Task::PathMtu {
+                            to,
+                            timeout_ms: 1_000,
+                        },
+                    );
+                }
+            }
+        }
+    }
+
     /// Looks into the pods at the other end that do not answer.
     fn destinations(&mut self) {
+        let speech = Speech::of(self.case);
         let mut looked = 0;
         let failing: Vec<(&Path<'v>, usize)> = self
             .case
@@ -291,11 +335,17 @@ impl<'c, 'v> Asker<'c, 'v> {
                 continue;
             };
             let to = SocketAddr::new(addr, backend.port);
+            let from_source = Vantage::of_pod(source);
             let is_failing = self
                 .seen
-                .attempts(&Vantage::of_pod(source), to)
+                .attempts(&from_source, to)
                 .is_some_and(|attempts| !attempts.all_open() || attempts.lost_a_packet());
-            if !is_failing || pod.ips().is_empty() || path.mode == Mode::ContainerToContainer {
+            let mut replies = self.seen.http(&from_source, to);
+            let is_mute =
+                replies.any(|(_, reply)| reply.connect_us.is_some() && reply.received == 0);
+            // What a policy explains needs no container in somebody else's pod.
+            let is_settled = is_explained(path) || path.mode == Mode::ContainerToContainer;
+            if !(is_failing || is_mute) || is_settled || pod.ips().is_empty() {
                 continue;
             }
             let vantage = Vantage::of_pod(pod);
@@ -309,12 +359,15 @@ impl<'c, 'v> Asker<'c, 'v> {
             };
             self.ask(&vantage, Task::PodFacts);
             self.reach(&vantage, to, (1, 0), true);
-            self.reach(
-                &vantage,
-                SocketAddr::new(loopback, backend.port),
-                (1, 0),
-                true,
-            );
+            let loopback = SocketAddr::new(loopback, backend.port);
+            self.reach(&vantage, loopback, (1, 0), true);
+            for task in speech
+                .tasks(to, self.timeout_ms)
+                .into_iter()
+                .filter(|_| is_mute)
+            {
+                self.ask(&vantage, task);
+            }
         }
     }
 
@@ -402,6 +455,23 @@ impl<'c, 'v> Asker<'c, 'v> {
             }
         }
     }
+}
+
+/// The addresses of the DNS pods that are ready, a few of them.
+fn dns_endpoints(view: &ClusterView, dns: &ClusterDns<'_>) -> Vec<IpAddr> {
+    let Some(service) = dns.service else {
+        return Vec::new();
+    };
+    let endpoints = slices(view, service).flat_map(|slice| slice.endpoints.iter().flatten());
+    let ready = endpoints.filter(|endpoint| endpoint.is_ready());
+    ready.filter_map(EndpointExt::address).take(4).collect()
+}
+
+/// Whether something was predicted to stop traffic between the endpoints and the destination.
+fn is_explained(path: &Path<'_>) -> bool {
+    path.breaks
+        .iter()
+        .any(|seen| matches!(seen.stage(), Stage::EgressPolicy | Stage::IngressPolicy))
 }
 
 const fn record_of(family: Family) -> Record {

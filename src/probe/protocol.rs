@@ -445,3 +445,14 @@ impl Failure {
         }
     }
 }
+
+// === impl MtuReply ===
+
+impl MtuReply {
+    /// Whether packets that the interface would send vanish on the way, and no router says so.
+    #[must_use]
+    pub fn is_black_hole(&self) -> bool {
+        let fits = |size: u32| self.interface.is_none_or(|mtu| size <= mtu);
+        self.passed.is_some() && self.failed.is_some_and(fits) && !self.said_so
+    }
+}

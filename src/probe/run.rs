@@ -12,12 +12,13 @@ use kube::Client;
 use kube::api::Api;
 
 use super::binary::Binary;
-use super::launch::{DebugPod, Ephemeral, create_debug_pod, start_idle};
+use super::launch::{DebugPod, Ephemeral, create_debug_pod, is_reusable, start_idle};
 use super::observations::Seen;
 use super::protocol::{Fact, Line, Plan, VERSION};
 use super::rights::{self, Right};
 use super::transport::{Image, Transport, Upload};
 use super::{ProbeError, Progress, RUN, Step, Vantage, cleanup};
+use crate::cluster::ClusterView;
 
 /// How to probe.
 #[derive(Clone)]
@@ -84,10 +85,16 @@ impl Session {
 
     /// What the steps would create, in words, before anything is.
     #[must_use]
-    pub fn announce(&self, steps: &[Step]) -> Vec<String> {
+    pub fn announce(&self, view: &ClusterView, steps: &[Step]) -> Vec<String> {
+        let reuses = |vantage: &Vantage| match vantage {
+            Vantage::Pod { namespace, name } => view.pods.get(namespace, name).is_some_and(|pod| {
+                self.settings.agent_image.is_none() && is_reusable(pod, &self.settings.image)
+            }),
+            Vantage::Node(_) => false,
+        };
         let fresh = steps
             .iter()
-            .filter(|step| !self.places.contains_key(&step.vantage));
+            .filter(|step| !self.places.contains_key(&step.vantage) && !reuses(&step.vantage));
         let image = self
             .settings
             .agent_image
@@ -316,26 +323,23 @@ impl Session {
 
 impl Answers {
     fn take(&mut self, step: &Step, lines: Vec<Line>) {
-        let before = self.facts.len();
+        let mut observations = Vec::new();
         for line in lines {
             match line {
-                Line::Observation(observation) => {
-                    if let Some(task) = step.tasks.get(observation.task) {
-                        self.seen.push(Seen {
-                            vantage: step.vantage.clone(),
-                            task: task.clone(),
-                            outcome: observation.outcome,
-                        });
-                    }
-                }
-                Line::Fact(fact) => {
-                    let mut begun = self.facts[before..].iter_mut();
-                    match begun.find(|(_, known)| known.continues_in(&fact)) {
-                        Some((_, known)) => known.append(fact),
-                        None => self.facts.push((step.vantage.clone(), fact)),
-                    }
-                }
+                Line::Observation(observation) => observations.push(observation),
+                Line::Fact(fact) => self.facts.push((step.vantage.clone(), fact)),
                 Line::Hello(_) | Line::Done(_) => {}
+            }
+        }
+        // Answers come as they are ready; they are read in the order of the questions.
+        observations.sort_by_key(|observation| observation.task);
+        for observation in observations {
+            if let Some(task) = step.tasks.get(observation.task) {
+                self.seen.push(Seen {
+                    vantage: step.vantage.clone(),
+                    task: task.clone(),
+                    outcome: observation.outcome,
+                });
             }
         }
         // Facts come without an observation of their own; asking again would bring the same.

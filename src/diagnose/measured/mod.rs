@@ -5,13 +5,16 @@ mod destination;
 mod name;
 mod network;
 mod proxy;
+mod speech;
 
 use super::{Case, Confidence, Finding};
 use crate::confirm::Symptom;
 
 /// The cause of a symptom, as far as what was seen around it tells.
-pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Finding {
-    match symptom {
+pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {
+    let finding = match symptom {
+        Symptom::Stall { .. } => speech::stall(symptom),
+        Symptom::Certificate { .. } => return speech::certificate(symptom),
         Symptom::Name { .. } => name::cause(case, symptom),
         Symptom::Backend(backend) => backend::cause(case, backend),
         Symptom::Proxy { .. } => proxy::cause(symptom),
@@ -32,7 +35,8 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Finding {
                 .because(format!("{} → {address} connects", source.name()))
                 .fix("install or repair the policy engine of the CNI, if the policy is meant")
         }
-    }
+    };
+    Some(finding)
 }
 
 /// A finding that a probe saw.

@@ -79,10 +79,22 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Finding {
         NameSymptom::Wrong(got) => Finding::new("DNS-12", Stage::Dns, format!("{name} resolves to {got}, which is not the Service's address"))
             .blame(corefile, "data.Corefile")
             .fix("look for hosts, rewrite and template lines in the Corefile, and for another Service of that name"),
-        NameSymptom::Sometimes => Finding::new("DNS-18", Stage::Dns, "some lookups fail".to_owned())
-            .degraded()
-            .blame(dns_service(&dns), "")
-            .fix("look at each DNS pod"),
+        NameSymptom::Sometimes => Finding::new(
+            "DNS-18",
+            Stage::Dns,
+            format!("{} of {} DNS pods do not answer {}: lookups hang now and then", servers.0 - servers.1, servers.0, source.name()),
+        )
+        .degraded()
+        .blame(dns_service(&dns), "")
+        .fix("look at that pod and its node"),
+        NameSymptom::NoTcp => Finding::new(
+            "DNS-16",
+            Stage::Dns,
+            "the DNS answers over UDP only: answers that do not fit a packet fail",
+        )
+        .degraded()
+        .blame(dns_service(&dns), "spec.ports")
+        .fix("allow TCP 53 to the DNS in policies, firewalls and the Service"),
     };
     let confidence = finding.confidence;
     let finding = measured(finding);

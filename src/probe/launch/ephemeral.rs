@@ -153,6 +153,12 @@ fn container(name: &str, spec: &Spec<'_>) -> Value {
     container
 }
 
+/// Whether a container of ours still idles in the pod, so that nothing has to be created.
+#[must_use]
+pub fn is_reusable(pod: &Pod, image: &str) -> bool {
+    running(pod, image).is_some()
+}
+
 /// A container of ours that still runs with the same image.
 fn running(pod: &Pod, image: &str) -> Option<String> {
     let spec = pod.spec.as_ref()?.ephemeral_containers.as_ref()?;

@@ -6,5 +6,5 @@ mod refusal;
 mod wait;
 
 pub use debug_pod::{DebugPod, create as create_debug_pod};
-pub use ephemeral::{Ephemeral, start_idle, start_image};
+pub use ephemeral::{Ephemeral, is_reusable, start_idle, start_image};
 pub(crate) use refusal::refused;

@@ -102,9 +102,16 @@ fn open_ends(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Resu
         let line = format!("not understood: {} more", report.rejected.len() - 5);
         writeln!(out, "  {}", style.faint(&line))?;
     }
-    for left in &report.left {
-        let line = format!("left behind: {} ({})", left.what, left.why);
-        writeln!(out, "  {}", style.faint(&line))?;
+    let mut rest = report.left.as_slice();
+    while let Some(first) = rest.first() {
+        let alike = rest.iter().take_while(|left| left.why == first.why).count();
+        let (group, others) = rest.split_at(alike);
+        let what: Vec<&str> = group.iter().map(|left| left.what.as_str()).collect();
+        let line = format!("left behind: {} ({})", crate::text::list(&what), first.why);
+        for line in style.wrapped("", &line) {
+            writeln!(out, "{}", style.faint(&line))?;
+        }
+        rest = others;
     }
     Ok(())
 }

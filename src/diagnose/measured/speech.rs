@@ -1,0 +1,112 @@
+//! Open ports that do not speak as they should.
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::super::Finding;
+use super::measured;
+use crate::cluster::access::PodExt;
+use crate::cluster::{Named, ObjectRef};
+use crate::confirm::Symptom;
+use crate::path::Stage;
+use crate::probe::protocol::TlsReply;
+
+/// RTE-11 where only large packets are lost, DST-04 where the server itself stays silent.
+pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
+    let Symptom::Stall {
+        source,
+        backend,
+        address,
+        only_large,
+        size,
+        stalls_inside,
+    } = symptom
+    else {
+        return Finding::new("DST-04", Stage::Destination, String::new());
+    };
+    let to = backend.node.unwrap_or("the other node");
+    let from = source.node_name().unwrap_or("its node");
+    let name = backend.display();
+    if *only_large {
+        let finding = measured(Finding::new("RTE-11", Stage::Route, format!("large packets from node {from} to {to} vanish: small answers pass, large ones hang")).degraded())
+            .blame(ObjectRef::cluster_wide("Node", to), "MTU")
+            .because(format!("{} → {name}: a small request is answered, one of 4 kB is not", source.name()))
+            .fix("set the CNI's MTU to that of the network between the nodes less the overlay's overhead (VXLAN 50, WireGuard 60, IPIP 20)");
+        return match size {
+            Some(size) => finding.because(format!(
+                "packets of {} bytes pass, {} do not, and no router says so; the pod's interface has {}",
+                size.passed.map_or_else(|| "?".to_owned(), |size| size.to_string()),
+                size.failed.map_or_else(|| "?".to_owned(), |size| size.to_string()),
+                size.interface.map_or_else(|| "?".to_owned(), |size| size.to_string()),
+            )),
+            None => finding,
+        };
+    }
+    let object = backend.pod.map_or_else(
+        || ObjectRef::cluster_wide("Address", address.ip().to_string()),
+        PodExt::reference,
+    );
+    let finding = measured(Finding::new(
+        "DST-04",
+        Stage::Destination,
+        format!("{name} accepts connections and says nothing"),
+    ))
+    .blame(object, "")
+    .because(format!(
+        "{} → {address}: connected, then not one byte",
+        source.name()
+    ))
+    .fix(
+        "the application hangs, or expects another protocol: look at its threads, limits and logs",
+    );
+    match stalls_inside {
+        Some(true) => finding.because("the same from inside the pod: it is not the network"),
+        Some(false) => finding
+            .suspected()
+            .because("from inside the pod it answers"),
+        None => finding,
+    }
+}
+
+/// DST-07: a certificate that is out of date, or no handshake at all.
+pub(super) fn certificate(symptom: &Symptom<'_>) -> Option<Finding> {
+    let Symptom::Certificate { address, reply, .. } = symptom else {
+        return None;
+    };
+    let problem = problem(reply)?;
+    Some(
+        measured(Finding::new(
+            "DST-07",
+            Stage::Destination,
+            format!("TLS at {address}: {problem}"),
+        ))
+        .blame(
+            ObjectRef::cluster_wide("Address", address.ip().to_string()),
+            "",
+        )
+        .because(format!(
+            "certificate for {}, valid from {} to {}",
+            crate::text::list(&reply.names),
+            reply.not_before.as_deref().unwrap_or("?"),
+            reply.not_after.as_deref().unwrap_or("?")
+        ))
+        .fix("renew the certificate, or ask the name it is for"),
+    )
+}
+
+fn problem(reply: &TlsReply) -> Option<String> {
+    if let Some(alert) = &reply.alert {
+        return Some(format!("the handshake ends with {alert}"));
+    }
+    let now = Timestamp::now();
+    let time = |text: &Option<String>| {
+        text.as_ref()
+            .and_then(|text| text.parse::<Timestamp>().ok())
+    };
+    if time(&reply.not_after).is_some_and(|end| end < now) {
+        return Some("the certificate has expired".to_owned());
+    }
+    if time(&reply.not_before).is_some_and(|start| start > now) {
+        return Some("the certificate is not valid yet".to_owned());
+    }
+    None
+}
