@@ -294,7 +294,7 @@ impl<'c, 'v> Asker<'c, 'v> {
                 if self
                     .seen
                     .attempts(&vantage, to)
-                    .is_none_or(|attempts| attempts.open <= 0)
+                    .is_none_or(|attempts| attempts.open == 0)
                 {
                     continue;
                 }
