@@ -156,9 +156,14 @@ pub(super) fn judge(
     if same_node.is_yes() {
         return side.judgement(Verdict::Allow, Reason::NodeLocal);
     }
-    let mut walk = Walk::default();
-    walk.stack(&policies.stack, side);
-    let mut judgement = walk.judgement(policies, side);
+    let judgements = policies.stacks.iter().map(|stack| {
+        let mut walk = Walk::default();
+        walk.stack(stack, side);
+        walk.judgement(policies, side)
+    });
+    let Some(mut judgement) = judgements.reduce(either) else {
+        return side.judgement(Verdict::Allow, Reason::Unselected);
+    };
     if judgement.verdict == Verdict::Deny {
         let doubt = match same_node {
             Truth::Maybe(doubt) => Some(doubt),
@@ -172,6 +177,23 @@ pub(super) fn judge(
         }
     }
     judgement
+}
+
+/// What is left where it is not known which of two judgements counts.
+fn either(one: DirectionJudgement, other: DirectionJudgement) -> DirectionJudgement {
+    if one.verdict == other.verdict {
+        return one;
+    }
+    let mut doubts = one.doubts;
+    doubts.extend(other.doubts);
+    doubts.push(Doubt::TwoPlugins);
+    DirectionJudgement {
+        verdict: Verdict::Unknown,
+        reason: Reason::Open,
+        doubts,
+        decided_by: [one.decided_by, other.decided_by].concat(),
+        ..one
+    }
 }
 
 // === impl Side ===

@@ -1,6 +1,7 @@
 //! Policies: verdicts, explanations, corpora.
 
 mod corpora;
+mod dialects;
 mod misses;
 mod verdicts;
 
