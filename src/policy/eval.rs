@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::ends::End;
 use super::explain::{self, RuleMiss};
+use super::fix::{self, Fix};
 use super::formula::{Context, Families};
 use super::model::{
     Action, Direction, Peers, Policy, PolicyRef, Port, PortNumber, Ports, Rule, RuleRef, Section,
@@ -64,6 +65,8 @@ pub struct DirectionJudgement {
     pub selecting: Vec<PolicyRef>,
     /// Why the other rules that were asked did not match, nearest first.
     pub misses: Vec<RuleMiss>,
+    /// What lets the flow past a rule that denies it.
+    pub exception: Option<Fix>,
 }
 
 /// What kind of decision it was.
@@ -199,7 +202,11 @@ fn either(one: DirectionJudgement, other: DirectionJudgement) -> DirectionJudgem
 // === impl Side ===
 
 impl<'a> Side<'a> {
-    fn of(policies: &Policies, direction: Direction, question: &'a Question<'a>) -> Self {
+    pub(super) fn of(
+        policies: &Policies,
+        direction: Direction,
+        question: &'a Question<'a>,
+    ) -> Self {
         let (subject, peer) = match direction {
             Direction::Egress => (question.source, question.destination),
             Direction::Ingress => (question.destination, question.source),
@@ -223,6 +230,7 @@ impl<'a> Side<'a> {
             passed_by: Vec::new(),
             selecting: Vec::new(),
             misses: Vec::new(),
+            exception: None,
         }
     }
 
@@ -266,7 +274,7 @@ impl<'a> Side<'a> {
         }
     }
 
-    fn rule_matches(self, rule: &Rule) -> Truth {
+    pub(super) fn rule_matches(self, rule: &Rule) -> Truth {
         let ports = self.ports_match(&rule.ports);
         if ports.is_no() {
             return ports;
@@ -460,6 +468,10 @@ impl<'p> Walk<'p> {
             }
         };
         let reason = self.reason(verdict, &decisive, side);
+        let refusing = decisive.iter().find_map(|hit| Some((hit, hit.rule?)));
+        let exception = refusing
+            .filter(|_| reason == Reason::Refused)
+            .and_then(|(hit, rule)| fix::excepting(hit.policy, hit.section, rule, side));
         if verdict != Verdict::Unknown {
             self.doubts.clear();
         }
@@ -472,6 +484,7 @@ impl<'p> Walk<'p> {
             passed_by: references(&self.passed_by, side.direction),
             selecting: policies.selecting(side),
             misses: explain::misses(policies, &self.missed, side),
+            exception,
         }
     }
 
@@ -538,6 +551,20 @@ impl Judgement {
     /// Both sides, in the order a packet meets them.
     pub fn directions(&self) -> impl Iterator<Item = &DirectionJudgement> {
         [&self.egress, &self.ingress].into_iter()
+    }
+}
+
+// === impl DirectionJudgement ===
+
+impl DirectionJudgement {
+    /// The smallest change that would admit a flow that is denied.
+    #[must_use]
+    pub fn opening(&self) -> Option<&Fix> {
+        let of_misses = self.misses.iter().find_map(|miss| miss.fix.as_ref());
+        self.exception
+            .as_ref()
+            .or(of_misses)
+            .filter(|_| self.verdict == Verdict::Deny)
     }
 }
 

@@ -27,7 +27,7 @@ pub use dialect::Problem;
 pub use ends::{End, Ends, Labelled, NAMESPACE_NAME, NamedPort, PodTraits, SERVICE_ACCOUNT_NAME};
 pub use eval::{DirectionJudgement, Judgement, Question, Reason, Unpoliced, Verdict};
 pub use explain::{Cause, LabelMiss, LeafMiss, PeerMiss, PortMiss, PortMissKind, RuleMiss, Split};
-pub use fix::Fix;
+pub use fix::{Closing, Fix};
 pub use formula::{Context, Domain, Families, Formula, Part, Place};
 pub use model::{
     Action, Direction, Peers, Policy, PolicyRef, Port, PortNumber, Ports, Rule, RuleRef, Section,

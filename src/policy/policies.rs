@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::dialect::Problem;
 use super::ends::{Ends, Labelled};
 use super::eval::{DirectionJudgement, Judgement, Question, Side};
+use super::fix::Closing;
 use super::formula::Families;
 use super::model::{Direction, PolicyRef, Stack};
 use super::stack;
@@ -57,6 +58,12 @@ impl Policies {
         question: &Question<'_>,
     ) -> DirectionJudgement {
         super::eval::judge(self, direction, question)
+    }
+
+    /// The smallest change that would deny one side of a flow that is allowed.
+    #[must_use]
+    pub fn closing(&self, direction: Direction, question: &Question<'_>) -> Option<Closing> {
+        super::fix::closing(self, direction, question)
     }
 
     /// The policies that select one side, or may, of all tiers.

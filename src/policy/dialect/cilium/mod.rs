@@ -195,7 +195,8 @@ impl Cilium<'_, '_> {
         field: &'static str,
     ) -> Result<Entries, BadField> {
         let list = fields.at(field);
-        let values = fields.list(field)?.unwrap_or_default();
+        let written = fields.list(field)?;
+        let values = written.unwrap_or_default();
         let mut rules = Vec::new();
         for (index, value) in values.iter().enumerate() {
             rules.extend(self.rule(direction, action, index, value, format!("{list}[{index}]")));
@@ -206,7 +207,7 @@ impl Cilium<'_, '_> {
                 isolates: Truth::No,
                 rules,
                 list: Cow::Owned(list),
-                is_written: true,
+                is_written: written.is_some(),
                 is_named: true,
             },
         })
