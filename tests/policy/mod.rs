@@ -2,6 +2,7 @@
 
 mod corpora;
 mod dialects;
+mod fixes;
 mod misses;
 mod verdicts;
 
