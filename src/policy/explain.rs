@@ -430,7 +430,7 @@ impl Cause {
 // === impl PeerMiss ===
 
 impl PeerMiss {
-    fn distance(&self) -> usize {
+    pub(super) fn distance(&self) -> usize {
         distance(&self.leaves)
     }
 

@@ -10,6 +10,8 @@
 //! Every verdict is three-valued. A flow is judged as the enforcing node sees it: after the
 //! destination was translated (pod port, not Service port) and, for ingress, after the source was.
 
+mod alike;
+mod bulk;
 mod dialect;
 mod ends;
 mod eval;
@@ -21,8 +23,10 @@ mod named;
 mod policies;
 mod stack;
 mod truth;
+mod why;
 mod words;
 
+pub use bulk::{Answer, Bulk, Line};
 pub use dialect::Problem;
 pub use ends::{End, Ends, Labelled, NAMESPACE_NAME, NamedPort, PodTraits, SERVICE_ACCOUNT_NAME};
 pub use eval::{DirectionJudgement, Judgement, Question, Reason, Unpoliced, Verdict};
