@@ -5,6 +5,7 @@
 //! ```
 
 mod kube;
+mod policy;
 mod rules;
 mod shell;
 mod terminal;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::net::{Protocol, UnknownProtocol};
 
 pub use kube::KubeArgs;
+pub use policy::PolicyArgs;
 pub use rules::RulesArgs;
 pub use shell::{completion, manual};
 pub use terminal::{ColorChoice, Terminal};
@@ -49,6 +51,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// What a cause means, how it is recognised, how it is fixed.
     Explain(ExplainArgs),
+    /// The policy verdict alone, explained; or many at once.
+    Policy(Box<PolicyArgs>),
     /// Walk packets through a rule dump, offline.
     Rules(Box<RulesArgs>),
     /// Print the completion script of a shell.

@@ -1,6 +1,6 @@
 //! Which ends no policy tells apart.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ipnet::IpNet;
 
@@ -24,20 +24,42 @@ pub struct Likeness {
     has_addresses: bool,
 }
 
+/// Ends that no policy tells apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The first of them.
+    pub end: End,
+    /// All of them by name.
+    pub members: Vec<String>,
+}
+
 // === impl Policies ===
 
 impl Policies {
     /// Of ends that no policy tells apart, the first.
     #[must_use]
     pub fn distinct(&self, ends: Vec<End>) -> Vec<End> {
-        if ends.len() < 2 {
-            return ends;
-        }
+        let groups = self.grouped(ends).into_iter();
+        groups.map(|group| group.end).collect()
+    }
+
+    /// Puts ends together that no policy tells apart, in the order of the first of each.
+    #[must_use]
+    pub fn grouped(&self, ends: Vec<End>) -> Vec<Group> {
         let blocks = self.blocks();
-        let mut seen = HashSet::new();
-        let mut ends = ends;
-        ends.retain(|end| seen.insert(likeness(end, &blocks)));
-        ends
+        let mut seen: HashMap<Likeness, usize> = HashMap::new();
+        let mut groups: Vec<Group> = Vec::new();
+        for end in ends {
+            let position = *seen.entry(likeness(&end, &blocks)).or_insert(groups.len());
+            match groups.get_mut(position) {
+                Some(group) => group.members.push(end.to_string()),
+                None => groups.push(Group {
+                    members: vec![end.to_string()],
+                    end,
+                }),
+            }
+        }
+        groups
     }
 
     /// Every address block that some policy asks for.

@@ -11,6 +11,7 @@
 //! destination was translated (pod port, not Service port) and, for ingress, after the source was.
 
 mod alike;
+mod ask;
 mod bulk;
 mod dialect;
 mod ends;
@@ -26,6 +27,8 @@ mod truth;
 mod why;
 mod words;
 
+pub use alike::Group;
+pub use ask::{Asked, Unaskable, ask};
 pub use bulk::{Answer, Bulk, Line};
 pub use dialect::Problem;
 pub use ends::{End, Ends, Labelled, NAMESPACE_NAME, NamedPort, PodTraits, SERVICE_ACCOUNT_NAME};

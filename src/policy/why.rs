@@ -10,15 +10,28 @@ use crate::text::list;
 // === impl DirectionJudgement ===
 
 impl DirectionJudgement {
-    /// Why the verdict is what it is, for the end whose policies were asked.
+    /// Why the verdict is what it is, for the end whose policies were asked, with the nearest miss.
     #[must_use]
     pub fn why(&self, subject: &End) -> String {
+        let summary = self.summary(subject);
+        let nearest = self.misses.iter().find(|miss| miss.rule.rule.is_some());
+        match (self.reason, nearest) {
+            (Reason::Isolated, Some(miss)) => {
+                format!("{summary}; nearest is {}: {}", miss.rule, miss.words())
+            }
+            _ => summary,
+        }
+    }
+
+    /// The same in short.
+    #[must_use]
+    pub fn summary(&self, subject: &End) -> String {
         let direction = self.direction;
         let before = match self.passed_by.as_slice() {
             [] => String::new(),
             passed => format!("{} passes it on; ", rules(passed)),
         };
-        let why = match self.reason {
+        let summary = match self.reason {
             Reason::Unselected => format!("no policy selects {subject} for {direction}"),
             Reason::Unpoliced(why) => why.to_string(),
             Reason::NodeLocal => "a node always reaches its own pods".to_owned(),
@@ -34,7 +47,7 @@ impl DirectionJudgement {
                 doubts.join("; ")
             }
         };
-        before + &why
+        before + &summary
     }
 
     fn isolated(&self, subject: &End) -> String {
@@ -49,18 +62,17 @@ impl DirectionJudgement {
         } else {
             "isolate"
         };
-        let isolated = format!(
-            "{} {verb} {subject} for {}",
-            list(&policies),
+        let policies = list(&policies);
+        let has_rules = self.misses.iter().any(|miss| miss.rule.rule.is_some());
+        let but = if has_rules {
+            "no rule admits it"
+        } else {
+            "there is no rule"
+        };
+        format!(
+            "{policies} {verb} {subject} for {}, and {but}",
             self.direction
-        );
-        match self.misses.iter().find(|miss| miss.rule.rule.is_some()) {
-            Some(miss) => {
-                let (rule, words) = (&miss.rule, miss.words());
-                format!("{isolated}, and no rule admits it; nearest is {rule}: {words}")
-            }
-            None => format!("{isolated}, and there is no rule"),
-        }
+        )
     }
 }
 

@@ -108,6 +108,7 @@ fn labelled(object: &Value, namespace: Arc<Labelled>) -> End {
             service_account: nameless(),
             host_network: false,
             ports: Vec::new(),
+            declared: Vec::new(),
             is_workload: true,
         }),
         node: None,
