@@ -333,15 +333,9 @@ impl<'a> Side<'a> {
 impl Question<'_> {
     /// The families the flow can have: what was asked for, else what both ends have.
     fn families(&self, of_cluster: Families) -> Families {
-        if let Some(family) = self.family {
-            return Families::only(family);
-        }
-        let (source, destination) = (self.source.families(), self.destination.families());
-        match (source.is_empty(), destination.is_empty()) {
-            (true, true) => of_cluster,
-            (true, false) => destination,
-            (false, true) => source,
-            (false, false) => source.shared(destination),
+        match self.family {
+            Some(family) => Families::only(family),
+            None => Families::between(self.source, self.destination, of_cluster),
         }
     }
 }

@@ -4,6 +4,8 @@ mod corpora;
 mod dialects;
 mod fixes;
 mod misses;
+mod properties;
+mod random;
 mod verdicts;
 
 use netpath::cluster::{Builder, ClusterView, snapshot};
