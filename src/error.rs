@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cluster::live::LiveError;
 use crate::cluster::snapshot::SnapshotError;
+use crate::policy::Unaskable;
 use crate::resolve::Unresolved;
 use crate::target::BadTarget;
 
@@ -33,6 +34,8 @@ pub enum Error {
     Target(#[from] BadTarget),
     #[error(transparent)]
     Unresolved(#[from] Unresolved),
+    #[error(transparent)]
+    Unaskable(#[from] Unaskable),
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
@@ -74,6 +77,7 @@ impl Error {
             Self::Target(bad) => Some(bad.hint.as_str()),
             Self::Live(error) => Some(error.hint()),
             Self::Unresolved(unresolved) => Some(unresolved.hint.as_str()),
+            Self::Unaskable(unaskable) => Some(unaskable.hint.as_str()),
             _ => None,
         }
         .filter(|hint| !hint.is_empty())

@@ -5,12 +5,14 @@ mod capture;
 mod cleanup;
 mod demo;
 mod explain;
+mod policy;
 mod probe;
 mod trace;
 
 use std::io::Write;
 
-use crate::cli::{Cli, Command, Terminal};
+use crate::cli::{Cli, Command, Terminal, ViewArgs};
+use crate::cluster::{Builder, ClusterView, Provenance, live, snapshot};
 use crate::error::{Error, Exit};
 use crate::probe::Depth;
 use crate::probe::rights::cluster_role;
@@ -27,6 +29,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         Some(Command::Snapshot(args)) => capture::run(&args, out),
         Some(Command::Demo(args)) => demo::run(&args, terminal, out),
         Some(Command::Explain(args)) => explain::run(&args, terminal, out),
+        Some(Command::Policy(args)) => policy::run(&args, terminal, out),
         Some(Command::Rules(args)) => crate::rules::run(&args, terminal, out),
         Some(Command::Cleanup(args)) => cleanup::run(&args, out),
         Some(Command::Rbac(args)) => {
@@ -44,6 +47,24 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
             Ok(Exit::Fine)
         }
     }
+}
+
+/// A view of everything: the snapshot, or the whole cluster.
+fn whole(args: &ViewArgs) -> Result<ClusterView, Error> {
+    if let Some(path) = &args.snapshot {
+        return Ok(snapshot::load(path)?);
+    }
+    let (objects, unread) = runtime()?.block_on(async {
+        let connection = live::connect(&args.kube).await?;
+        live::read_all(&connection.client).await
+    })?;
+    let mut builder = Builder::default();
+    builder.view().provenance = Provenance::Live;
+    for object in objects {
+        builder.add(object);
+    }
+    builder.view().unread = unread;
+    Ok(builder.finish())
 }
 
 /// The runtime of the two edges that wait for a network.

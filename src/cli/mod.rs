@@ -7,6 +7,7 @@
 mod agent;
 mod duration;
 mod kube;
+mod policy;
 mod probe;
 mod rules;
 mod shell;
@@ -20,6 +21,7 @@ use crate::net::{Protocol, UnknownProtocol};
 
 pub use agent::AgentArgs;
 pub use kube::KubeArgs;
+pub use policy::PolicyArgs;
 pub use probe::ProbeArgs;
 pub use rules::RulesArgs;
 pub use shell::{completion, manual};
@@ -54,6 +56,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// What a cause means, how it is recognised, how it is fixed.
     Explain(ExplainArgs),
+    /// The policy verdict alone, explained; or many at once.
+    Policy(Box<PolicyArgs>),
     /// Walk packets through a rule dump, offline.
     Rules(Box<RulesArgs>),
     /// Remove everything that was ever left behind.

@@ -20,7 +20,7 @@ pub(super) fn merge_patch(object: &ObjectRef, patch: &Value) -> String {
 }
 
 /// A JSON patch of one object.
-pub(super) fn json_patch(object: &ObjectRef, patch: &Value) -> String {
+pub(crate) fn json_patch(object: &ObjectRef, patch: &Value) -> String {
     patch_command(object, "json", patch)
 }
 

@@ -18,7 +18,7 @@ mod eps_ready;
 mod ext;
 mod finding;
 mod ing;
-mod kubectl;
+pub(crate) mod kubectl;
 mod measured;
 mod pol;
 mod pol_cause;

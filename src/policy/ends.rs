@@ -51,6 +51,8 @@ pub struct PodTraits {
     pub host_network: bool,
     /// In the order of the containers; the first of a name and protocol counts.
     pub ports: Vec<NamedPort>,
+    /// Every port that the containers declare. Informational: policies do not look at it.
+    pub declared: Vec<(Protocol, u16)>,
     /// It stands for any pod of a workload, wherever that may run next.
     pub is_workload: bool,
 }
@@ -127,6 +129,7 @@ impl<'v> Ends<'v> {
                 service_account: service_account(account.unwrap_or("default")),
                 host_network: pod.is_host_network(),
                 ports: named_ports(pod),
+                declared: declared_ports(pod),
                 is_workload: false,
             }),
             node: pod.node_name().map(|name| self.node_traits(name)),
@@ -308,6 +311,14 @@ fn may_hold_pods(net: IpNet) -> bool {
     ranges
         .into_iter()
         .any(|range| range.contains(&net) || net.contains(&range))
+}
+
+fn declared_ports(pod: &Pod) -> Vec<(Protocol, u16)> {
+    let declared = pod.declared_ports().into_iter().filter_map(|port| {
+        let protocol = Protocol::from_field(port.protocol.as_deref()).ok()?;
+        Some((protocol, u16::try_from(port.container_port).ok()?))
+    });
+    declared.collect()
 }
 
 fn named_ports(pod: &Pod) -> Vec<NamedPort> {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::ends::End;
 use super::explain::{self, RuleMiss};
+use super::fix::{self, Fix};
 use super::formula::{Context, Families};
 use super::model::{
     Action, Direction, Peers, Policy, PolicyRef, Port, PortNumber, Ports, Rule, RuleRef, Section,
@@ -64,6 +65,8 @@ pub struct DirectionJudgement {
     pub selecting: Vec<PolicyRef>,
     /// Why the other rules that were asked did not match, nearest first.
     pub misses: Vec<RuleMiss>,
+    /// What lets the flow past a rule that denies it.
+    pub exception: Option<Fix>,
 }
 
 /// What kind of decision it was.
@@ -156,9 +159,14 @@ pub(super) fn judge(
     if same_node.is_yes() {
         return side.judgement(Verdict::Allow, Reason::NodeLocal);
     }
-    let mut walk = Walk::default();
-    walk.stack(&policies.stack, side);
-    let mut judgement = walk.judgement(policies, side);
+    let judgements = policies.stacks.iter().map(|stack| {
+        let mut walk = Walk::default();
+        walk.stack(stack, side);
+        walk.judgement(policies, side)
+    });
+    let Some(mut judgement) = judgements.reduce(either) else {
+        return side.judgement(Verdict::Allow, Reason::Unselected);
+    };
     if judgement.verdict == Verdict::Deny {
         let doubt = match same_node {
             Truth::Maybe(doubt) => Some(doubt),
@@ -174,10 +182,31 @@ pub(super) fn judge(
     judgement
 }
 
+/// What is left where it is not known which of two judgements counts.
+fn either(one: DirectionJudgement, other: DirectionJudgement) -> DirectionJudgement {
+    if one.verdict == other.verdict {
+        return one;
+    }
+    let mut doubts = one.doubts;
+    doubts.extend(other.doubts);
+    doubts.push(Doubt::TwoPlugins);
+    DirectionJudgement {
+        verdict: Verdict::Unknown,
+        reason: Reason::Open,
+        doubts,
+        decided_by: [one.decided_by, other.decided_by].concat(),
+        ..one
+    }
+}
+
 // === impl Side ===
 
 impl<'a> Side<'a> {
-    fn of(policies: &Policies, direction: Direction, question: &'a Question<'a>) -> Self {
+    pub(super) fn of(
+        policies: &Policies,
+        direction: Direction,
+        question: &'a Question<'a>,
+    ) -> Self {
         let (subject, peer) = match direction {
             Direction::Egress => (question.source, question.destination),
             Direction::Ingress => (question.destination, question.source),
@@ -201,6 +230,7 @@ impl<'a> Side<'a> {
             passed_by: Vec::new(),
             selecting: Vec::new(),
             misses: Vec::new(),
+            exception: None,
         }
     }
 
@@ -244,7 +274,7 @@ impl<'a> Side<'a> {
         }
     }
 
-    fn rule_matches(self, rule: &Rule) -> Truth {
+    pub(super) fn rule_matches(self, rule: &Rule) -> Truth {
         let ports = self.ports_match(&rule.ports);
         if ports.is_no() {
             return ports;
@@ -303,15 +333,9 @@ impl<'a> Side<'a> {
 impl Question<'_> {
     /// The families the flow can have: what was asked for, else what both ends have.
     fn families(&self, of_cluster: Families) -> Families {
-        if let Some(family) = self.family {
-            return Families::only(family);
-        }
-        let (source, destination) = (self.source.families(), self.destination.families());
-        match (source.is_empty(), destination.is_empty()) {
-            (true, true) => of_cluster,
-            (true, false) => destination,
-            (false, true) => source,
-            (false, false) => source.shared(destination),
+        match self.family {
+            Some(family) => Families::only(family),
+            None => Families::between(self.source, self.destination, of_cluster),
         }
     }
 }
@@ -438,6 +462,10 @@ impl<'p> Walk<'p> {
             }
         };
         let reason = self.reason(verdict, &decisive, side);
+        let refusing = decisive.iter().find_map(|hit| Some((hit, hit.rule?)));
+        let exception = refusing
+            .filter(|_| reason == Reason::Refused)
+            .and_then(|(hit, rule)| fix::excepting(hit.policy, hit.section, rule, side));
         if verdict != Verdict::Unknown {
             self.doubts.clear();
         }
@@ -450,6 +478,7 @@ impl<'p> Walk<'p> {
             passed_by: references(&self.passed_by, side.direction),
             selecting: policies.selecting(side),
             misses: explain::misses(policies, &self.missed, side),
+            exception,
         }
     }
 
@@ -516,6 +545,20 @@ impl Judgement {
     /// Both sides, in the order a packet meets them.
     pub fn directions(&self) -> impl Iterator<Item = &DirectionJudgement> {
         [&self.egress, &self.ingress].into_iter()
+    }
+}
+
+// === impl DirectionJudgement ===
+
+impl DirectionJudgement {
+    /// The smallest change that would admit a flow that is denied.
+    #[must_use]
+    pub fn opening(&self) -> Option<&Fix> {
+        let of_misses = self.misses.iter().find_map(|miss| miss.fix.as_ref());
+        self.exception
+            .as_ref()
+            .or(of_misses)
+            .filter(|_| self.verdict == Verdict::Deny)
     }
 }
 

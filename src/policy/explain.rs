@@ -95,7 +95,7 @@ pub enum LeafMiss {
         hole: IpNet,
         addresses: Vec<IpAddr>,
     },
-    /// Not a node, not outside the cluster, not on the same node.
+    /// Not a node, not outside the cluster, not on the same node; or nobody is meant.
     Kind(Formula),
     /// A label whose value lacks a part.
     Part(Domain, Part),
@@ -277,13 +277,18 @@ fn gather(
                 gather(part, end, namespaces, side, leaves);
             }
         }
+        Formula::Any(parts) if parts.is_empty() => leaves.push(LeafMiss::Kind(formula.clone())),
         Formula::Any(parts) => {
             let branches = parts.iter().map(|part| {
                 let mut branch = Vec::new();
                 gather(part, end, namespaces, side, &mut branch);
                 branch
             });
-            leaves.extend(branches.min_by_key(Vec::len).unwrap_or_default());
+            leaves.extend(
+                branches
+                    .min_by_key(|branch| distance(branch))
+                    .unwrap_or_default(),
+            );
         }
         Formula::Not(part) => leaves.push(match &**part {
             Formula::Within(hole) => LeafMiss::Excepted {
@@ -294,6 +299,10 @@ fn gather(
         }),
         Formula::Unclear(doubt) => leaves.push(LeafMiss::Unclear(doubt.clone())),
     }
+}
+
+fn distance(leaves: &[LeafMiss]) -> usize {
+    leaves.iter().map(LeafMiss::distance).sum()
 }
 
 fn label_miss(
@@ -421,8 +430,8 @@ impl Cause {
 // === impl PeerMiss ===
 
 impl PeerMiss {
-    fn distance(&self) -> usize {
-        self.leaves.iter().map(LeafMiss::distance).sum()
+    pub(super) fn distance(&self) -> usize {
+        distance(&self.leaves)
     }
 
     /// Whether the other end's labels fit, and only its being in its node's network namespace keeps

@@ -172,6 +172,18 @@ impl Families {
         }
     }
 
+    /// Those a flow between two ends can have: what both have, as far as that is known.
+    #[must_use]
+    pub fn between(one: &End, other: &End, of_cluster: Self) -> Self {
+        let (one, other) = (one.families(), other.families());
+        match (one.is_empty(), other.is_empty()) {
+            (true, true) => of_cluster,
+            (true, false) => other,
+            (false, true) => one,
+            (false, false) => one.shared(other),
+        }
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(self) -> bool {

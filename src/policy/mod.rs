@@ -10,25 +10,34 @@
 //! Every verdict is three-valued. A flow is judged as the enforcing node sees it: after the
 //! destination was translated (pod port, not Service port) and, for ingress, after the source was.
 
+mod alike;
+mod ask;
+mod bulk;
 mod dialect;
 mod ends;
 mod eval;
 mod explain;
 mod fix;
 mod formula;
+mod matrix;
 mod model;
 mod named;
 mod policies;
 mod stack;
 mod truth;
+mod why;
 mod words;
 
+pub use alike::Group;
+pub use ask::{Asked, Unaskable, ask};
+pub use bulk::{Answer, Bulk, Line};
 pub use dialect::Problem;
 pub use ends::{End, Ends, Labelled, NAMESPACE_NAME, NamedPort, PodTraits, SERVICE_ACCOUNT_NAME};
 pub use eval::{DirectionJudgement, Judgement, Question, Reason, Unpoliced, Verdict};
 pub use explain::{Cause, LabelMiss, LeafMiss, PeerMiss, PortMiss, PortMissKind, RuleMiss, Split};
-pub use fix::Fix;
+pub use fix::{Closing, Fix};
 pub use formula::{Context, Domain, Families, Formula, Part, Place};
+pub use matrix::{Class, Interval, Matrix, PortSet};
 pub use model::{
     Action, Direction, Peers, Policy, PolicyRef, Port, PortNumber, Ports, Rule, RuleRef, Section,
     Stack, Tier,

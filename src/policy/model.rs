@@ -276,6 +276,11 @@ impl Tier {
         self
     }
 
+    /// Changes every policy; its rank and namespace stay.
+    pub fn change(&mut self, mut change: impl FnMut(&mut Policy)) {
+        self.policies.iter_mut().for_each(&mut change);
+    }
+
     /// Every policy, by rank.
     #[must_use]
     pub fn policies(&self) -> &[Policy] {

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use super::ends::{End, Ends};
 use crate::cluster::access::PodExt;
-use crate::cluster::{ClusterView, ObjectRef};
+use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::resolve::controlled_pods;
 use crate::target::Kind;
 
@@ -37,7 +37,7 @@ impl Ends<'_> {
             return Err(malformed());
         };
         let object = ObjectRef::new(*kind, *namespace, *name);
-        let found = self.workload(&object);
+        let found = self.of(&object);
         if found.is_empty() {
             Err(UnknownEnd::Absent(object))
         } else {
@@ -45,7 +45,20 @@ impl Ends<'_> {
         }
     }
 
-    fn workload(&self, object: &ObjectRef) -> Vec<End> {
+    /// Every workload's pods as its template makes them, in one namespace.
+    pub fn templates<'s>(&'s self, namespace: &'s str) -> impl Iterator<Item = End> + 's {
+        let view = self.view();
+        let named = workloads(view, namespace);
+        named.filter_map(move |(kind, name)| {
+            let object = ObjectRef::new(kind, namespace, name);
+            let template = template(view, &object)?;
+            Some(self.template(object, template))
+        })
+    }
+
+    /// What an object stands for; nothing if it is not there.
+    #[must_use]
+    pub fn of(&self, object: &ObjectRef) -> Vec<End> {
         let view = self.view();
         let ObjectRef {
             kind,
@@ -92,6 +105,31 @@ fn owned_directly<'v>(
         controller.is_some_and(|found| found.kind == kind && found.name == owner.name)
     })
     .collect()
+}
+
+/// Kind and name of what makes pods in a namespace. One that another workload made speaks for
+/// that.
+fn workloads<'v>(
+    view: &'v ClusterView,
+    namespace: &str,
+) -> impl Iterator<Item = (&'static str, &'v str)> {
+    fn own<'v, T: Named + 'v>(
+        kind: &'static str,
+        objects: impl Iterator<Item = &'v T>,
+    ) -> impl Iterator<Item = (&'static str, &'v str)> {
+        objects
+            .filter(|object| object.meta().owner_references.is_none())
+            .map(move |object| (kind, object.name()))
+    }
+    own("Deployment", view.deployments.in_namespace(namespace))
+        .chain(own(
+            "StatefulSet",
+            view.stateful_sets.in_namespace(namespace),
+        ))
+        .chain(own("DaemonSet", view.daemon_sets.in_namespace(namespace)))
+        .chain(own("ReplicaSet", view.replica_sets.in_namespace(namespace)))
+        .chain(own("Job", view.jobs.in_namespace(namespace)))
+        .chain(own("CronJob", view.cron_jobs.in_namespace(namespace)))
 }
 
 fn template<'v>(view: &'v ClusterView, workload: &ObjectRef) -> Option<&'v PodTemplateSpec> {

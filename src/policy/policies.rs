@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::dialect::Problem;
 use super::ends::{Ends, Labelled};
 use super::eval::{DirectionJudgement, Judgement, Question, Side};
+use super::fix::Closing;
 use super::formula::Families;
 use super::model::{Direction, PolicyRef, Stack};
 use super::stack;
@@ -14,7 +15,8 @@ use crate::cluster::access::{NodeExt, PodExt};
 /// The policies of a cluster, ready to be asked.
 #[derive(Debug, Clone)]
 pub struct Policies {
-    pub(super) stack: Stack,
+    /// More than one where it is not known which plugin enforces policies; never none.
+    pub(super) stacks: Vec<Stack>,
     pub(super) namespaces: Vec<Arc<Labelled>>,
     /// The families a flow has where neither end says so.
     pub(super) families: Families,
@@ -29,9 +31,9 @@ impl Policies {
     #[must_use]
     pub fn compile(view: &ClusterView) -> Self {
         let mut problems = Vec::new();
-        let stack = stack::compile(view, &mut problems);
+        let stacks = stack::compile(view, &mut problems);
         Self {
-            stack,
+            stacks,
             namespaces: Ends::new(view).namespaces().cloned().collect(),
             families: families(view),
             problems,
@@ -58,9 +60,15 @@ impl Policies {
         super::eval::judge(self, direction, question)
     }
 
+    /// The smallest change that would deny one side of a flow that is allowed.
+    #[must_use]
+    pub fn closing(&self, direction: Direction, question: &Question<'_>) -> Option<Closing> {
+        super::fix::closing(self, direction, question)
+    }
+
     /// The policies that select one side, or may, of all tiers.
     pub(super) fn selecting(&self, side: Side<'_>) -> Vec<PolicyRef> {
-        let tiers = self.stack.tiers.iter();
+        let tiers = self.stacks.iter().flat_map(|stack| &stack.tiers);
         let concerning = tiers.flat_map(|tier| tier.concerning(side.subject.namespace()));
         let selecting = concerning.filter(|policy| {
             policy.section(side.direction).is_some()
@@ -69,7 +77,13 @@ impl Policies {
                     .truth(side.subject, side.of_subject())
                     .is_no()
         });
-        selecting.map(|policy| policy.id.clone()).collect()
+        let mut ids: Vec<PolicyRef> = Vec::new();
+        for policy in selecting {
+            if !ids.contains(&policy.id) {
+                ids.push(policy.id.clone());
+            }
+        }
+        ids
     }
 
     /// Parts of policies that cannot be read as they are meant.

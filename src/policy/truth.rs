@@ -43,6 +43,8 @@ pub enum Doubt {
     EqualPriority(PolicyRef, PolicyRef),
     /// Which node an end runs on is not known.
     NodeUnknown { end: String },
+    /// Policies of both Calico and Cilium are there, and they disagree.
+    TwoPlugins,
     /// A pod calls its own address.
     SelfTraffic,
     /// Whether both ends share a node, whose own traffic to its pods is always let through.
@@ -127,6 +129,18 @@ impl From<bool> for Truth {
 
 // === impl Doubt ===
 
+impl Doubt {
+    /// A policy of Calico's that may also apply to nodes.
+    #[must_use]
+    pub fn host_endpoints(policy: &PolicyRef) -> Self {
+        Self::NotUnderstood {
+            policy: policy.clone(),
+            field: "spec".to_owned(),
+            why: "it may apply to nodes, through host endpoints, which are not read".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -153,6 +167,9 @@ impl fmt::Display for Doubt {
                 "{one} and {other} have the same priority and disagree, which leaves their order undefined"
             ),
             Self::NodeUnknown { end } => write!(f, "it is not known on which node {end} runs"),
+            Self::TwoPlugins => f.write_str(
+                "there are policies of Calico and of Cilium; which of them are enforced is not known, and they disagree",
+            ),
             Self::SelfTraffic => f.write_str(
                 "a pod that calls its own address: network plugins differ on whether policies apply",
             ),

@@ -10,10 +10,17 @@ impl RuleMiss {
     /// `it wants app=web, the pod has app=client`
     #[must_use]
     pub fn words(&self) -> String {
-        let Cause::Mismatch { peers, port } = &self.cause else {
-            return "no rule at all".to_owned();
+        let (peers, port) = match &self.cause {
+            Cause::Mismatch { peers, port } => (peers, port),
+            Cause::NoRules {
+                is_written: true, ..
+            } => return "an empty list, which admits nothing".to_owned(),
+            Cause::NoRules { is_named: true, .. } => {
+                return "no rule at all, though policyTypes names the direction".to_owned();
+            }
+            Cause::NoRules { .. } => return "no rule at all".to_owned(),
         };
-        let nearest = peers.iter().min_by_key(|peer| peer.leaves.len());
+        let nearest = peers.iter().min_by_key(|peer| peer.distance());
         let parts: Vec<String> = nearest
             .map(PeerMiss::words)
             .into_iter()
@@ -122,15 +129,20 @@ impl PortMiss {
     /// `it admits TCP 80, not TCP 8080`
     #[must_use]
     pub fn words(&self) -> String {
-        let entries: Vec<String> = self
+        const SHOWN: usize = 6;
+        let mut entries: Vec<String> = self
             .entries
             .iter()
+            .take(SHOWN)
             .map(|(entry, kind)| match kind {
                 PortMissKind::UnknownName => format!("{entry} (a name this pod does not have)"),
                 PortMissKind::OtherNumber(number) => format!("{entry} ({number} in this pod)"),
                 _ => entry.to_string(),
             })
             .collect();
+        if self.entries.len() > SHOWN {
+            entries.push(format!("{} more", self.entries.len() - SHOWN));
+        }
         format!(
             "it admits {}, not {} {}",
             list(&entries),

@@ -7,6 +7,7 @@
 mod build;
 pub mod json;
 mod model;
+pub mod policy;
 mod text;
 
 use std::io::{self, Write};

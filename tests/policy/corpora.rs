@@ -1,12 +1,11 @@
 //! The corpora of verdicts beside the project: every case of every set must be right.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use netpath::cluster::{Builder, ClusterView, snapshot};
 use netpath::net::Protocol;
-use netpath::policy::{End, Ends, Policies, Question};
+use netpath::policy::Bulk;
 use serde::Deserialize;
 
 use crate::support;
@@ -100,45 +99,26 @@ fn merged(mut world: ClusterView, more: &ClusterView) -> ClusterView {
     Builder::from_view(world).finish()
 }
 
+/// The way of the bulk command: a line in, a line out.
 fn check(view: &ClusterView, set: &Set) -> Vec<String> {
-    let policies = Policies::compile(view);
-    let ends = Ends::new(view);
-    let mut known: BTreeMap<&str, Vec<End>> = BTreeMap::new();
+    let mut bulk = Bulk::new(view);
     let mut wrong = Vec::new();
     for case in &set.cases {
-        for name in [&case.src, &case.dst] {
-            known
-                .entry(name)
-                .or_insert_with(|| ends.named(name).expect("an end"));
-        }
-        for source in &known[case.src.as_str()] {
-            for destination in &known[case.dst.as_str()] {
-                let question = Question {
-                    source,
-                    destination,
-                    protocol: case.protocol,
-                    port: case.port,
-                    family: None,
-                };
-                let judgement = policies.judge(&question);
-                let sides = [
-                    (Some(&case.expect), judgement.verdict()),
-                    (case.egress.as_ref(), judgement.egress.verdict),
-                    (case.ingress.as_ref(), judgement.ingress.verdict),
-                ];
-                for (expected, found) in sides {
-                    if expected.is_some_and(|expected| *expected != found.to_string()) {
-                        wrong.push(format!(
-                            "{}: {source} > {destination} {} {}: {:?} expected, {found}: {:?} {:?}",
-                            set.name,
-                            case.protocol,
-                            case.port,
-                            expected,
-                            judgement.egress.doubts,
-                            judgement.ingress.doubts
-                        ));
-                    }
-                }
+        let line = serde_json::json!({
+            "src": case.src, "dst": case.dst, "protocol": case.protocol, "port": case.port,
+        });
+        let answer = bulk.answer(&line.to_string());
+        let sides = [
+            (Some(&case.expect), answer.verdict),
+            (case.egress.as_ref(), answer.egress),
+            (case.ingress.as_ref(), answer.ingress),
+        ];
+        for (expected, found) in sides {
+            if expected.is_some_and(|expected| *expected != found.to_string()) {
+                wrong.push(format!(
+                    "{}: {line}: {expected:?} expected, {answer:?}",
+                    set.name
+                ));
             }
         }
     }

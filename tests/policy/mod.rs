@@ -1,7 +1,11 @@
 //! Policies: verdicts, explanations, corpora.
 
 mod corpora;
+mod dialects;
+mod fixes;
 mod misses;
+mod properties;
+mod random;
 mod verdicts;
 
 use netpath::cluster::{Builder, ClusterView, snapshot};

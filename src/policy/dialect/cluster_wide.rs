@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::fields::{BadField, Fields};
-use super::{Reader, unknowable};
+use super::{Reader, in_doubt, unknowable};
 use crate::cluster::Resource;
 use crate::policy::formula::{Domain, Formula};
 use crate::policy::model::{
-    Action, Direction, Peers, Policy, PolicyRef, Port, PortNumber, Ports, Rule, Section,
+    Action, Direction, Peers, Policy, Port, PortNumber, Ports, Rule, Section,
 };
 use crate::policy::truth::Truth;
 
@@ -44,10 +44,10 @@ fn read(reader: &mut Reader<'_>, kind: Kind, object: &Value) -> Result<Policy, B
     let mut whole = Fields::new(object, "")?;
     let mut spec = whole.object("spec")?.ok_or_else(|| missing("spec"))?;
     spec.pass_over(&["tier"]);
-    let rank = if kind.has_priority {
-        priority(&mut spec)?
-    } else {
-        0
+    let rank = match kind.has_priority.then(|| priority(&mut spec)) {
+        Some(Err(bad)) => Err(reader.bad(bad)),
+        Some(Ok(rank)) => Ok(rank),
+        None => Ok(0),
     };
     let subject = spec
         .object("subject")?
@@ -58,13 +58,17 @@ fn read(reader: &mut Reader<'_>, kind: Kind, object: &Value) -> Result<Policy, B
     if let Some(unknown) = spec.unknown() {
         return Err(unknown);
     }
-    Ok(Policy {
-        id: PolicyRef::clone(&reader.policy),
-        rank,
+    let policy = Policy {
+        id: reader.policy.clone(),
+        rank: *rank.as_ref().unwrap_or(&0),
         namespace: None,
         subject,
         egress,
         ingress,
+    };
+    Ok(match rank {
+        Ok(_) => policy,
+        Err(doubt) => in_doubt(policy, &doubt),
     })
 }
 
@@ -100,7 +104,7 @@ fn subject(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Formula {
                 why: "names neither namespaces nor pods".to_owned(),
             }),
         })
-        .unwrap_or_else(|bad| Formula::Unclear(reader.bad(bad)))
+        .unwrap_or_else(|bad| Formula::All(vec![Formula::Pod, Formula::Unclear(reader.bad(bad))]))
 }
 
 /// `namespaces` or `pods`, where one of them is there.

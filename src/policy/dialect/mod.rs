@@ -4,6 +4,8 @@
 //! it matters, and one [`Problem`]; it is never left out.
 
 pub(super) mod admin;
+pub(super) mod calico;
+pub(super) mod cilium;
 pub(super) mod cluster;
 mod cluster_wide;
 mod fields;
@@ -64,6 +66,16 @@ pub(super) fn unknowable(
         egress: Some(section("spec.egress")),
         ingress: Some(section("spec.ingress")),
     }
+}
+
+/// The same policy, of which it is open whether any of its rules comes to bear.
+pub(super) fn in_doubt(mut policy: Policy, doubt: &Doubt) -> Policy {
+    let sections = [&mut policy.egress, &mut policy.ingress];
+    let rules = sections.into_iter().flatten();
+    for rule in rules.flat_map(|section| &mut section.rules) {
+        rule.subject = Formula::Unclear(doubt.clone());
+    }
+    policy
 }
 
 /// Stand for a rule that cannot be read.
@@ -195,6 +207,14 @@ impl<'a> Reader<'a> {
             });
         }
         Formula::All(parts)
+    }
+
+    /// A CIDR, or a bare address.
+    fn net(&mut self, text: &str, field: &str) -> Formula {
+        match parse_prefix(text) {
+            Ok(net) => Formula::Within(net),
+            Err(bad) => Formula::Unclear(self.doubt(field, bad)),
+        }
     }
 
     /// A range of ports with both ends.

@@ -62,7 +62,7 @@ fn heading(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Result
 }
 
 /// `pod/client-1`, as it would be typed.
-pub(super) fn short(object: &ObjectRef) -> String {
+pub(in crate::report) fn short(object: &ObjectRef) -> String {
     let kind = match object.kind.as_str() {
         "Service" => "svc",
         "Deployment" => "deploy",

@@ -33,6 +33,20 @@ impl Style {
         }
     }
 
+    /// The mark of a hop in its colour.
+    pub(crate) fn colored_mark(self, status: Status) -> String {
+        let mark = self.mark(status);
+        if !self.terminal.color {
+            return mark.to_owned();
+        }
+        match status {
+            Status::Pass => mark.green().to_string(),
+            Status::Fail => mark.red().to_string(),
+            Status::Warn | Status::Unknown => mark.yellow().to_string(),
+            Status::NotReached => mark.dimmed().to_string(),
+        }
+    }
+
     pub(crate) const fn arrow(self) -> &'static str {
         if self.terminal.unicode { "→" } else { "->" }
     }

@@ -1,0 +1,127 @@
+//! From judgements to the report.
+
+use super::change::{closing, opening};
+use super::{FlowReport, MissReport, NotUnderstood, PolicyReport, SideReport};
+use crate::cluster::ClusterView;
+use crate::policy::{
+    Asked, DirectionJudgement, Doubt, Group, Policies, PolicyRef, Question, Verdict,
+};
+use crate::report::model::Rejection;
+use crate::resolve::Flow;
+
+/// Judges every flow that was asked for.
+#[must_use]
+pub fn build(
+    view: &ClusterView,
+    policies: &Policies,
+    flow: &Flow<'_>,
+    asked: &Asked,
+) -> PolicyReport {
+    let mut flows = Vec::new();
+    for (destination, protocol, port) in &asked.destinations {
+        for source in &asked.sources {
+            let question = Question {
+                source: &source.end,
+                destination: &destination.end,
+                protocol: *protocol,
+                port: *port,
+                family: None,
+            };
+            flows.push(one(policies, source, destination, &question));
+        }
+    }
+    let rejected = view.rejected.iter().map(|rejected| Rejection {
+        object: rejected.object.to_string(),
+        why: rejected.why.clone(),
+    });
+    let not_understood = policies.problems().iter().map(|problem| NotUnderstood {
+        object: problem.policy.object(),
+        field: problem.field.clone(),
+        why: problem.why.clone(),
+    });
+    PolicyReport {
+        api_version: "netpath/v1",
+        kind: "PolicyReport",
+        verdict: over_all(&flows),
+        source: flow.source.object.clone(),
+        destination: flow.destination.object.clone(),
+        not_understood: not_understood.collect(),
+        unread: view
+            .unread
+            .iter()
+            .filter(|unread| matters(unread, &flows))
+            .cloned()
+            .collect(),
+        rejected: rejected.collect(),
+        flows,
+    }
+}
+
+/// The verdict all flows share.
+fn over_all(flows: &[FlowReport]) -> Verdict {
+    let mut verdicts = flows.iter().map(|flow| flow.verdict);
+    let first = verdicts.next().unwrap_or(Verdict::Unknown);
+    if verdicts.all(|verdict| verdict == first) {
+        first
+    } else {
+        Verdict::Unknown
+    }
+}
+
+/// Whether some doubt rests on it.
+fn matters(unread: &crate::cluster::Unread, flows: &[FlowReport]) -> bool {
+    let sides = flows.iter().flat_map(|flow| [&flow.egress, &flow.ingress]);
+    let mut doubts = sides.flat_map(|side| &side.doubts);
+    doubts.any(|doubt| doubt.contains(&unread.what))
+}
+
+fn one(
+    policies: &Policies,
+    source: &Group,
+    destination: &Group,
+    question: &Question<'_>,
+) -> FlowReport {
+    let judgement = policies.judge(question);
+    FlowReport {
+        sources: source.members.clone(),
+        destinations: destination.members.clone(),
+        protocol: question.protocol,
+        port: question.port,
+        verdict: judgement.verdict(),
+        egress: side(policies, source, &judgement.egress, question),
+        ingress: side(policies, destination, &judgement.ingress, question),
+    }
+}
+
+fn side(
+    policies: &Policies,
+    subject: &Group,
+    judged: &DirectionJudgement,
+    question: &Question<'_>,
+) -> SideReport {
+    let misses = judged.misses.iter().map(|miss| MissReport {
+        rule: miss.rule.clone(),
+        name: miss.rule.to_string(),
+        why: miss.words(),
+    });
+    let changes = match judged.verdict {
+        Verdict::Deny => judged.opening().map(opening).into_iter().collect(),
+        Verdict::Allow => {
+            let change = policies.closing(judged.direction, question);
+            change.map(closing).unwrap_or_default()
+        }
+        Verdict::Unknown => Vec::new(),
+    };
+    SideReport {
+        direction: judged.direction,
+        verdict: judged.verdict,
+        why: judged.why(&subject.end),
+        summary: judged.summary(&subject.end),
+        decided_by: judged.decided_by.clone(),
+        passed_by: judged.passed_by.clone(),
+        selecting: judged.selecting.iter().map(PolicyRef::object).collect(),
+        doubts: judged.doubts.iter().map(Doubt::to_string).collect(),
+        misses: misses.collect(),
+        changes,
+    }
+}
