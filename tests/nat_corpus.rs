@@ -70,7 +70,7 @@ fn rulesets(case: &Value) -> Vec<(&'static str, Ruleset)> {
     }
     if case["mode"] == "nftables" {
         let mut ruleset = Ruleset::default();
-        read_nft(&mut ruleset, &dumps["nft_json"].to_string()).unwrap();
+        read_nft(&mut ruleset, dumps["nft_json"].to_string()).unwrap();
         all.push(("nft_json", ruleset));
     }
     for (_, ruleset) in &mut all {

@@ -27,12 +27,13 @@ pub fn run(args: &RulesArgs, terminal: Terminal, out: &mut dyn Write) -> Result<
     for bad in &state.unreadable {
         eprintln!("warning: {}: {}", bad.file, bad.why);
     }
-    let rules = state.rules.clone().unwrap_or_default();
+    let none = Ruleset::default();
+    let rules = state.rules.as_ref().unwrap_or(&none);
     for note in &rules.notes {
         eprintln!("warning: {note}");
     }
     match (&args.packets, args.from, args.to) {
-        (Some(path), ..) => bulk(&rules, &state, load::lines(path)?, out),
+        (Some(path), ..) => bulk(rules, &state, load::lines(path)?, out),
         (None, Some((src, sport)), Some(to)) => {
             let mut packet = Packet::new(src, to.ip(), to.port(), args.protocol);
             packet.sport = sport;
@@ -41,7 +42,7 @@ pub fn run(args: &RulesArgs, terminal: Terminal, out: &mut dyn Write) -> Result<
                 length: args.length,
                 ..Question::made_here(packet)
             };
-            let answer = Tracer::new(&rules, &state.host).walk(&question);
+            let answer = Tracer::new(rules, &state.host).walk(&question);
             text::print(&question, &answer, terminal, out)?;
             Ok(exit(&answer))
         }

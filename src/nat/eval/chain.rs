@@ -186,8 +186,8 @@ impl Walker<'_> {
             Action::Verdict(verdict) => {
                 self.verdict(at, *verdict, state, before, depth, branches);
             }
-            Action::Reject(with) => branches.done.push((state, End::Reject(with.clone()))),
-            Action::Queue(text) => branches.done.push((state, End::Queue(text.clone()))),
+            Action::Reject(with) => branches.done.push((state, End::Reject((**with).into()))),
+            Action::Queue(text) => branches.done.push((state, End::Queue((**text).into()))),
             Action::Nat(nat) => self.translate(at, nat, state, branches),
             Action::SetMark { of, mask, value } => {
                 let mark = (state.mark_of(*of) & !mask) ^ value;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::nat::model::{Backend, Ruleset};
+use crate::nat::model::{Backend, ChainId, Ruleset};
 use crate::nat::read::nft::rule_text;
 
 /// The rules that acted, last one first. Branches share their past.
@@ -79,7 +79,7 @@ impl Event {
             Self::Rule(table, chain, _) | Self::Policy(table, chain) => (*table, *chain),
         };
         let table = rules.tables.get(table as usize)?;
-        let chain = table.chains.get(chain as usize)?;
+        let (chain_id, chain) = (ChainId(chain), table.chains.get(chain as usize)?);
         let (text, packets) = match self {
             Self::Rule(_, _, rule) => {
                 let raw = table.text(chain.rules.get(*rule as usize)?);
@@ -92,7 +92,7 @@ impl Event {
         };
         Some(TrailStep {
             table: table.title(),
-            chain: chain.name.to_string(),
+            chain: table.chain_name(chain_id).to_owned(),
             text,
             packets,
         })
