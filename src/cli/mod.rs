@@ -21,7 +21,7 @@ use crate::net::{Protocol, UnknownProtocol};
 pub use agent::AgentArgs;
 pub use kube::KubeArgs;
 pub use probe::ProbeArgs;
-pub use rules::RulesArgs;
+pub use rules::{RulesArgs, RulesFormat};
 pub use shell::{completion, manual};
 pub use terminal::{ColorChoice, Terminal};
 

@@ -5,13 +5,14 @@
 //!                                                   └─► drift
 //! ```
 
+mod drift;
 mod load;
 mod query;
 mod text;
 
 use std::io::{BufRead, Write};
 
-use crate::cli::{RulesArgs, Terminal};
+use crate::cli::{RulesArgs, RulesFormat, Terminal};
 use crate::error::{Error, Exit};
 use crate::nat::eval::{Answer, Fate, Question, Tracer};
 use crate::nat::model::Ruleset;
@@ -32,6 +33,9 @@ pub fn run(args: &RulesArgs, terminal: Terminal, out: &mut dyn Write) -> Result<
     for note in &rules.notes {
         eprintln!("warning: {note}");
     }
+    if args.drift {
+        return drift::run(args, &state, terminal, out);
+    }
     match (&args.packets, args.from, args.to) {
         (Some(path), ..) => bulk(rules, &state, load::lines(path)?, out),
         (None, Some((src, sport)), Some(to)) => {
@@ -43,7 +47,10 @@ pub fn run(args: &RulesArgs, terminal: Terminal, out: &mut dyn Write) -> Result<
                 ..Question::made_here(packet)
             };
             let answer = Tracer::new(rules, &state.host).walk(&question);
-            text::print(&question, &answer, terminal, out)?;
+            match args.output {
+                RulesFormat::Text => text::print(&question, &answer, terminal, out)?,
+                RulesFormat::Json => reply(&query::Reply::of(&answer), out)?,
+            }
             Ok(exit(&answer))
         }
         _ => Err(Error::usage(
@@ -70,10 +77,14 @@ fn bulk(
             Ok(question) => query::Reply::of(&tracer.walk(&question)),
             Err(why) => query::Reply::failed(why),
         };
-        serde_json::to_writer(&mut *out, &reply).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        self::reply(&reply, out)?;
     }
     Ok(Exit::Fine)
+}
+
+fn reply(reply: &query::Reply, out: &mut dyn Write) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, reply)?;
+    writeln!(out)
 }
 
 /// As for a path: fine if every packet passes, broken if some do not, else undetermined.

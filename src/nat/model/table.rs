@@ -119,6 +119,12 @@ impl Table {
         self.names.find(name).map(|id| self.chain(ChainId(id)))
     }
 
+    /// The id of the chain of a name.
+    #[must_use]
+    pub fn chain_id(&self, name: &str) -> Option<ChainId> {
+        self.names.find(name).map(ChainId)
+    }
+
     /// The name of a chain.
     #[must_use]
     pub fn chain_name(&self, id: ChainId) -> &str {

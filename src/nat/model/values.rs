@@ -98,6 +98,19 @@ impl Values {
         Self::names([pattern].into())
     }
 
+    /// First and last number, if it is one range.
+    #[must_use]
+    pub fn bounds(&self) -> Option<(u128, u128)> {
+        match self {
+            Self::Range(first, last) => Some(((*first).into(), (*last).into())),
+            Self::Ranges(all) => match &*all.0 {
+                [range] => Some(*range),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The only number that satisfies it, if there is exactly one.
     #[must_use]
     pub fn single(&self) -> Option<u128> {
@@ -150,6 +163,18 @@ impl Values {
             Self::Names(patterns) => patterns.0.iter().any(|pattern| pattern.matches(name)),
             _ => false,
         }
+    }
+}
+
+// === impl NameList ===
+
+impl NameList {
+    /// The first name in the notation of iptables (`eth+`).
+    #[must_use]
+    pub fn first(&self) -> Option<String> {
+        let pattern = self.0.first()?;
+        let plus = if pattern.is_prefix { "+" } else { "" };
+        Some(format!("{}{plus}", pattern.text))
     }
 }
 
