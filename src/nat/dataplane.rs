@@ -4,7 +4,7 @@
 //! some serve Services themselves, in rules (then they are walked like all others) or in maps and
 //! flows that no rule dump holds.
 
-use crate::nat::model::{Backend, Ruleset};
+use crate::nat::model::{Backend, Ruleset, Table};
 use crate::route::Host;
 
 /// A program that shapes packets on nodes.
@@ -164,7 +164,7 @@ fn shows(sign: &Sign, rules: Option<&Ruleset>, host: &Host) -> Option<String> {
 
 /// The bridge plugin of CNI names a chain per pod `CNI-` and 24 hexadecimal digits.
 fn bridge_chain(rules: &Ruleset) -> Option<&str> {
-    let chains = rules.tables.iter().flat_map(|table| table.named_chains());
+    let chains = rules.tables.iter().flat_map(Table::named_chains);
     chains.map(|(name, _)| name).find(|name| {
         name.strip_prefix("CNI-").is_some_and(|rest| {
             rest.len() == 24 && rest.bytes().all(|byte| byte.is_ascii_hexdigit())

@@ -1,18 +1,17 @@
 //! Where the rules and the objects differ.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::Service;
 
 use super::stale::programmed;
 use super::{
-    Entry, EntryKind, Expected, Footprint, Mode, Origin, OriginKind, ProxySetup, SliceIndex,
-    entries, expect,
+    Entry, EntryKind, Footprint, Mode, Origin, OriginKind, ProxySetup, SliceIndex, entries, expect,
 };
 use crate::cluster::{Named, ObjectRef};
-use crate::nat::eval::{Answer, Fate, Outcome, Question, Tracer, TrailStep};
-use crate::nat::model::{Action, Backend, NatKind, NatTarget, Ruleset};
+use crate::nat::eval::{Question, Tracer, TrailStep};
+use crate::nat::model::{Backend, Ruleset};
 use crate::net::{Family, Packet};
 use crate::route::Host;
 
