@@ -1,6 +1,7 @@
 //! The one integration binary: every test file is a module here, so that the program is linked once.
 
 mod nat_corpus;
+mod nat_expected;
 mod policy;
 mod support;
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::support::corpus;
 
 /// The namespace that the packets were sent through (README of the corpus).
-fn host(context: &Value) -> Host {
+pub fn host(context: &Value) -> Host {
     let mut outside = vec![
         ("192.168.0.2", 24),
         ("192.168.1.2", 24),
@@ -58,7 +58,7 @@ fn host(context: &Value) -> Host {
 }
 
 /// Every way that one case's rules can be given.
-fn rulesets(case: &Value) -> Vec<(&'static str, Ruleset)> {
+pub fn rulesets(case: &Value) -> Vec<(&'static str, Ruleset)> {
     let dumps = &case["ruleset"];
     let mut all = Vec::new();
     for (name, legacy) in [("iptables_save_nft", false), ("iptables_save_legacy", true)] {
@@ -70,7 +70,7 @@ fn rulesets(case: &Value) -> Vec<(&'static str, Ruleset)> {
     }
     if case["mode"] == "nftables" {
         let mut ruleset = Ruleset::default();
-        read_nft(&mut ruleset, &dumps["nft_json"].to_string()).unwrap();
+        read_nft(&mut ruleset, dumps["nft_json"].to_string()).unwrap();
         all.push(("nft_json", ruleset));
     }
     for (_, ruleset) in &mut all {
@@ -79,7 +79,7 @@ fn rulesets(case: &Value) -> Vec<(&'static str, Ruleset)> {
     all
 }
 
-fn question(packet: &Value) -> Question {
+pub fn question(packet: &Value) -> Question {
     let text = |key: &str| packet[key].as_str().unwrap();
     let packet = Packet::new(
         text("src").parse().unwrap(),
@@ -232,7 +232,7 @@ fn folder(path: &Path) -> (Vec<String>, usize) {
 }
 
 /// The cases of a folder with their names.
-fn cases(path: &Path) -> Vec<(String, Value)> {
+pub fn cases(path: &Path) -> Vec<(String, Value)> {
     let mut files: Vec<_> = fs::read_dir(path)
         .unwrap()
         .map(|entry| entry.unwrap().path())

@@ -23,7 +23,7 @@ pub use agent::AgentArgs;
 pub use kube::KubeArgs;
 pub use policy::PolicyArgs;
 pub use probe::ProbeArgs;
-pub use rules::RulesArgs;
+pub use rules::{RulesArgs, RulesFormat};
 pub use shell::{completion, manual};
 pub use terminal::{ColorChoice, Terminal};
 

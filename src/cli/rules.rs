@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::net::{Protocol, UnknownProtocol};
 
@@ -73,16 +73,24 @@ pub struct RulesArgs {
     pub length: Option<u32>,
 
     /// List every difference between the rules and the Services.
-    #[arg(long, requires = "source_of_objects", conflicts_with_all = ["packets", "from", "to"], help_heading = "Comparison")]
+    #[arg(long, conflicts_with_all = ["packets", "from", "to"], help_heading = "Comparison")]
     pub drift: bool,
     /// Services, EndpointSlices and Nodes, as kubectl get -o yaml prints them.
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Comparison",
-        group = "source_of_objects"
-    )]
+    #[arg(long, value_name = "FILE", help_heading = "Comparison")]
     pub objects: Option<PathBuf>,
+    /// How to print the answer about one packet, or the differences.
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: RulesFormat,
+}
+
+/// The forms of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum RulesFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// JSON lines.
+    Json,
 }
 
 fn source(text: &str) -> Result<(IpAddr, Option<u16>), String> {

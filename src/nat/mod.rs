@@ -7,6 +7,9 @@
 //!  ipset, ipvsadm ┘                                                   masquerade and rule trail
 //! ```
 
+pub mod chain_names;
+pub mod dataplane;
 pub mod eval;
 pub mod model;
+pub mod proxy;
 pub mod read;

@@ -11,4 +11,4 @@ mod prefix;
 pub use family::Family;
 pub use packet::Packet;
 pub use port::{PortRange, Protocol, UnknownProtocol};
-pub use prefix::{BadPrefix, parse_prefix};
+pub use prefix::{BadPrefix, parse_address, parse_prefix};

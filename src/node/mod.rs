@@ -4,6 +4,8 @@
 //!  NodeFacts (raw text) ─► NodeState { rules, host, sysctls, neighbours, bridges, connections … }
 //! ```
 
+mod setup;
 mod state;
 
+pub use setup::proxy_setup;
 pub use state::{NodeState, PodState, Unreadable};

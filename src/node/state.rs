@@ -81,12 +81,12 @@ impl NodeState {
         for (file, text, family, legacy) in iptables {
             if let Some(text) = text {
                 has_rules = true;
-                let read = read_iptables(&mut rules, text, family, legacy);
+                let read = read_iptables(&mut rules, text.as_str(), family, legacy);
                 reader.note(file, read.map_err(|bad| bad.to_string()));
             }
         }
         if let Some(text) = &facts.nft_json {
-            let read = read_nft(&mut rules, text);
+            let read = read_nft(&mut rules, text.as_str());
             reader.note("nft-ruleset.json", read.map_err(|bad| bad.to_string()));
         }
         rules.ipsets = facts.ipset.as_deref().map(ipset::ipsets);
@@ -131,11 +131,11 @@ impl PodState {
         let mut reader = Reader::default();
         let mut rules = Ruleset::default();
         if let Some(text) = &facts.iptables {
-            let read = read_iptables(&mut rules, text, None, false);
+            let read = read_iptables(&mut rules, text.as_str(), None, false);
             reader.note("iptables-save.txt", read.map_err(|bad| bad.to_string()));
         }
         if let Some(text) = &facts.nft_json {
-            let read = read_nft(&mut rules, text);
+            let read = read_nft(&mut rules, text.as_str());
             reader.note("nft-ruleset.json", read.map_err(|bad| bad.to_string()));
         }
         let has_rules = facts.iptables.is_some() || facts.nft_json.is_some();

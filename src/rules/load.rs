@@ -30,10 +30,10 @@ pub(super) fn state(args: &RulesArgs) -> Result<NodeState, Error> {
     let mut rules = Ruleset::default();
     for path in &args.iptables {
         let legacy = path.to_string_lossy().contains("legacy");
-        read_iptables(&mut rules, &text(path)?, None, legacy).map_err(|bad| dump(path, &bad))?;
+        read_iptables(&mut rules, text(path)?, None, legacy).map_err(|bad| dump(path, &bad))?;
     }
     for path in &args.nft {
-        read_nft(&mut rules, &text(path)?).map_err(|bad| dump(path, &bad))?;
+        read_nft(&mut rules, text(path)?).map_err(|bad| dump(path, &bad))?;
     }
     if args.iptables.is_empty() && args.nft.is_empty() && args.ipvs.is_none() {
         return Err(Error::usage(

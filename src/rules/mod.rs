@@ -5,13 +5,14 @@
 //!                                                   └─► drift
 //! ```
 
+mod drift;
 mod load;
 mod query;
 mod text;
 
 use std::io::{BufRead, Write};
 
-use crate::cli::{RulesArgs, Terminal};
+use crate::cli::{RulesArgs, RulesFormat, Terminal};
 use crate::error::{Error, Exit};
 use crate::nat::eval::{Answer, Fate, Question, Tracer};
 use crate::nat::model::Ruleset;
@@ -27,12 +28,16 @@ pub fn run(args: &RulesArgs, terminal: Terminal, out: &mut dyn Write) -> Result<
     for bad in &state.unreadable {
         eprintln!("warning: {}: {}", bad.file, bad.why);
     }
-    let rules = state.rules.clone().unwrap_or_default();
+    let none = Ruleset::default();
+    let rules = state.rules.as_ref().unwrap_or(&none);
     for note in &rules.notes {
         eprintln!("warning: {note}");
     }
+    if args.drift {
+        return drift::run(args, &state, terminal, out);
+    }
     match (&args.packets, args.from, args.to) {
-        (Some(path), ..) => bulk(&rules, &state, load::lines(path)?, out),
+        (Some(path), ..) => bulk(rules, &state, load::lines(path)?, out),
         (None, Some((src, sport)), Some(to)) => {
             let mut packet = Packet::new(src, to.ip(), to.port(), args.protocol);
             packet.sport = sport;
@@ -41,8 +46,11 @@ pub fn run(args: &RulesArgs, terminal: Terminal, out: &mut dyn Write) -> Result<
                 length: args.length,
                 ..Question::made_here(packet)
             };
-            let answer = Tracer::new(&rules, &state.host).walk(&question);
-            text::print(&question, &answer, terminal, out)?;
+            let answer = Tracer::new(rules, &state.host).walk(&question);
+            match args.output {
+                RulesFormat::Text => text::print(&question, &answer, terminal, out)?,
+                RulesFormat::Json => reply(&query::Reply::of(&answer), out)?,
+            }
             Ok(exit(&answer))
         }
         _ => Err(Error::usage(
@@ -69,10 +77,14 @@ fn bulk(
             Ok(question) => query::Reply::of(&tracer.walk(&question)),
             Err(why) => query::Reply::failed(why),
         };
-        serde_json::to_writer(&mut *out, &reply).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        self::reply(&reply, out)?;
     }
     Ok(Exit::Fine)
+}
+
+fn reply(reply: &query::Reply, out: &mut dyn Write) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, reply)?;
+    writeln!(out)
 }
 
 /// As for a path: fine if every packet passes, broken if some do not, else undetermined.

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::cluster::{Named, ObjectRef, Selector};
-use crate::net::{Family, Protocol};
+use crate::net::{Family, Protocol, parse_address};
 
 /// The ways a Service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,10 +79,10 @@ impl ServiceExt for Service {
             return Vec::new();
         };
         let listed = spec.cluster_ips.iter().flatten();
-        let mut ips: Vec<IpAddr> = listed.filter_map(|ip| ip.parse().ok()).collect();
+        let mut ips: Vec<IpAddr> = listed.filter_map(|ip| parse_address(ip)).collect();
         if ips.is_empty() {
             let single = spec.cluster_ip.iter();
-            ips.extend(single.filter_map(|ip| ip.parse::<IpAddr>().ok()));
+            ips.extend(single.filter_map(|ip| parse_address(ip)));
         }
         ips
     }
@@ -153,7 +153,7 @@ impl ServiceExt for Service {
             .unwrap_or_default()
             .iter()
             .filter(|entry| entry.ip_mode.as_deref() != Some("Proxy"))
-            .filter_map(|entry| entry.ip.as_deref()?.parse().ok())
+            .filter_map(|entry| parse_address(entry.ip.as_deref()?))
             .collect()
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 
-use crate::net::{Family, Protocol};
+use crate::net::{Family, Protocol, parse_address};
 
 /// The label that ties a slice to its Service.
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -98,7 +98,7 @@ impl EndpointExt for Endpoint {
     }
 
     fn address(&self) -> Option<IpAddr> {
-        self.addresses.first()?.parse().ok()
+        parse_address(self.addresses.first()?)
     }
 
     fn pod_name(&self) -> Option<&str> {

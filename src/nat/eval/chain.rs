@@ -4,7 +4,7 @@ use super::lookup::Mapped;
 use super::outcome::DoubtKind;
 use super::state::{State, Walker, join};
 use super::trail::{Event, Trail};
-use crate::nat::model::{Action, ChainId, Data, Hook, MarkOf, Rule, Step, Table, Verdict};
+use crate::nat::model::{Action, Backend, ChainId, Data, Hook, MarkOf, Rule, Step, Table, Verdict};
 
 /// How a branch leaves a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +70,9 @@ impl Walker<'_> {
             let Some(rule) = chain.rules.get(position as usize) else {
                 continue;
             };
+            if depth == 0 && !self.is_in_scope(at.table, rule) {
+                continue;
+            }
             for state in live {
                 self.rule(at, (rule, position), state, depth, &mut branches);
             }
@@ -87,6 +90,19 @@ impl Walker<'_> {
         let returned = live.into_iter().map(|state| (state, End::Return));
         branches.done.extend(returned);
         branches.done
+    }
+
+    /// Whether a rule of a base chain counts: all do, unless only a part of the rules is walked.
+    fn is_in_scope(&self, table: &Table, rule: &Rule) -> bool {
+        let Some(scope) = self.scope.filter(|_| table.backend != Backend::Nftables) else {
+            return true;
+        };
+        table.steps(rule).iter().any(|step| match step {
+            Step::Act(Action::Verdict(Verdict::Jump(chain))) => {
+                (scope.jump)(table.chain_name(*chain))
+            }
+            _ => false,
+        })
     }
 
     /// One rule for one branch: where it does not apply, or applies and lets the packet go on, the
@@ -186,8 +202,8 @@ impl Walker<'_> {
             Action::Verdict(verdict) => {
                 self.verdict(at, *verdict, state, before, depth, branches);
             }
-            Action::Reject(with) => branches.done.push((state, End::Reject(with.clone()))),
-            Action::Queue(text) => branches.done.push((state, End::Queue(text.clone()))),
+            Action::Reject(with) => branches.done.push((state, End::Reject((**with).into()))),
+            Action::Queue(text) => branches.done.push((state, End::Queue((**text).into()))),
             Action::Nat(nat) => self.translate(at, nat, state, branches),
             Action::SetMark { of, mask, value } => {
                 let mark = (state.mark_of(*of) & !mask) ^ value;

@@ -1,5 +1,6 @@
 //! Which base chains a hook calls, in which order.
 
+use super::Scope;
 use crate::nat::model::{ChainId, Hook, HookKind, Policy, Ruleset};
 use crate::net::Family;
 
@@ -35,13 +36,14 @@ pub(super) struct Called {
 // === impl Order ===
 
 impl Order {
-    pub(super) fn of(rules: &Ruleset, family: Family) -> Self {
+    pub(super) fn of(rules: &Ruleset, family: Family, scope: Option<Scope>) -> Self {
         let mut order = Self::default();
         for hook in Hook::ALL {
             let mut entries: Vec<(i32, Entry)> = Vec::new();
             let mut translating: Vec<(i32, Called)> = Vec::new();
             for (table_id, table) in (0u32..).zip(&rules.tables) {
-                if !table.family.sees(family) {
+                let in_scope = scope.is_none_or(|scope| (scope.table)(table));
+                if !table.family.sees(family) || !in_scope {
                     continue;
                 }
                 for (chain_id, chain) in (0u32..).zip(&table.chains) {
@@ -55,7 +57,11 @@ impl Order {
                     let called = Called {
                         table: table_id,
                         chain: ChainId(chain_id),
-                        policy: base.policy,
+                        policy: if scope.is_some() {
+                            Policy::Accept
+                        } else {
+                            base.policy
+                        },
                     };
                     if base.kind == HookKind::Nat {
                         translating.push((base.priority, called));

@@ -58,7 +58,7 @@ impl Walker<'_> {
         if set.columns.iter().any(|column| &**column == "set") {
             let members = set.elements.names();
             return members.fold(Found::No, |found, member| match found {
-                Found::No if depth < 8 => self.in_ipset(state, member, ends, depth + 1),
+                Found::No if depth < 8 => self.in_ipset(state, &member, ends, depth + 1),
                 other => other,
             });
         }

@@ -27,7 +27,7 @@ mod question;
 mod state;
 mod trail;
 
-use super::model::Ruleset;
+use super::model::{Ruleset, Table};
 use crate::net::Family;
 use crate::route::Host;
 
@@ -40,8 +40,19 @@ pub use trail::TrailStep;
 pub struct Tracer<'a> {
     rules: &'a Ruleset,
     host: &'a Host,
+    scope: Option<Scope>,
     /// IPv4 and IPv6.
     orders: [hooks::Order; 2],
+}
+
+/// A part of a rule set that is walked as if the rest were not there.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope {
+    /// Which tables.
+    pub table: fn(&Table) -> bool,
+    /// In the base chains of iptables tables, which everybody shares: the jumps to follow, by the
+    /// name of the chain they lead to.
+    pub jump: fn(&str) -> bool,
 }
 
 // === impl Tracer ===
@@ -50,11 +61,24 @@ impl<'a> Tracer<'a> {
     /// Finds out which chains each hook calls.
     #[must_use]
     pub fn new(rules: &'a Ruleset, host: &'a Host) -> Self {
+        Self::within(rules, host, None)
+    }
+
+    /// The same for a part of the rules; policies of base chains then do not count.
+    #[must_use]
+    pub fn within(rules: &'a Ruleset, host: &'a Host, scope: Option<Scope>) -> Self {
         Self {
             rules,
             host,
-            orders: Family::ALL.map(|family| hooks::Order::of(rules, family)),
+            scope,
+            orders: Family::ALL.map(|family| hooks::Order::of(rules, family, scope)),
         }
+    }
+
+    /// The rules it walks.
+    #[must_use]
+    pub const fn rules(&self) -> &'a Ruleset {
+        self.rules
     }
 
     /// Walks one packet. Total: any rule set gives an answer, in bounded work that does not grow with
@@ -65,7 +89,7 @@ impl<'a> Tracer<'a> {
             Family::V4 => &self.orders[0],
             Family::V6 => &self.orders[1],
         };
-        let mut walker = state::Walker::new(self.rules, self.host, order, question);
+        let mut walker = state::Walker::new(self, order, question);
         walker.run();
         walker.finish()
     }

@@ -78,8 +78,8 @@ impl Walker<'_> {
                 let chosen = address_of(number, Family::of(net.addr()));
                 vec![(state, Chosen::To(chosen, None))]
             }
-            NatTarget::Map(key, map) => self
-                .map(at, key, map, state)
+            NatTarget::Map(map) => self
+                .map(at, &map.0, &map.1, state)
                 .into_iter()
                 .map(|(state, mapped)| {
                     let chosen = match mapped {

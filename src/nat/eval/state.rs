@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::hooks::Order;
 use super::outcome::{Answer, Doubt, DoubtKind, Draft};
 use super::trail::Trail;
-use super::{Question, outcome};
+use super::{Question, Scope, Tracer, outcome};
 use crate::facts::NextHop;
 use crate::nat::model::{MarkOf, Ruleset, ct};
 use crate::net::Packet;
@@ -19,6 +19,7 @@ const BUDGET: u64 = 3_000_000;
 pub(super) struct Walker<'a> {
     pub rules: &'a Ruleset,
     pub host: &'a Host,
+    pub scope: Option<Scope>,
     pub question: &'a Question,
     pub order: &'a Order,
     pub outcomes: Vec<Draft>,
@@ -87,15 +88,11 @@ pub(super) enum Out {
 // === impl Walker ===
 
 impl<'a> Walker<'a> {
-    pub(super) const fn new(
-        rules: &'a Ruleset,
-        host: &'a Host,
-        order: &'a Order,
-        question: &'a Question,
-    ) -> Self {
+    pub(super) const fn new(tracer: &Tracer<'a>, order: &'a Order, question: &'a Question) -> Self {
         Self {
-            rules,
-            host,
+            rules: tracer.rules,
+            host: tracer.host,
+            scope: tracer.scope,
             question,
             order,
             outcomes: Vec::new(),

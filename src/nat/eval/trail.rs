@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::nat::model::{Backend, Ruleset};
+use crate::nat::model::{Action, Backend, ChainId, Ruleset, Step};
 use crate::nat::read::nft::rule_text;
 
 /// The rules that acted, last one first. Branches share their past.
@@ -79,7 +79,7 @@ impl Event {
             Self::Rule(table, chain, _) | Self::Policy(table, chain) => (*table, *chain),
         };
         let table = rules.tables.get(table as usize)?;
-        let chain = table.chains.get(chain as usize)?;
+        let (chain_id, chain) = (ChainId(chain), table.chains.get(chain as usize)?);
         let (text, packets) = match self {
             Self::Rule(_, _, rule) => {
                 let raw = table.text(chain.rules.get(*rule as usize)?);
@@ -92,7 +92,7 @@ impl Event {
         };
         Some(TrailStep {
             table: table.title(),
-            chain: chain.name.to_string(),
+            chain: table.chain_name(chain_id).to_owned(),
             text,
             packets,
         })
@@ -119,6 +119,47 @@ fn nft_counter(rule: &str) -> Option<u64> {
 }
 
 // === impl TrailStep ===
+
+impl TrailStep {
+    /// The rules of a chain, each with what it does, without any packet.
+    #[must_use]
+    pub fn rules_of<'a>(
+        rules: &'a Ruleset,
+        table_name: &str,
+        chain: &str,
+    ) -> Vec<(Vec<&'a Action>, Self)> {
+        let mut found = Vec::new();
+        for (table_id, table) in (0u32..).zip(&rules.tables) {
+            let Some(id) = table.chain_id(chain).filter(|_| &*table.name == table_name) else {
+                continue;
+            };
+            for (position, rule) in (0u32..).zip(&table.chain(id).rules) {
+                let actions = table.steps(rule).iter().filter_map(|step| match step {
+                    Step::Act(action) => Some(action),
+                    _ => None,
+                });
+                let shown = Event::Rule(table_id, id.0, position).read(rules);
+                found.extend(shown.map(|shown| (actions.collect(), shown)));
+            }
+        }
+        found
+    }
+
+    /// Whether it is a rule that rewrites the destination.
+    #[must_use]
+    pub fn translates(&self) -> bool {
+        [
+            "-j DNAT",
+            "-j REDIRECT",
+            "-j NETMAP",
+            "dnat ",
+            "redirect",
+            "IPVS:",
+        ]
+        .iter()
+        .any(|word| self.text.contains(word))
+    }
+}
 
 /// `nat: -A KUBE-SERVICES …`, or `ip kube-proxy services: ip daddr …`.
 impl std::fmt::Display for TrailStep {

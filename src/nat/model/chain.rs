@@ -1,6 +1,5 @@
 //! Chains and the hooks they hang on.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::{End, Field, Rule, Step, Table, address_number};
@@ -9,11 +8,10 @@ use crate::net::Packet;
 /// A list of rules.
 #[derive(Debug, Clone)]
 pub struct Chain {
-    pub name: Box<str>,
     /// Set for chains that the kernel calls itself.
     pub base: Option<Base>,
     pub rules: Vec<Rule>,
-    index: OnceLock<Index>,
+    index: OnceLock<Box<Index>>,
 }
 
 /// Where the kernel calls a chain.
@@ -53,11 +51,11 @@ pub enum Policy {
 }
 
 /// Which rules of a long chain a packet can match at all: those that name its destination address or
-/// port, and those that name neither.
+/// port, and those that name neither. Pairs of key and position, in order.
 #[derive(Debug, Clone, Default)]
 struct Index {
-    by_address: HashMap<u128, Vec<u32>>,
-    by_port: HashMap<u16, Vec<u32>>,
+    by_address: Vec<(u128, u32)>,
+    by_port: Vec<(u16, u32)>,
     others: Vec<u32>,
 }
 
@@ -69,9 +67,8 @@ const INDEX_FROM: usize = 24;
 impl Chain {
     /// An empty chain.
     #[must_use]
-    pub fn new(name: &str, base: Option<Base>) -> Self {
+    pub const fn new(base: Option<Base>) -> Self {
         Self {
-            name: name.into(),
             base,
             rules: Vec::new(),
             index: OnceLock::new(),
@@ -86,14 +83,22 @@ impl Chain {
         if self.rules.len() < INDEX_FROM {
             return (0..count).collect();
         }
-        let index = self.index.get_or_init(|| Index::new(self, table));
-        let named = index.by_address.get(&address_number(packet.dst));
-        let ported = index.by_port.get(&packet.dport);
-        let mut all: Vec<u32> = named.into_iter().chain(ported).flatten().copied().collect();
-        all.extend(&index.others);
+        let index = self.index.get_or_init(|| Box::new(Index::new(self, table)));
+        let mut all = index.others.clone();
+        all.extend(found(&index.by_address, address_number(packet.dst)));
+        all.extend(found(&index.by_port, packet.dport));
         all.sort_unstable();
         all
     }
+}
+
+/// The positions under a key.
+fn found<K: Copy + Ord>(pairs: &[(K, u32)], key: K) -> impl Iterator<Item = u32> {
+    let start = pairs.partition_point(|(other, _)| *other < key);
+    let same = pairs[start..]
+        .iter()
+        .take_while(move |(other, _)| *other == key);
+    same.map(|(_, position)| *position)
 }
 
 // === impl Index ===
@@ -105,14 +110,14 @@ impl Index {
             match key(table.steps(rule)) {
                 Some((Field::Port(..), port)) => {
                     let port = u16::try_from(port).unwrap_or_default();
-                    index.by_port.entry(port).or_default().push(position);
+                    index.by_port.push((port, position));
                 }
-                Some((_, address)) => {
-                    index.by_address.entry(address).or_default().push(position);
-                }
+                Some((_, address)) => index.by_address.push((address, position)),
                 None => index.others.push(position),
             }
         }
+        index.by_address.sort_unstable();
+        index.by_port.sort_unstable();
         index
     }
 }

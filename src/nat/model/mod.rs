@@ -15,6 +15,7 @@
 
 mod chain;
 mod field;
+mod names;
 mod nat;
 mod rule;
 mod set;
@@ -26,7 +27,7 @@ use std::collections::BTreeMap;
 pub use chain::{Base, Chain, Hook, HookKind, Policy};
 pub use field::{End, Field, Limit, MarkOf, address_type, ct};
 pub use nat::{Nat, NatKind, NatTarget};
-pub use rule::{Action, Key, Lookup, Rule, SetRef, Step, Test, Verdict};
+pub use rule::{Action, Key, Lookup, Rule, SetRef, Step, Test, Verdict, Words};
 pub use set::{Data, Elements, Ipset, Member, Part, Set};
 pub use table::{Backend, ChainId, SetId, Span, Table, TableBuilder, TableFamily};
 pub use values::{NamePattern, Values, address_number, prefix_range};

@@ -37,5 +37,5 @@ pub enum NatTarget {
     Addresses(IpAddr, IpAddr),
     Prefix(IpNet),
     /// What a map says, address and perhaps port.
-    Map(Key, SetRef),
+    Map(Box<(Key, SetRef)>),
 }

@@ -19,9 +19,13 @@ pub enum Step {
     /// Succeeds with this probability (`statistic`, `numgen`).
     Chance(f64),
     /// A match that was not understood or that needs what nobody can read from rules, as text.
-    Doubt(Box<str>),
+    Doubt(Words),
     Act(Action),
 }
+
+/// A text that few rules have, so that it costs the others little room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words(Box<Box<str>>);
 
 /// A field compared with values. A packet without the field satisfies neither the test nor its
 /// negation.
@@ -85,9 +89,9 @@ pub enum Verdict {
 pub enum Action {
     Verdict(Verdict),
     /// Drop with an answer: `icmp-port-unreachable`, `tcp-reset` …
-    Reject(Box<str>),
+    Reject(Words),
     /// A program in userspace decides.
-    Queue(Box<str>),
+    Queue(Words),
     Nat(Box<Nat>),
     /// `mark = (mark & !mask) ^ value`.
     SetMark {
@@ -104,10 +108,10 @@ pub enum Action {
     SetLabel(u8),
     Notrack,
     /// Hand it to a local socket (TPROXY).
-    Intercept(Box<str>),
+    Intercept(Words),
     VerdictMap(Box<(Key, SetRef)>),
     /// A statement that was not understood, as text: what follows is unknown.
-    Opaque(Box<str>),
+    Opaque(Words),
 }
 
 // === impl Step ===
@@ -131,5 +135,33 @@ impl Step {
             negated,
             values,
         })
+    }
+}
+
+// === impl Words ===
+
+impl From<&str> for Words {
+    fn from(text: &str) -> Self {
+        Self(Box::new(text.into()))
+    }
+}
+
+impl From<String> for Words {
+    fn from(text: String) -> Self {
+        Self(Box::new(text.into()))
+    }
+}
+
+impl std::ops::Deref for Words {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self)
     }
 }

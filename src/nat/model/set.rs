@@ -131,12 +131,16 @@ impl Elements {
     }
 
     /// The members that are one name, as those of a `list:set`.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        let bytes = self.exact.keys();
-        bytes.filter_map(|key| match &**key {
-            [0, name @ .., 0] => std::str::from_utf8(name).ok(),
+    pub fn names(&self) -> impl Iterator<Item = Box<str>> {
+        self.keys().filter_map(|key| match &*key {
+            [Part::Name(name)] => Some(name.clone()),
             _ => None,
         })
+    }
+
+    /// The keys of all exact members, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = Vec<Part>> {
+        self.exact.keys().map(|bytes| decode(bytes))
     }
 
     /// Everything a member can map to.
@@ -193,6 +197,29 @@ fn encode(key: &[Part]) -> Option<Box<[u8]>> {
     Some(bytes.into())
 }
 
+/// The parts of an encoded key.
+fn decode(mut bytes: &[u8]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    while let Some((kind, rest)) = bytes.split_first() {
+        let length = match kind {
+            0 => rest.iter().position(|byte| *byte == 0).unwrap_or_default(),
+            length => usize::from(*length),
+        };
+        let (part, after) = rest.split_at(length.min(rest.len()));
+        if *kind == 0 {
+            parts.push(Part::Name(String::from_utf8_lossy(part).into()));
+            bytes = after.get(1..).unwrap_or_default();
+        } else {
+            let number = part
+                .iter()
+                .fold(0, |all, byte| all << 8 | u128::from(*byte));
+            parts.push(Part::one(number));
+            bytes = after;
+        }
+    }
+    parts
+}
+
 /// How many keys a member covers, roughly: its widest part counts.
 fn width(member: &[Part]) -> u128 {
     let widths = member.iter().map(|part| match part {
@@ -232,5 +259,7 @@ mod tests {
         assert_eq!(get(&[Part::one(5), Part::one(7)]), Some(Data::Port(2)));
         assert_eq!(get(&[Part::Name("eth1".into())]), Some(Data::Port(3)));
         assert_eq!(get(&[Part::one(10), Part::one(7)]), None);
+        let exact = vec![Part::one(5), Part::one(1 << 90)];
+        assert_eq!(set.elements.keys().collect::<Vec<_>>(), [exact]);
     }
 }

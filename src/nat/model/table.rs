@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::names::Names;
 use super::{Base, Chain, Rule, Set, Step};
 use crate::net::Family;
 
@@ -47,7 +48,7 @@ pub struct Table {
     pub backend: Backend,
     pub chains: Vec<Chain>,
     pub sets: Vec<Set>,
-    names: HashMap<Box<str>, ChainId>,
+    names: Names,
     steps: Vec<Step>,
     text: Arc<str>,
 }
@@ -115,7 +116,26 @@ impl Table {
     /// The chain of a name.
     #[must_use]
     pub fn chain_named(&self, name: &str) -> Option<&Chain> {
-        self.names.get(name).map(|id| self.chain(*id))
+        self.names.find(name).map(|id| self.chain(ChainId(id)))
+    }
+
+    /// The id of the chain of a name.
+    #[must_use]
+    pub fn chain_id(&self, name: &str) -> Option<ChainId> {
+        self.names.find(name).map(ChainId)
+    }
+
+    /// The name of a chain.
+    #[must_use]
+    pub fn chain_name(&self, id: ChainId) -> &str {
+        self.names.get(id.0)
+    }
+
+    /// Every chain with its name.
+    pub fn named_chains(&self) -> impl Iterator<Item = (&str, &Chain)> {
+        let ids = 0u32..;
+        ids.zip(&self.chains)
+            .map(|(id, chain)| (self.names.get(id), chain))
     }
 
     /// The set of a name.
@@ -128,7 +148,9 @@ impl Table {
     #[must_use]
     pub fn steps(&self, rule: &Rule) -> &[Step] {
         let first = rule.first_step as usize;
-        &self.steps[first..first + rule.steps as usize]
+        self.steps
+            .get(first..first + rule.steps as usize)
+            .unwrap_or_default()
     }
 
     /// A rule as it stands in the dump.
@@ -164,7 +186,7 @@ impl TableBuilder {
                 backend,
                 chains: Vec::new(),
                 sets: Vec::new(),
-                names: HashMap::new(),
+                names: Names::default(),
                 steps: Vec::new(),
                 text,
             },
@@ -175,22 +197,20 @@ impl TableBuilder {
     /// The chain of a name, made if it is new; `base` makes it a base chain.
     pub fn chain(&mut self, name: &str, base: Option<Base>) -> ChainId {
         let chains = &mut self.table.chains;
-        if let Some(&id) = self.table.names.get(name) {
+        if let Some(id) = self.table.names.find(name) {
             if base.is_some() {
-                chains[id.0 as usize].base = base;
+                chains[id as usize].base = base;
             }
-            return id;
+            return ChainId(id);
         }
-        let id = ChainId(u32::try_from(chains.len()).unwrap_or(u32::MAX));
-        chains.push(Chain::new(name, base));
-        self.table.names.insert(name.into(), id);
-        id
+        chains.push(Chain::new(base));
+        ChainId(self.table.names.add(name))
     }
 
     /// The chain of a name, if it was declared.
     #[must_use]
     pub fn find_chain(&self, name: &str) -> Option<ChainId> {
-        self.table.names.get(name).copied()
+        self.table.names.find(name).map(ChainId)
     }
 
     /// Adds a set; one without a name belongs to the rule that uses it.
@@ -219,7 +239,12 @@ impl TableBuilder {
         let first_step = u32::try_from(self.table.steps.len()).unwrap_or(u32::MAX);
         let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         self.table.steps.append(steps);
-        self.table.chains[chain.0 as usize].rules.push(Rule {
+        let rules = &mut self.table.chains[chain.0 as usize].rules;
+        // Most chains have one to three rules.
+        if rules.len() < 4 {
+            rules.reserve_exact(1);
+        }
+        rules.push(Rule {
             text,
             first_step,
             steps: count,
@@ -230,6 +255,7 @@ impl TableBuilder {
     #[must_use]
     pub fn finish(mut self) -> Table {
         self.table.steps.shrink_to_fit();
+        self.table.chains.shrink_to_fit();
         self.table
     }
 

@@ -4,20 +4,28 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// What a field may hold for a test to succeed.
+/// What a field may hold for a test to succeed. Small: a dump has hundreds of thousands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Values {
     /// One inclusive range of small numbers: most tests by far.
-    Range(u64, u64),
+    Range(u32, u32),
     /// Several inclusive ranges, or big numbers.
-    Ranges(Box<[(u128, u128)]>),
+    Ranges(Box<RangeList>),
     /// `value & mask == wanted`.
     Masked { mask: u32, wanted: u32 },
     /// `value & bits != 0`.
     AnyBit(u64),
     /// Interface names.
-    Names(Box<[NamePattern]>),
+    Names(Box<NameList>),
 }
+
+/// Inclusive ranges in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RangeList(Box<[(u128, u128)]>);
+
+/// Names, any of which will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameList(Box<[NamePattern]>);
 
 /// An interface name, or the beginning of one (`eth+`, `eth*`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,18 +37,30 @@ pub struct NamePattern {
 // === impl Values ===
 
 impl Values {
-    /// Exactly one number.
+    /// Exactly one small number.
     #[must_use]
-    pub const fn one(value: u64) -> Self {
+    pub const fn one(value: u32) -> Self {
         Self::Range(value, value)
+    }
+
+    /// Any number at all.
+    #[must_use]
+    pub fn any() -> Self {
+        Self::range(0, u128::MAX)
+    }
+
+    /// No number at all.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::Ranges(Box::new(RangeList(Box::default())))
     }
 
     /// One range of any size.
     #[must_use]
     pub fn range(first: u128, last: u128) -> Self {
-        match (u64::try_from(first), u64::try_from(last)) {
+        match (u32::try_from(first), u32::try_from(last)) {
             (Ok(first), Ok(last)) => Self::Range(first, last),
-            _ => Self::Ranges([(first, last)].into()),
+            _ => Self::Ranges(Box::new(RangeList([(first, last)].into()))),
         }
     }
 
@@ -48,11 +68,16 @@ impl Values {
     #[must_use]
     pub fn ranges(mut all: Vec<(u128, u128)>) -> Self {
         if let [(first, last)] = all.as_slice() {
-            Self::range(*first, *last)
-        } else {
-            all.sort_unstable();
-            Self::Ranges(all.into())
+            return Self::range(*first, *last);
         }
+        all.sort_unstable();
+        Self::Ranges(Box::new(RangeList(all.into())))
+    }
+
+    /// Interface names.
+    #[must_use]
+    pub fn names(patterns: Box<[NamePattern]>) -> Self {
+        Self::Names(Box::new(NameList(patterns)))
     }
 
     /// The addresses of a prefix.
@@ -70,7 +95,20 @@ impl Values {
             text: beginning.unwrap_or(text).into(),
             is_prefix: beginning.is_some(),
         };
-        Self::Names([pattern].into())
+        Self::names([pattern].into())
+    }
+
+    /// First and last number, if it is one range.
+    #[must_use]
+    pub fn bounds(&self) -> Option<(u128, u128)> {
+        match self {
+            Self::Range(first, last) => Some(((*first).into(), (*last).into())),
+            Self::Ranges(all) => match &*all.0 {
+                [range] => Some(*range),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// The only number that satisfies it, if there is exactly one.
@@ -78,7 +116,7 @@ impl Values {
     pub fn single(&self) -> Option<u128> {
         match self {
             Self::Range(first, last) if first == last => Some(u128::from(*first)),
-            Self::Ranges(all) => match &**all {
+            Self::Ranges(all) => match &*all.0 {
                 [(first, last)] if first == last => Some(*first),
                 _ => None,
             },
@@ -92,6 +130,7 @@ impl Values {
         match self {
             Self::Range(first, last) => (u128::from(*first)..=u128::from(*last)).contains(&number),
             Self::Ranges(all) => all
+                .0
                 .iter()
                 .any(|(first, last)| (*first..=*last).contains(&number)),
             Self::Masked { mask, wanted } => number & u128::from(*mask) == u128::from(*wanted),
@@ -105,7 +144,7 @@ impl Values {
     pub fn holds_within(&self, low: u128, high: u128) -> (bool, bool) {
         let ranges = match self {
             Self::Range(first, last) => &[(u128::from(*first), u128::from(*last))][..],
-            Self::Ranges(all) => all,
+            Self::Ranges(all) => &all.0,
             _ => return (true, false),
         };
         let some = ranges
@@ -121,9 +160,21 @@ impl Values {
     #[must_use]
     pub fn holds_name(&self, name: &str) -> bool {
         match self {
-            Self::Names(patterns) => patterns.iter().any(|pattern| pattern.matches(name)),
+            Self::Names(patterns) => patterns.0.iter().any(|pattern| pattern.matches(name)),
             _ => false,
         }
+    }
+}
+
+// === impl NameList ===
+
+impl NameList {
+    /// The first name in the notation of iptables (`eth+`).
+    #[must_use]
+    pub fn first(&self) -> Option<String> {
+        let pattern = self.0.first()?;
+        let plus = if pattern.is_prefix { "+" } else { "" };
+        Some(format!("{}{plus}", pattern.text))
     }
 }
 

@@ -32,7 +32,7 @@ pub use options::protocol_number;
 /// When there is no table in it although it is not empty.
 pub fn read_iptables(
     ruleset: &mut Ruleset,
-    text: &str,
+    text: impl Into<Arc<str>>,
     family: Option<Family>,
     legacy: bool,
 ) -> Result<(), BadDump> {

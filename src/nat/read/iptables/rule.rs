@@ -175,7 +175,7 @@ fn basic(given: Given<'_>, steps: &mut Vec<Step>) -> Option<()> {
         "-o" | "--out-interface" => test(Field::OutInterface, Values::interface(given.first()?)),
         // The first packet of a connection is no later fragment.
         "-f" | "--fragment" if negated => return Some(()),
-        "-f" | "--fragment" => Step::test(Field::Protocol, Values::Ranges([].into())),
+        "-f" | "--fragment" => Step::test(Field::Protocol, Values::none()),
         _ => return Some(()),
     };
     steps.push(step);
@@ -241,7 +241,7 @@ mod tests {
         assert!(
             found
                 .iter()
-                .any(|step| step == r#"Doubt("-m weird --foo 1 ! --bar x y")"#),
+                .any(|step| step == r#"Doubt(Words("-m weird --foo 1 ! --bar x y"))"#),
             "{found:?}"
         );
         assert!(found.iter().any(|step| step.contains("Jump")));

@@ -34,7 +34,7 @@ pub use render::rule_text;
 ///
 /// # Errors
 /// When the text is not such a JSON document.
-pub fn read_nft(ruleset: &mut Ruleset, text: &str) -> Result<(), BadDump> {
+pub fn read_nft(ruleset: &mut Ruleset, text: impl Into<Arc<str>>) -> Result<(), BadDump> {
     let text: Arc<str> = text.into();
     let bad = |error: serde_json::Error| BadDump {
         tool: "nft -j list ruleset",
@@ -258,12 +258,11 @@ fn is_made_by_iptables(table: &crate::nat::model::Table) -> bool {
         "filter" | "nat" | "mangle" | "raw" | "security"
     );
     let mut bases = table
-        .chains
-        .iter()
-        .filter_map(|chain| Some((chain, chain.base?)));
+        .named_chains()
+        .filter_map(|(name, chain)| Some((name, chain.base?)));
     builtin
         && table.family != TableFamily::Inet
-        && bases.all(|(chain, base)| &*chain.name == base.hook.upper())
+        && bases.all(|(name, base)| name == base.hook.upper())
 }
 
 /// Adds a rule; what is no rule at all is named.

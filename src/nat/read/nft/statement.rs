@@ -176,7 +176,7 @@ fn values(field: Field, operator: &str, right: &Value) -> Option<(bool, Values)>
             return Some((false, Values::AnyBit(kind.number(right)?.try_into().ok()?)));
         }
         // Nothing is compared: no packet that is walked has the field.
-        Field::Icmp(_) => return Some((negated, Values::Range(0, u64::MAX))),
+        Field::Icmp(_) => return Some((negated, Values::any())),
         _ => {}
     }
     let members = match right.get("set") {
@@ -191,7 +191,7 @@ fn values(field: Field, operator: &str, right: &Value) -> Option<(bool, Values)>
     let parts = parts?;
     if kind == Kind::Interface {
         let names: Option<Box<[NamePattern]>> = parts.iter().map(name_pattern).collect();
-        return matches!(operator, "==" | "!=" | "in").then_some((negated, Values::Names(names?)));
+        return matches!(operator, "==" | "!=" | "in").then_some((negated, Values::names(names?)));
     }
     let mut ranges: Vec<(u128, u128)> = Vec::new();
     for part in parts {
@@ -323,7 +323,7 @@ fn nat(table: &mut TableBuilder, kind: NatKind, content: &Value) -> Option<Nat> 
                 NatTarget::Prefix(parse_prefix(&format!("{address}/{length}")).ok()?)
             } else {
                 let (key, map) = map(table, other.get("map")?)?;
-                NatTarget::Map(key, map)
+                NatTarget::Map(Box::new((key, map)))
             }
         }
     };

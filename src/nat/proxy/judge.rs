@@ -1,0 +1,183 @@
+//! One answer against what was expected.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use super::drift::{port_name, reference};
+use super::{Difference, DifferenceKind, Entry, Expected, Origin};
+use crate::nat::eval::{Answer, Fate, Outcome, TrailStep};
+
+/// What an answer has other than expected.
+#[must_use]
+pub fn differences(
+    entry: &Entry<'_>,
+    origin: &Origin,
+    expected: &Expected,
+    answer: &Answer,
+) -> Vec<Difference> {
+    let judge = Judge {
+        entry,
+        origin,
+        expected,
+        answer,
+    };
+    if !answer.doubts.is_empty() {
+        return vec![judge.difference(DifferenceKind::Undecided, None, None)];
+    }
+    match expected {
+        Expected::Nothing => Vec::new(),
+        Expected::Reject | Expected::Drop => judge.refusal(),
+        Expected::Forward(endpoints) => judge.forwarding(endpoints),
+    }
+}
+
+struct Judge<'a> {
+    entry: &'a Entry<'a>,
+    origin: &'a Origin,
+    expected: &'a Expected,
+    answer: &'a Answer,
+}
+
+// === impl Judge ===
+
+impl Judge<'_> {
+    fn refusal(&self) -> Vec<Difference> {
+        let wanted = |fate: &Fate| match self.expected {
+            Expected::Reject => matches!(fate, Fate::Reject(_)),
+            _ => matches!(fate, Fate::Drop),
+        };
+        let wrong = self.answer.outcomes.iter().find(|one| !wanted(&one.fate));
+        let kind = DifferenceKind::NotRefused;
+        wrong
+            .map(|one| self.difference(kind, None, one.decided_by()))
+            .into_iter()
+            .collect()
+    }
+
+    fn forwarding(&self, endpoints: &BTreeMap<SocketAddr, Option<bool>>) -> Vec<Difference> {
+        use DifferenceKind as Kind;
+        let outcomes = &self.answer.outcomes;
+        if outcomes.iter().all(|one| !one.translated) {
+            let refused = outcomes.iter().find(|one| !one.passes());
+            return match refused {
+                Some(one) => vec![self.difference(Kind::Refused, None, one.decided_by())],
+                None => vec![self.difference(Kind::ServiceMissing, None, None)],
+            };
+        }
+        let mut all = Vec::new();
+        let mut hit: BTreeMap<SocketAddr, &Outcome> = BTreeMap::new();
+        for one in outcomes {
+            let endpoint = SocketAddr::new(one.packet.dst, one.packet.dport);
+            if !one.translated {
+                all.push(self.difference(Kind::Refused, None, one.decided_by()));
+            } else if endpoints.contains_key(&endpoint) {
+                hit.insert(endpoint, one);
+            } else {
+                all.push(self.stray(endpoint, one, endpoints));
+            }
+        }
+        for (endpoint, masquerade) in endpoints {
+            let Some(one) = hit.get(endpoint) else {
+                let is_led_astray = all.iter().any(|found| {
+                    found.kind == Kind::WrongTarget && found.endpoint == Some(*endpoint)
+                });
+                if !is_led_astray {
+                    all.push(self.difference(Kind::EndpointMissing, Some(*endpoint), None));
+                }
+                continue;
+            };
+            let kind = match masquerade {
+                Some(true) if !one.masqueraded => Kind::MasqueradeMissing,
+                Some(false) if one.masqueraded => Kind::MasqueradeUnexpected,
+                _ => continue,
+            };
+            // One for the Service is enough.
+            if !all.iter().any(|found| found.kind == kind) {
+                all.push(self.difference(kind, Some(*endpoint), one.decided_by()));
+            }
+        }
+        if all.is_empty() && !is_even(outcomes) {
+            all.push(self.difference(Kind::Uneven, None, None));
+        }
+        all
+    }
+
+    /// Traffic to somewhere that is no endpoint: the rule of one endpoint with another target, if its
+    /// chain is named after an endpoint.
+    fn stray(
+        &self,
+        endpoint: SocketAddr,
+        one: &Outcome,
+        endpoints: &BTreeMap<SocketAddr, Option<bool>>,
+    ) -> Difference {
+        let name = self.entry.name();
+        let chain_of = |step: &TrailStep| {
+            let mut known = endpoints.keys();
+            known.find(|known| name.iptables_endpoint(**known) == step.chain)
+        };
+        if let Some(owner) = one.trail.iter().find_map(chain_of) {
+            // The last rule of that chain is the one that translates.
+            let chain = name.iptables_endpoint(*owner);
+            let rule = one.trail.iter().rfind(|step| step.chain == chain);
+            return self.difference(DifferenceKind::WrongTarget, Some(*owner), rule);
+        }
+        let rule = one.trail.iter().rfind(|step| step.translates());
+        self.difference(DifferenceKind::EndpointStale, Some(endpoint), rule)
+    }
+
+    fn difference(
+        &self,
+        kind: DifferenceKind,
+        endpoint: Option<SocketAddr>,
+        rule: Option<&TrailStep>,
+    ) -> Difference {
+        Difference {
+            kind,
+            service: Some(reference(self.entry)),
+            port: port_name(self.entry),
+            entry: self.entry.to_string(),
+            entry_kind: Some(self.entry.kind),
+            origins: BTreeSet::from([self.origin.kind]),
+            expected: expectation(self.expected),
+            actual: outcomes(self.answer),
+            endpoint,
+            rule: rule.cloned(),
+        }
+    }
+}
+
+/// Whether all endpoints have the same share, within what 31-bit probabilities and a hundredth allow.
+fn is_even(outcomes: &[Outcome]) -> bool {
+    let shares = outcomes.iter().filter_map(|one| one.probability);
+    let (least, most) = shares.fold((f64::MAX, 0.0_f64), |(least, most), share| {
+        (least.min(share), most.max(share))
+    });
+    most <= least * 1.01 || outcomes.len() < 2
+}
+
+fn expectation(expected: &Expected) -> Vec<String> {
+    match expected {
+        Expected::Forward(endpoints) => endpoints.keys().map(ToString::to_string).collect(),
+        Expected::Reject => vec!["reject".to_owned()],
+        Expected::Drop => vec!["drop".to_owned()],
+        Expected::Nothing => Vec::new(),
+    }
+}
+
+fn outcomes(answer: &Answer) -> Vec<String> {
+    let mut all: Vec<String> = answer
+        .outcomes
+        .iter()
+        .map(|one| match &one.fate {
+            Fate::Reject(_) => "reject".to_owned(),
+            Fate::Drop => "drop".to_owned(),
+            Fate::Unknown(_) => "unknown".to_owned(),
+            _ if one.translated => SocketAddr::new(one.packet.dst, one.packet.dport).to_string(),
+            Fate::Forward(_) => "passes unchanged".to_owned(),
+            Fate::Deliver => "to the node itself".to_owned(),
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
