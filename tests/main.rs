@@ -1,5 +1,6 @@
 //! The one integration binary: every test file is a module here, so that the program is linked once.
 
+mod agent;
 mod nat_corpus;
 mod nat_expected;
 mod policy;

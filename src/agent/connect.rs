@@ -11,7 +11,7 @@ use tokio::time::{timeout, timeout_at};
 use super::attempts::Schedule;
 use super::failure::failure;
 use super::socket::open;
-use super::{hex, micros};
+use super::{diag, hex, micros};
 use crate::net::Protocol;
 use crate::probe::protocol::{Attempt, Exchange, Failure, Outcome};
 
@@ -87,7 +87,9 @@ pub(super) async fn connect(
         match (dialled.stream, &speech) {
             (Err(error), _) => attempt.error = Some(error),
             (Ok(_), None) => {}
-            (Ok(stream), Some((said, listen))) => talk(stream, said, *listen, &mut attempt).await,
+            (Ok(stream), Some((said, listen))) => {
+                talk(stream, to, said, *listen, &mut attempt).await
+            }
         }
         attempt
     });
@@ -99,7 +101,13 @@ const MAX_PADDING: usize = 1 << 20;
 
 /// Says `said`, and listens. An answer makes a success, also if the peer hangs up after it; silence
 /// is a success too, because not every peer has something to say.
-async fn talk(mut stream: TcpStream, said: &[u8], listen: Duration, attempt: &mut Attempt) {
+async fn talk(
+    mut stream: TcpStream,
+    to: SocketAddr,
+    said: &[u8],
+    listen: Duration,
+    attempt: &mut Attempt,
+) {
     let until = tokio::time::Instant::now() + listen;
     let (mut reader, mut writer) = stream.split();
     let speaking = async {
@@ -121,6 +129,9 @@ async fn talk(mut stream: TcpStream, said: &[u8], listen: Duration, attempt: &mu
     let (spoken, (received, error)) = tokio::join!(speaking, listening);
     attempt.received = received;
     attempt.error = error.or_else(|| spoken.err().map(|error| failure(&error)));
+    attempt.unacknowledged = attempt
+        .local
+        .and_then(|local| diag::unacknowledged(local, to));
 }
 
 fn unsupported(why: &str) -> Outcome {

@@ -10,7 +10,7 @@ use tokio::time::{sleep_until, timeout_at};
 
 use super::attempts::Schedule;
 use super::order::Order;
-use super::{connect, dns, facts, hello, http, udp};
+use super::{connect, dns, facts, hello, http, tls, udp};
 use crate::probe::protocol::{Done, Line, Observation, Outcome, Task};
 
 /// So many tasks run at once: far more than a diagnosis asks, far fewer than there are descriptors.
@@ -188,8 +188,15 @@ impl Work<'_> {
                 facts::pod(&facts::Post::new(index, self.lines)).await;
                 None
             }
-            Task::Tls { .. }
-            | Task::Echo { .. }
+            Task::Tls {
+                to,
+                server_name,
+                timeout_ms,
+            } => {
+                let handshake = tls::tls(to, &server_name, Duration::from_millis(timeout_ms));
+                before(deadline, handshake).await
+            }
+            Task::Echo { .. }
             | Task::PathMtu { .. }
             | Task::Trace { .. }
             | Task::NodeFacts { .. } => Some(Outcome::Unsupported {

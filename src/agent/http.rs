@@ -1,15 +1,17 @@
 //! HTTP/1.1, with or without TLS: what the server says, and how far the request came.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socket2::Protocol as Transport;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
 use super::connect::dial;
 use super::failure::failure;
-use super::micros;
+use super::{diag, micros, tls};
 use crate::probe::protocol::{Failure, HttpReply, Outcome};
 
 /// Bytes of an answer that are read at most.
@@ -35,11 +37,6 @@ pub(super) struct Request<'a> {
 impl Request<'_> {
     /// Sends the request once, over a connection of its own.
     pub(super) async fn send(&self, patience: Duration) -> Outcome {
-        if self.tls {
-            return Outcome::Unsupported {
-                why: "HTTP over TLS is not spoken yet".to_owned(),
-            };
-        }
         let Some(bytes) = self.bytes() else {
             return Outcome::Unsupported {
                 why: "host and path must be one word each".to_owned(),
@@ -54,13 +51,32 @@ impl Request<'_> {
             Err(error) => reply.error = Some(error),
             Ok(mut stream) => {
                 reply.connect_us = Some(micros(started));
-                let talk = converse(&mut reply, &mut stream, &bytes, started);
+                let talk = self.talk(&mut reply, &mut stream, &bytes, started);
                 let ended = timeout_at(until.into(), talk).await;
                 reply.error = ended.unwrap_or(Err(Failure::Timeout)).err();
+                reply.unacknowledged = reply
+                    .local
+                    .and_then(|local| diag::unacknowledged(local, self.to));
             }
         }
         reply.elapsed_us = micros(started);
         Outcome::Http(reply)
+    }
+
+    async fn talk(
+        &self,
+        reply: &mut HttpReply,
+        stream: &mut TcpStream,
+        request: &[u8],
+        started: Instant,
+    ) -> Result<(), Failure> {
+        if !self.tls {
+            return converse(reply, stream, request, started).await;
+        }
+        let name = tls::name(self.host).ok_or_else(|| other("the host is no name for TLS"))?;
+        let shaken = tls::handshake(stream, name, &Arc::default()).await;
+        let mut stream = shaken.map_err(tls::Refusal::into_failure)?;
+        converse(reply, &mut stream, request, started).await
     }
 
     /// None when host or path would break out of their line.
@@ -114,7 +130,12 @@ async fn converse(
     let mut end = None;
     let mut tail = Vec::new();
     loop {
-        let length = stream.read(&mut room).await.map_err(io)?;
+        let length = match stream.read(&mut room).await {
+            Ok(length) => length,
+            // TLS servers like to close without saying goodbye.
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => 0,
+            Err(error) => return Err(io(error)),
+        };
         let got = &room[..length];
         reply.first_byte_us.get_or_insert_with(|| micros(started));
         reply.received += length;

@@ -14,8 +14,10 @@
 #![allow(clippy::future_not_send)]
 
 mod attempts;
+mod certificate;
 mod connect;
 mod datagram;
+mod diag;
 mod dns;
 mod engine;
 mod facts;
@@ -23,8 +25,10 @@ mod failure;
 mod hello;
 mod hex;
 mod http;
+mod netlink;
 mod order;
 mod socket;
+mod tls;
 mod udp;
 
 pub use engine::run;

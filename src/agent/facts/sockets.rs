@@ -1,45 +1,33 @@
 //! Listening sockets, in the form of `ss -Htuln`.
 //!
 //! ```text
-//!  /proc/net/{tcp,tcp6,udp,udp6} ─► Row ─► `tcp LISTEN 0 4096 127.0.0.1:9080 0.0.0.0:*`
+//!  sock_diag, or /proc/net/{tcp,tcp6,udp,udp6} ─► Listener ─► `tcp LISTEN 0 4096 127.0.0.1:9080 0.0.0.0:*`
 //! ```
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::post::file;
+use crate::agent::diag::{self, Listener};
 
 /// States of a socket (net/tcp_states.h); UDP sockets that wait for anybody are "closed".
 const LISTEN: u8 = 10;
 const CLOSE: u8 = 7;
-
-/// A socket that waits for somebody.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) is_tcp: bool,
-    pub(super) local: SocketAddr,
-    /// Whether an IPv6 socket takes no IPv4.
-    pub(super) v6_only: bool,
-    /// TCP: connections that wait to be accepted. UDP: bytes that wait to be read.
-    pub(super) waiting: u32,
-    /// TCP: how many may wait.
-    pub(super) backlog: u32,
-}
 
 /// What waits for connections and datagrams in this network namespace.
 ///
 /// # Errors
 /// When the kernel tells nothing, in words.
 pub(super) fn listening() -> Result<String, String> {
-    let mut rows = from_proc()?;
+    // A kernel without these modules, or a sandbox that plays kernel, still has /proc.
+    let mut rows = diag::listening().or_else(|_| from_proc())?;
     rows.sort_by_key(|row| (row.is_tcp, row.local.is_ipv6(), row.local.port()));
-    let lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    let lines: Vec<String> = rows.iter().map(line).collect();
     Ok(lines.join("\n") + "\n")
 }
 
 /// /proc tells neither the backlog nor whether an IPv6 socket takes IPv4. The latter is guessed: it
 /// does, unless the port has a socket for all of IPv4 as well, which it then could not have.
-fn from_proc() -> Result<Vec<Row>, String> {
+fn from_proc() -> Result<Vec<Listener>, String> {
     let mut rows = Vec::new();
     for (name, is_tcp) in [
         ("udp", false),
@@ -66,15 +54,16 @@ fn from_proc() -> Result<Vec<Row>, String> {
 }
 
 /// `sl local_address rem_address st tx_queue:rx_queue …` (kernel: Documentation/networking/proc_net_tcp)
-fn proc_row(line: &str, is_tcp: bool) -> Option<Row> {
+fn proc_row(line: &str, is_tcp: bool) -> Option<Listener> {
     let mut words = line.split_ascii_whitespace().skip(1);
     let local = proc_address(words.next()?)?;
     let state = u8::from_str_radix(words.nth(1)?, 16).ok()?;
     let (_, waiting) = words.next()?.split_once(':')?;
     let waits = if is_tcp { LISTEN } else { CLOSE };
-    (state == waits).then_some(Row {
+    (state == waits).then_some(Listener {
         is_tcp,
         local,
+        interface: None,
         v6_only: false,
         waiting: u32::from_str_radix(waiting, 16).ok()?,
         backlog: 0,
@@ -103,26 +92,24 @@ fn proc_address(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
-// === impl Row ===
-
-impl fmt::Display for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (netid, state) = if self.is_tcp {
-            ("tcp", "LISTEN")
-        } else {
-            ("udp", "UNCONN")
-        };
-        let Self {
-            waiting, backlog, ..
-        } = self;
-        write!(f, "{netid} {state} {waiting} {backlog} ")?;
-        let port = self.local.port();
-        match self.local.ip() {
-            IpAddr::V4(ip) => write!(f, "{ip}:{port} 0.0.0.0:*"),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) if !self.v6_only => write!(f, "*:{port} *:*"),
-            IpAddr::V6(ip) => write!(f, "[{ip}]:{port} [::]:*"),
-        }
-    }
+fn line(row: &Listener) -> String {
+    let (netid, state) = if row.is_tcp {
+        ("tcp", "LISTEN")
+    } else {
+        ("udp", "UNCONN")
+    };
+    let Listener {
+        waiting, backlog, ..
+    } = row;
+    let interface = row.interface.as_deref();
+    let interface = interface.map_or(String::new(), |name| format!("%{name}"));
+    let port = row.local.port();
+    let ends = match row.local.ip() {
+        IpAddr::V4(ip) => format!("{ip}{interface}:{port} 0.0.0.0:*"),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) if !row.v6_only => format!("*{interface}:{port} *:*"),
+        IpAddr::V6(ip) => format!("[{ip}]{interface}:{port} [::]:*"),
+    };
+    format!("{netid} {state} {waiting} {backlog} {ends}")
 }
 
 #[cfg(test)]
@@ -131,17 +118,17 @@ mod tests {
 
     #[test]
     fn reads_what_proc_prints() {
-        let tcp = "   0: 0100007F:2369 00000000:0000 0A 00000000:00000002 00:00000000 00000000  0        0 1 1";
-        let row = proc_row(tcp, true).unwrap();
-        assert_eq!(row.to_string(), "tcp LISTEN 2 0 127.0.0.1:9065 0.0.0.0:*");
-        let connected = tcp.replace(" 0A ", " 01 ");
+        let proc_tcp = "   0: 0100007F:2369 00000000:0000 0A 00000000:00000002 00:00000000 00000000  0        0 1 1";
+        let row = proc_row(proc_tcp, true).unwrap();
+        assert_eq!(line(&row), "tcp LISTEN 2 0 127.0.0.1:9065 0.0.0.0:*");
+        let connected = proc_tcp.replace(" 0A ", " 01 ");
         assert_eq!(proc_row(&connected, true), None);
         let all = "1: 00000000000000000000000000000000:0035 00000000000000000000000000000000:0000 07 0:0 x";
         let row = proc_row(all, false).unwrap();
-        assert_eq!(row.to_string(), "udp UNCONN 0 0 *:53 *:*");
+        assert_eq!(line(&row), "udp UNCONN 0 0 *:53 *:*");
         let own = all.replacen(&"0".repeat(32), "00000000000000000000000001000000", 1);
         let row = proc_row(&own, false).unwrap();
-        assert_eq!(row.to_string(), "udp UNCONN 0 0 [::1]:53 [::]:*");
+        assert_eq!(line(&row), "udp UNCONN 0 0 [::1]:53 [::]:*");
         for bad in ["", "sl local_address rem_address st", "0: 1:1 0:0 0A 0:0"] {
             assert_eq!(proc_row(bad, true), None, "{bad}");
         }

@@ -1,0 +1,8 @@
+//! The agent on networks that are broken on purpose.
+
+mod ground;
+mod reach;
+mod servers;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kubectl-netpath");
