@@ -1,6 +1,8 @@
 //! The one integration binary: every test file is a module here, so that the program is linked once.
 
 mod policy;
+mod lab;
+mod lab_rules;
 mod support;
 
 /// A file beside this one that is no module here would never run.
