@@ -158,11 +158,13 @@ const NAMESPACES: [&str; 9] = [
     "--user", "--map-root-user", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child",
 ];
 
-/// The path of a program. Administrators' programs may be outside a plain user's PATH.
+/// The path of a program. The system's own come first: administrators' programs may be outside a
+/// plain user's PATH, and what else is on the PATH may be of no use in a container.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
-    let folders = path.split(':').chain(["/usr/sbin", "/sbin", "/usr/local/sbin"]);
-    folders.map(|folder| PathBuf::from(folder).join(program)).find(|file| file.is_file())
+    let system = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
+    let mut folders = system.into_iter().chain(path.split(':'));
+    folders.find_map(|folder| Some(PathBuf::from(folder).join(program)).filter(|file| file.is_file()))
 }
 
 fn launch(options: &Options) -> Result<Lab> {

@@ -12,7 +12,9 @@ fn main() {
     let started = std::time::Instant::now();
     let lab = lab::Lab::start(&options).expect("a lab");
     eprintln!("{:?} pid {} port {}", started.elapsed(), lab.pid(), lab.port());
-    for (place, script) in [("node1", "ip -br a; ip r"), ("fabric", "bridge link"), ("node1", "ping -c1 -W1 172.30.0.12")] {
-        println!("{:?}", lab.run(place, script));
+    let mut args = std::env::args().skip(2);
+    while let (Some(place), Some(script)) = (args.next(), args.next()) {
+        let o = lab.run(&place, &script).unwrap();
+        println!("== {place}: {script} => {}\n{}{}", o.code, o.stdout, o.stderr);
     }
 }

@@ -6,15 +6,24 @@
 
 pub mod control;
 mod control_server;
+mod controllers;
+mod defaults;
+mod kubelet;
 mod launch;
 pub mod net;
 mod options;
 mod place;
+mod dns;
+mod pki;
+mod policy;
 pub mod proxy;
 mod resolver;
+mod runtime;
 mod scenario;
+mod servers;
 pub mod store;
 pub mod supervisor;
+mod vips;
 mod world;
 
 pub use launch::{Lab, StartError};

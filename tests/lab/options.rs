@@ -1,5 +1,6 @@
 //! What a lab is started with.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ pub struct Options {
     pub transport: Option<Transport>,
     /// MTU of the fabric.
     pub mtu: Option<u16>,
+    /// Images that stand for one program of this machine each.
+    pub images: BTreeMap<String, PathBuf>,
     /// Injections to leave out, by name; `*` leaves out all.
     pub without: Vec<String>,
     /// Go on when the process that started the lab ends. The folder is for what others need to find

@@ -79,7 +79,9 @@ async fn asked_to_end(world: &World) {
 
 fn build(options: &Options, runtime: &Runtime, listener: TcpListener) -> Result<Arc<World>> {
     let scenario = Scenario::load(options)?;
-    let world = World::build(scenario, runtime.handle().clone(), listener)?;
+    let world = World::build(&scenario, options, runtime.handle().clone())?;
+    world.start()?;
+    drop(listener);
     control_server::serve(&world)?;
     Ok(world)
 }

@@ -6,17 +6,19 @@ mod load;
 mod registry;
 mod selector;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use parking_lot::{Mutex, MutexGuard};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::defaults;
+
 pub use key::Key;
-pub use load::read;
+pub use load::{fresh_uid, now, read};
 pub use registry::{Registry, ResourceType, Subresource, labels};
 pub use selector::{BadSelector, Selector};
 
@@ -39,6 +41,8 @@ pub struct Inner {
     changes: VecDeque<Change>,
     /// Revisions up to here are forgotten: a watch from there on gets 410.
     compacted: u64,
+    /// The uids of what was once here.
+    removed: BTreeSet<String>,
 }
 
 /// One change of one object.
@@ -63,6 +67,7 @@ impl Store {
                 revision: START,
                 changes: VecDeque::new(),
                 compacted: START,
+                removed: BTreeSet::new(),
             }),
             revision: watch::Sender::new(START),
         }
@@ -123,6 +128,20 @@ impl Store {
         })
     }
 
+    /// Takes in an object as the API server would, completed with defaults.
+    pub fn admit(&self, mut object: Value) -> Result<Key> {
+        self.with(|inner| {
+            inner.registry.admit(&object);
+            let key = Key::of(&inner.registry, &object)?;
+            if !key.namespace.is_empty() {
+                object["metadata"]["namespace"] = key.namespace.clone().into();
+            }
+            defaults::apply(inner, &mut object).map_err(|refused| anyhow!("{}: {}", key.path(), refused.message))?;
+            inner.put(key.clone(), object);
+            Ok(key)
+        })
+    }
+
     /// Adds an object as it is, filling in what every stored object has.
     pub fn add(&self, object: Value) -> Result<Key> {
         self.with(|inner| {
@@ -131,6 +150,16 @@ impl Store {
             inner.put(key.clone(), object);
             Ok(key)
         })
+    }
+
+    /// Every object there is.
+    pub fn everything(&self) -> Vec<(Key, Arc<Value>)> {
+        self.lock().objects.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
+    }
+
+    /// Whether an object with this uid was here and is gone.
+    pub fn was_removed(&self, uid: &str) -> bool {
+        self.lock().removed.contains(uid)
     }
 
     pub fn remove(&self, key: &Key) -> Option<Arc<Value>> {
@@ -196,6 +225,9 @@ impl Inner {
     /// Removes an object; its last state carries the revision of its removal, as a watch shows it.
     pub fn remove(&mut self, key: &Key) -> Option<Arc<Value>> {
         let before = self.objects.remove(key)?;
+        if let Some(uid) = before["metadata"]["uid"].as_str() {
+            self.removed.insert(uid.to_owned());
+        }
         if key.plural == "customresourcedefinitions" {
             self.registry.forget(&before);
         }
