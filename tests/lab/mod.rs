@@ -8,6 +8,7 @@ pub mod control;
 mod control_server;
 mod controllers;
 mod defaults;
+mod hosts;
 mod kubelet;
 mod launch;
 pub mod net;

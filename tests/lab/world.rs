@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use super::controllers;
 use super::dns;
+use super::hosts::{self, Doors};
 use super::kubelet::{Kubelet, PodRun};
 use super::launch::{HOME, find};
 use super::net::{Outcome, Plan, Wires, host_rules};
@@ -41,6 +42,8 @@ pub struct World {
     pub names: Arc<dns::Source>,
     pub proxies: BTreeMap<String, Mutex<Agent>>,
     pub engine: Mutex<Engine>,
+    /// What listens on hosts.
+    pub doors: Mutex<Doors>,
     /// Held while the controllers run.
     pub reconciling: Mutex<()>,
     /// Asks the supervisor to end.
@@ -75,6 +78,7 @@ impl World {
             wires,
             runtime,
             proxies,
+            doors: Mutex::default(),
             reconciling: Mutex::new(()),
             over: Notify::new(),
         }))
@@ -82,6 +86,7 @@ impl World {
 
     /// Starts everything and waits until nothing moves any more.
     pub fn start(self: &Arc<Self>) -> Result<()> {
+        hosts::open_outside(self)?;
         controllers::reconcile(self)?;
         self.settle();
         controllers::run(self);

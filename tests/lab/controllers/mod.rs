@@ -28,6 +28,7 @@ use anyhow::Result;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
+use super::hosts;
 use super::world::World;
 
 /// Runs the loop until the lab ends.
@@ -86,5 +87,6 @@ fn program(world: &World) -> Result<()> {
         }
         Ok::<_, anyhow::Error>(())
     })?;
+    hosts::sync(world)?;
     world.engine.lock().sync(&world.store, &world.wires)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use hickory_resolver::net::runtime::Time;
-use hickory_resolver::proto::op::{HeaderCounts, Header, Message, Metadata, ResponseCode};
+use hickory_resolver::proto::op::{Edns, Header, HeaderCounts, Message, Metadata, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{PTR, SOA};
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use hickory_server::Server;
@@ -38,6 +38,7 @@ pub struct Resolver {
 struct Reply {
     code: Option<ResponseCode>,
     authoritative: bool,
+    recursive: bool,
     answers: Vec<Record>,
     soa: Vec<Record>,
     extra: Vec<Record>,
@@ -71,8 +72,17 @@ impl RequestHandler for Resolver {
         let mut metadata = Metadata::response_from_request(&request.metadata);
         metadata.response_code = reply.code.unwrap_or(ResponseCode::NoError);
         metadata.authoritative = reply.authoritative;
-        metadata.recursion_available = true;
-        let response = MessageResponseBuilder::from_message_request(request).build(
+        metadata.recursion_available = reply.recursive;
+        let edns = request.edns.as_ref().map(|asked| {
+            let mut own = Edns::new();
+            own.set_max_payload(asked.max_payload().max(512)).set_version(0);
+            own
+        });
+        let mut builder = MessageResponseBuilder::from_message_request(request);
+        if let Some(edns) = &edns {
+            builder.edns(edns);
+        }
+        let response = builder.build(
             metadata,
             reply.answers.iter(),
             [],
@@ -187,6 +197,7 @@ impl Resolver {
             Ok(message) => Reply {
                 code: Some(message.metadata.response_code),
                 authoritative: message.metadata.authoritative,
+                recursive: true,
                 soa: message.authorities,
                 answers: message.answers,
                 extra: Vec::new(),

@@ -96,10 +96,8 @@ impl Ns {
         if outcome.code != 0 {
             let Outcome { code, stderr, .. } = outcome;
             let called = arguments.join(" ");
-            bail!(
-                "{}: {program} {called} ended with {code}: {stderr}\n{input}",
-                self.name
-            );
+            let (said, given) = (beginning(&stderr), beginning(input));
+            bail!("{}: {program} {called} ended with {code}: {said}\n{given}", self.name);
         }
         Ok(outcome.stdout)
     }
@@ -152,6 +150,11 @@ impl From<Output> for Outcome {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// As much of a text as helps in an error.
+fn beginning(text: &str) -> String {
+    text.chars().take(1000).collect()
 }
 
 /// Runs a command to its end, feeding it `input` while its output is read.

@@ -9,7 +9,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use serde::{Deserialize, Serialize};
 
 use super::config::{Backend, Config, Mode};
-use super::{Port, iptables, nfacct, nftables, ports};
+use super::{Port, iptables, nfacct, nftables, pieces, ports};
 use crate::lab::net::Ns;
 
 /// What a node's kube-proxy does.
@@ -85,6 +85,16 @@ impl Agent {
         Ok(())
     }
 
+    /// The health-check node ports, with the number of ready endpoints on this node.
+    pub fn health_checks(&self) -> Vec<(u16, usize)> {
+        let ports = self.families.iter().flat_map(|family| family.ports.iter().flatten());
+        let checked = ports.filter_map(|port| {
+            let local = port.endpoints.iter().filter(|one| one.local && one.ready).count();
+            Some((port.health_check?, local))
+        });
+        checked.collect()
+    }
+
     /// As after a restart: the next sync writes everything.
     pub fn restart(&mut self) {
         self.state = State::Running;
@@ -125,19 +135,21 @@ impl Family {
         let stale: Vec<String> = self.chains.difference(&chains).cloned().collect();
         let input = iptables::restore_input(wanted, &self.config, &jumps, &stale);
         let restore = backend.program(ipv6, "-restore");
-        ns.must(&restore, &["--noflush", "-w", "5"], &input)
-            .with_context(|| format!("kube-proxy of {}", self.config.node))?;
+        for piece in pieces::restore(&input) {
+            ns.must(&restore, &["--noflush", "-w", "5"], &piece)
+                .with_context(|| format!("kube-proxy of {}", self.config.node))?;
+        }
         self.chains = chains;
         Ok(())
     }
 
     fn write_nftables(&self, ns: &Ns, wanted: &[Port]) -> Result<()> {
         let at = format!("{} {}", nftables::family_word(&self.config), nftables::TABLE);
-        let mut input = format!("add table {at}\ndelete table {at}\n");
-        input.push_str(&nftables::ruleset(wanted, &self.config).join("\n"));
-        input.push('\n');
-        ns.must("nft", &["-f", "-"], &input)
-            .with_context(|| format!("kube-proxy of {}", self.config.node))?;
+        let mut lines = vec![format!("add table {at}"), format!("delete table {at}")];
+        lines.extend(nftables::ruleset(wanted, &self.config));
+        for piece in pieces::nft(&lines) {
+            ns.must("nft", &["-f", "-"], &piece).with_context(|| format!("kube-proxy of {}", self.config.node))?;
+        }
         Ok(())
     }
 

@@ -11,9 +11,10 @@ mod endpoints;
 mod iptables;
 mod iptables_service;
 mod names;
+mod nfacct;
 mod nftables;
 mod nftables_service;
-mod nfacct;
+mod pieces;
 mod service;
 
 pub use agent::{Agent, State};

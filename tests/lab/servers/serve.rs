@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::Identity;
-use super::http::{NetExec, serve_http};
+use super::pages::serve_pages;
+use super::site::{NetExec, serve_http};
 use super::spec::{Kind, Server};
 use crate::lab::pki::{Authority, Flaw};
 
@@ -79,6 +80,7 @@ async fn answer(mut stream: TcpStream, server: &Server, identity: Identity, tls:
             };
             serve_http(stream, site).await?;
         }
+        Kind::Pages(pages) => serve_pages(stream, pages.clone()).await?,
         Kind::Tls { .. } => {
             let Some(tls) = tls else { return Ok(()) };
             let site = NetExec {

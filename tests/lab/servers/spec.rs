@@ -3,6 +3,7 @@
 //! The annotation `lab.netpath/servers` is a list: `http:80, udp:53 echo, tls:443 cert=expired,
 //! tcp:9 hang, tcp:8080 echo listen=127.0.0.1`.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use anyhow::{Context, Result, bail};
@@ -40,6 +41,8 @@ pub enum Kind {
     Http { status: Option<u16>, server: Option<String> },
     /// The same behind TLS.
     Tls { flaw: Flaw },
+    /// HTTP: these pages, by path with status and text; anything else is 404.
+    Pages(BTreeMap<String, (u16, String)>),
     /// UDP: sends back what comes; `from` another address than it was asked on.
     UdpEcho { from: Option<IpAddr> },
     /// UDP as agnhost's netexec.
@@ -193,7 +196,8 @@ fn netcat(words: &[&str]) -> Option<Vec<Server>> {
     Some(vec![Server { kind, ..http(port) }])
 }
 
-const fn http(port: u16) -> Server {
+/// A plain site.
+pub const fn http(port: u16) -> Server {
     Server {
         port,
         listen: None,
