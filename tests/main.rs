@@ -4,6 +4,8 @@ mod agent;
 mod nat_corpus;
 mod nat_expected;
 mod policy;
+mod lab;
+mod lab_rules;
 mod support;
 
 /// A file beside this one that is no module here would never run.

@@ -88,7 +88,7 @@ pub(super) async fn connect(
             (Err(error), _) => attempt.error = Some(error),
             (Ok(_), None) => {}
             (Ok(stream), Some((said, listen))) => {
-                talk(stream, to, said, *listen, &mut attempt).await
+                talk(stream, to, said, *listen, &mut attempt).await;
             }
         }
         attempt

@@ -1,0 +1,28 @@
+//! What a lab is started with.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::net::Transport;
+use super::proxy::{Backend, Mode};
+
+/// Everything a lab can be told. The scenario's own wishes come first, then these.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Options {
+    /// A scenario folder or a file of objects; without one, the healthy world.
+    pub scenario: Option<PathBuf>,
+    pub proxy: Option<Mode>,
+    pub iptables: Backend,
+    pub transport: Option<Transport>,
+    /// MTU of the fabric.
+    pub mtu: Option<u16>,
+    /// Images that stand for one program of this machine each.
+    pub images: BTreeMap<String, PathBuf>,
+    /// Injections to leave out, by name; `*` leaves out all.
+    pub without: Vec<String>,
+    /// Go on when the process that started the lab ends. The folder is for what others need to find
+    /// the lab, and goes with it.
+    pub detached: Option<PathBuf>,
+}
