@@ -15,7 +15,8 @@ pub(super) fn failure(error: &io::Error) -> Failure {
         Some(errno) => of_errno(errno),
         None => match error.kind() {
             io::ErrorKind::TimedOut => Failure::Timeout,
-            io::ErrorKind::UnexpectedEof => Failure::Closed,
+            // A pipe in memory says so without a number.
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => Failure::Closed,
             _ => Failure::Other {
                 text: error.to_string(),
             },
