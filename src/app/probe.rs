@@ -75,7 +75,7 @@ async fn rounds(
             progress.say("nothing was created; the answer is a prediction");
             return Ok(());
         }
-        let answers = session.ask(&steps, progress).await;
+        let answers = session.ask(&known.view, &steps, progress).await;
         learn(known, answers, &steps);
     }
 }
@@ -114,6 +114,15 @@ fn learn(known: &mut Known, answers: Answers, steps: &[Step]) {
                 .or_default()
                 .set(&fact.file, fact.text),
         };
+    }
+    for (vantage, why) in answers.notes {
+        known.view.unread.push(Unread {
+            what: format!("probe in {vantage} itself"),
+            why,
+            grant: "patch pods/ephemeralcontainers and create pods/exec there".to_owned(),
+            resource: None,
+            namespace: String::new(),
+        });
     }
     known.observations.seen.extend(answers.seen);
     for (vantage, error) in answers.failed {

@@ -138,19 +138,24 @@ fn container(name: &str, spec: &Spec<'_>) -> Value {
         "imagePullPolicy": "IfNotPresent",
         "env": environment,
         "terminationMessagePolicy": "File",
-        "securityContext": {
-            "runAsNonRoot": true,
-            "runAsUser": NOBODY,
-            "runAsGroup": NOBODY,
-            "allowPrivilegeEscalation": false,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": strictest(),
     });
     if let Some(command) = &spec.command {
         container["command"] = json!(command);
     }
     container
+}
+
+/// The settings that Pod Security's level `restricted` asks for, and a user that owns nothing.
+pub(super) fn strictest() -> Value {
+    json!({
+        "runAsNonRoot": true,
+        "runAsUser": NOBODY,
+        "runAsGroup": NOBODY,
+        "allowPrivilegeEscalation": false,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    })
 }
 
 /// Whether a container of ours still idles in the pod, so that nothing has to be created.

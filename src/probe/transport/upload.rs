@@ -89,6 +89,13 @@ impl Upload {
         Err(self.broken(&format!("the upload failed: {}", why.trim())))
     }
 
+    /// Deletes the agent again, as well as it goes.
+    pub async fn remove(&self) {
+        if let Ok(process) = self.exec(&["rm", "-f", &self.path()], false).await {
+            let _ = process.join().await;
+        }
+    }
+
     async fn exec(&self, command: &[&str], stdin: bool) -> Result<AttachedProcess, ProbeError> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let parameters = AttachParams {

@@ -1,22 +1,23 @@
 //! The second edge: asking. Starts what is needed at each vantage, once, and keeps it for the rounds
 //! to come.
 
-use std::collections::BTreeMap;
+mod place;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
-use kube::api::Api;
 
 use super::binary::Binary;
-use super::launch::{DebugPod, Ephemeral, create_debug_pod, is_reusable, start_idle};
+use place::Place;
+
+use super::launch::is_reusable;
 use super::observations::Seen;
 use super::protocol::{Fact, Line, Plan, VERSION};
-use super::rights::{self, Right};
-use super::transport::{Image, Transport, Upload};
+use super::transport::{Image, Transport};
 use super::{ProbeError, Progress, RUN, Step, Vantage, cleanup};
 use crate::cluster::ClusterView;
 
@@ -42,15 +43,8 @@ pub struct Answers {
     pub seen: Vec<Seen>,
     pub facts: Vec<(Vantage, Fact)>,
     pub failed: Vec<(Vantage, ProbeError)>,
-}
-
-/// Something that runs somewhere on our behalf.
-#[derive(Clone)]
-enum Place {
-    Ephemeral(Ephemeral),
-    Debug(DebugPod),
-    /// A pod that takes a new container for every plan.
-    Image(Box<Pod>),
+    /// What an answer from a second-best place does not prove.
+    pub notes: Vec<(Vantage, String)>,
 }
 
 /// Containers and pods that were started, for reuse and for tidying up.
@@ -60,8 +54,8 @@ pub struct Session {
     binary: Option<Binary>,
     /// Tells this run's pods from those of others.
     run: String,
-    /// Whether a debug pod was asked for, be it known to exist or not.
-    made_pods: AtomicBool,
+    /// The namespaces where pods of this run may be, whether they are known to exist or not.
+    made_pods_in: Mutex<BTreeSet<String>>,
 }
 
 /// Idle containers and debug pods end after this long by themselves.
@@ -79,7 +73,7 @@ impl Session {
             places: BTreeMap::new(),
             binary: None,
             run: format!("{:x}-{:x}", std::process::id(), now.as_micros()),
-            made_pods: AtomicBool::new(false),
+            made_pods_in: Mutex::new(BTreeSet::new()),
         }
     }
 
@@ -109,7 +103,12 @@ impl Session {
     }
 
     /// Asks one round of questions, all vantages side by side.
-    pub async fn ask(&mut self, steps: &[Step], progress: &dyn Progress) -> Answers {
+    pub async fn ask(
+        &mut self,
+        view: &ClusterView,
+        steps: &[Step],
+        progress: &dyn Progress,
+    ) -> Answers {
         let mut answers = Answers::default();
         if self.binary.is_none() && self.settings.agent_image.is_none() && !steps.is_empty() {
             match Binary::load(self.settings.agent_binary.as_deref()) {
@@ -125,15 +124,26 @@ impl Session {
         }
         let asked = steps.iter().map(|step| {
             let place = self.places.get(&step.vantage).cloned();
-            self.at(step, place, progress)
+            self.at(step, place, view, progress)
         });
         let results = join_all(asked).await;
         for (step, (place, result)) in steps.iter().zip(results) {
+            let is_twin = matches!(place, Some(Place::Twin(_)));
             if let Some(place) = place {
+                if let Some(note) = place
+                    .note()
+                    .filter(|_| !self.places.contains_key(&step.vantage))
+                {
+                    answers.notes.push((step.vantage.clone(), note));
+                }
                 self.places.insert(step.vantage.clone(), place);
             }
             match result {
-                Ok(lines) => answers.take(step, lines),
+                // What is inside a twin is not what is inside the source.
+                Ok(mut lines) => {
+                    lines.retain(|line| !(is_twin && matches!(line, Line::Fact(_))));
+                    answers.take(step, lines);
+                }
                 Err(error) => answers.failed.push((step.vantage.clone(), error)),
             }
         }
@@ -146,6 +156,7 @@ impl Session {
         &self,
         step: &Step,
         place: Option<Place>,
+        view: &ClusterView,
         progress: &dyn Progress,
     ) -> (Option<Place>, Result<Vec<Line>, ProbeError>) {
         let plan = Plan {
@@ -158,7 +169,7 @@ impl Session {
             place
         } else {
             progress.doing(&format!("starting a probe at {}", step.vantage));
-            match self.start(&step.vantage).await {
+            match self.start(&step.vantage, view).await {
                 Ok(place) => place,
                 Err(error) => return (None, Err(error)),
             }
@@ -168,92 +179,23 @@ impl Session {
         (Some(place), lines)
     }
 
-    async fn start(&self, vantage: &Vantage) -> Result<Place, ProbeError> {
-        let client = &self.settings.client;
-        match vantage {
-            Vantage::Pod { namespace, name } => {
-                let needed: &[Right] = if self.settings.agent_image.is_some() {
-                    &rights::IMAGE
-                } else {
-                    &rights::EPHEMERAL
-                };
-                self.check(
-                    namespace,
-                    needed,
-                    &format!("ephemeral container in pod {name}"),
-                )
-                .await?;
-                let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-                let pod = api.get(name).await.map_err(|error| {
-                    super::launch::refused(
-                        &format!("pod {namespace}/{name}"),
-                        &format!("get pods in {namespace}"),
-                        &error,
-                    )
-                })?;
-                if self.settings.agent_image.is_some() {
-                    return Ok(Place::Image(Box::new(pod)));
-                }
-                let started = start_idle(client, &pod, &self.settings.image, LIFETIME_S).await;
-                started.map(Place::Ephemeral)
-            }
-            Vantage::Node(node) => {
-                let namespace = &self.settings.debug_namespace;
-                self.check(
-                    namespace,
-                    &rights::DEBUG_POD,
-                    &format!("debug pod on node {node}"),
-                )
-                .await?;
-                // From here on there may be a pod, also if this run is interrupted before it is told.
-                self.made_pods.store(true, Ordering::Relaxed);
-                let run = (self.run.as_str(), LIFETIME_S);
-                let image = &self.settings.image;
-                let created = create_debug_pod(client, namespace, node, image, run).await;
-                created.map(Place::Debug)
-            }
-        }
-    }
-
-    /// Asks for the rights first: a refusal midway would leave something behind for nothing.
-    async fn check(&self, namespace: &str, needed: &[Right], what: &str) -> Result<(), ProbeError> {
-        let missing = rights::missing(&self.settings.client, namespace, needed).await;
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let grants: Vec<String> = missing.iter().map(ToString::to_string).collect();
-        Err(ProbeError::Refused {
-            what: what.to_owned(),
-            why: "forbidden".to_owned(),
-            grant: format!("{} in {namespace}", grants.join(", ")),
-        })
-    }
-
     async fn run(&self, place: &Place, plan: &Plan, is_new: bool) -> Result<Vec<Line>, ProbeError> {
-        let (namespace, pod, container) = match place {
-            Place::Image(pod) => {
-                let image = Image {
-                    client: self.settings.client.clone(),
-                    pod: (**pod).clone(),
-                    image: self.settings.agent_image.clone().unwrap_or_default(),
-                };
-                return image.run(plan).await;
-            }
-            Place::Ephemeral(own) => (&own.namespace, &own.pod, &own.container),
-            Place::Debug(own) => (&own.namespace, &own.name, &own.container),
-        };
-        let Some(binary) = self.binary.clone() else {
+        if let Place::Image(pod) = place {
+            let image = Image {
+                client: self.settings.client.clone(),
+                pod: (**pod).clone(),
+                image: self.settings.agent_image.clone().unwrap_or_default(),
+            };
+            return image.run(plan).await;
+        }
+        let upload = place
+            .container()
+            .and_then(|(namespace, pod, container)| self.upload(namespace, pod, container));
+        let Some(upload) = upload else {
             return Err(ProbeError::Transport {
-                what: format!("pod {namespace}/{pod}"),
+                what: "upload".to_owned(),
                 why: "there is no agent to upload".to_owned(),
             });
-        };
-        let upload = Upload {
-            client: self.settings.client.clone(),
-            namespace: namespace.clone(),
-            pod: pod.clone(),
-            container: container.clone(),
-            binary,
         };
         if is_new {
             upload.send().await?;
@@ -266,7 +208,8 @@ impl Session {
         let mut left = Vec::new();
         for (vantage, place) in std::mem::take(&mut self.places) {
             match place {
-                Place::Debug(_) => {}
+                Place::Debug(_) | Place::Twin(_) => {}
+                Place::Existing(own) => self.wipe(&own).await,
                 Place::Ephemeral(own) => left.push((
                     format!(
                         "ephemeral container {} in pod {}/{}",
@@ -280,17 +223,16 @@ impl Session {
                 )),
             }
         }
-        if self.made_pods.swap(false, Ordering::Relaxed) {
-            left.extend(self.delete_pods().await);
+        for namespace in place::taken(&self.made_pods_in) {
+            left.extend(self.delete_pods(&namespace).await);
         }
         left
     }
 
     /// Deletes every pod of this run, found by its label: also one whose creation was interrupted
     /// between the server's doing and our hearing of it.
-    async fn delete_pods(&self) -> Vec<(String, String)> {
+    async fn delete_pods(&self, namespace: &str) -> Vec<(String, String)> {
         let client = &self.settings.client;
-        let namespace = &self.settings.debug_namespace;
         let pods = match cleanup::find(client, Some(namespace), Some(&self.run)).await {
             Ok(pods) => pods,
             Err(error) => {
