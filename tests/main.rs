@@ -1,11 +1,11 @@
 //! The one integration binary: every test file is a module here, so that the program is linked once.
 
 mod agent;
+mod lab;
+mod lab_rules;
 mod nat_corpus;
 mod nat_expected;
 mod policy;
-mod lab;
-mod lab_rules;
 mod support;
 
 /// A file beside this one that is no module here would never run.

@@ -1,5 +1,6 @@
 //! Ends by name, as the bulk questions name them: `ns/Kind/name` or `ip/ADDR`.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;
@@ -105,6 +106,19 @@ fn owned_directly<'v>(
         controller.is_some_and(|found| found.kind == kind && found.name == owner.name)
     })
     .collect()
+}
+
+/// The namespaces that hold something that makes pods.
+pub(super) fn workload_namespaces(view: &ClusterView) -> BTreeSet<&str> {
+    let tables = view
+        .deployments
+        .namespaces()
+        .chain(view.stateful_sets.namespaces())
+        .chain(view.daemon_sets.namespaces())
+        .chain(view.replica_sets.namespaces())
+        .chain(view.jobs.namespaces())
+        .chain(view.cron_jobs.namespaces());
+    tables.collect()
 }
 
 /// Kind and name of what makes pods in a namespace. One that another workload made speaks for

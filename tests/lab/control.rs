@@ -26,7 +26,11 @@ pub enum Request {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answer {
-    Ran { code: i32, stdout: String, stderr: String },
+    Ran {
+        code: i32,
+        stdout: String,
+        stderr: String,
+    },
     Done,
     Failed(String),
 }
@@ -36,7 +40,15 @@ pub enum Answer {
 impl Answer {
     pub fn into_outcome(self) -> Result<Outcome> {
         match self {
-            Self::Ran { code, stdout, stderr } => Ok(Outcome { code, stdout, stderr }),
+            Self::Ran {
+                code,
+                stdout,
+                stderr,
+            } => Ok(Outcome {
+                code,
+                stdout,
+                stderr,
+            }),
             Self::Done => bail!("the lab ran nothing"),
             Self::Failed(why) => bail!("{why}"),
         }
@@ -45,14 +57,23 @@ impl Answer {
 
 impl From<Outcome> for Answer {
     fn from(outcome: Outcome) -> Self {
-        let Outcome { code, stdout, stderr } = outcome;
-        Self::Ran { code, stdout, stderr }
+        let Outcome {
+            code,
+            stdout,
+            stderr,
+        } = outcome;
+        Self::Ran {
+            code,
+            stdout,
+            stderr,
+        }
     }
 }
 
 /// Asks the lab whose socket this is.
 pub fn ask(socket: &Path, request: &Request) -> Result<Answer> {
-    let mut stream = UnixStream::connect(socket).with_context(|| format!("asking {}", socket.display()))?;
+    let mut stream =
+        UnixStream::connect(socket).with_context(|| format!("asking {}", socket.display()))?;
     let mut line = serde_json::to_string(request)?;
     line.push('\n');
     stream.write_all(line.as_bytes())?;

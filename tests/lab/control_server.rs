@@ -26,7 +26,10 @@ pub fn serve(world: &Arc<World>) -> Result<()> {
 /// Reads one request and answers it. A caller that is gone gets nothing.
 fn answer(world: &World, mut stream: UnixStream) {
     let mut line = String::new();
-    let read = stream.try_clone().map(BufReader::new).and_then(|mut reader| reader.read_line(&mut line));
+    let read = stream
+        .try_clone()
+        .map(BufReader::new)
+        .and_then(|mut reader| reader.read_line(&mut line));
     if read.is_err() {
         return;
     }

@@ -21,7 +21,11 @@ pub fn apply(inner: &Inner, object: &mut Value) -> Result<(), vips::Refused> {
             set(spec, "replicas", json!(1));
             set(spec, "revisionHistoryLimit", json!(10));
             set(spec, "progressDeadlineSeconds", json!(600));
-            set(spec, "strategy", json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}));
+            set(
+                spec,
+                "strategy",
+                json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}),
+            );
             template(object);
         }
         "ReplicaSet" => {
@@ -32,7 +36,11 @@ pub fn apply(inner: &Inner, object: &mut Value) -> Result<(), vips::Refused> {
             let spec = &mut object["spec"];
             set(spec, "replicas", json!(1));
             set(spec, "podManagementPolicy", json!("OrderedReady"));
-            set(spec, "updateStrategy", json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}));
+            set(
+                spec,
+                "updateStrategy",
+                json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}),
+            );
             template(object);
         }
         "DaemonSet" => template(object),
@@ -57,7 +65,10 @@ pub fn apply(inner: &Inner, object: &mut Value) -> Result<(), vips::Refused> {
 /// A pod, with the service account's token mounted.
 pub fn pod(object: &mut Value) {
     pod_spec(&mut object["spec"]);
-    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let name = object["metadata"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let spec = &mut object["spec"];
     set(spec, "serviceAccountName", json!("default"));
     let account = spec["serviceAccountName"].clone();
@@ -88,8 +99,17 @@ pub fn ephemeral_container(container: &mut Value) {
 
 fn mount_token(spec: &mut Value, pod: &str) {
     const AT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-    let mounted = |one: &Value| one["volumeMounts"].as_array().into_iter().flatten().any(|mount| mount["mountPath"] == AT);
-    if spec["containers"].as_array().is_none_or(|all| all.iter().all(mounted)) {
+    let mounted = |one: &Value| {
+        one["volumeMounts"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|mount| mount["mountPath"] == AT)
+    };
+    if spec["containers"]
+        .as_array()
+        .is_none_or(|all| all.iter().all(mounted))
+    {
         return;
     }
     let volume = format!("kube-api-access-{}", letters(pod, 5));
@@ -101,7 +121,11 @@ fn mount_token(spec: &mut Value, pod: &str) {
     push(spec, "volumes", entry);
     for kind in ["containers", "initContainers"] {
         for one in spec[kind].as_array_mut().into_iter().flatten() {
-            push(one, "volumeMounts", json!({"name": volume, "readOnly": true, "mountPath": AT}));
+            push(
+                one,
+                "volumeMounts",
+                json!({"name": volume, "readOnly": true, "mountPath": AT}),
+            );
         }
     }
 }
@@ -131,14 +155,23 @@ fn container(one: &mut Value) {
         let last = image.rsplit('/').next().unwrap_or_default();
         !last.contains([':', '@']) || last.ends_with(":latest")
     });
-    set(one, "imagePullPolicy", json!(if latest { "Always" } else { "IfNotPresent" }));
+    set(
+        one,
+        "imagePullPolicy",
+        json!(if latest { "Always" } else { "IfNotPresent" }),
+    );
     for port in one["ports"].as_array_mut().into_iter().flatten() {
         set(port, "protocol", json!("TCP"));
     }
     for kind in ["readinessProbe", "livenessProbe", "startupProbe"] {
         if one[kind].is_object() {
             let probe = &mut one[kind];
-            for (field, value) in [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)] {
+            for (field, value) in [
+                ("timeoutSeconds", 1),
+                ("periodSeconds", 10),
+                ("successThreshold", 1),
+                ("failureThreshold", 3),
+            ] {
                 set(probe, field, json!(value));
             }
             if probe["httpGet"].is_object() {
@@ -175,7 +208,11 @@ fn network_policy(object: &mut Value) {
     let spec = &mut object["spec"];
     if spec["policyTypes"].as_array().is_none_or(Vec::is_empty) {
         let egress = spec["egress"].is_array();
-        spec["policyTypes"] = if egress { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
+        spec["policyTypes"] = if egress {
+            json!(["Ingress", "Egress"])
+        } else {
+            json!(["Ingress"])
+        };
     }
     set(spec, "podSelector", json!({}));
     for direction in ["ingress", "egress"] {

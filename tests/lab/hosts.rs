@@ -21,7 +21,10 @@ pub fn open_outside(world: &Arc<World>) -> Result<()> {
     let plan = &world.wires.plan;
     let ns = world.wires.host("ext")?.clone();
     let lines = |host: &super::net::Host, names: &str| -> String {
-        host.addresses.iter().map(|address| format!("    {address} {names}\n")).collect()
+        host.addresses
+            .iter()
+            .map(|address| format!("    {address} {names}\n"))
+            .collect()
     };
     let text = format!(
         "lab.example {{\n  hosts {{\n{}{}  }}\n}}\n. {{\n  template ANY ANY {{\n    rcode NXDOMAIN\n  }}\n}}\n",
@@ -51,7 +54,11 @@ pub fn sync(world: &World) -> Result<()> {
     let mut wanted: BTreeMap<(String, u16), Server> = BTreeMap::new();
     for (node, agent) in &world.proxies {
         let servers = of_node(&agent.lock());
-        wanted.extend(servers.into_iter().map(|server| ((node.clone(), server.port), server)));
+        wanted.extend(
+            servers
+                .into_iter()
+                .map(|server| ((node.clone(), server.port), server)),
+        );
     }
     world.doors.lock().retain(|(host, port), (server, _)| {
         host == "ext" || wanted.get(&(host.clone(), *port)) == Some(server)
@@ -71,7 +78,13 @@ fn open(world: &World, host: &str, server: Server) -> Result<()> {
         namespace: String::new(),
         pod: host.to_owned(),
     };
-    let running = servers::start(&server, world.wires.host(host)?, &identity, &world.authority, &world.runtime)?;
+    let running = servers::start(
+        &server,
+        world.wires.host(host)?,
+        &identity,
+        &world.authority,
+        &world.runtime,
+    )?;
     world.doors.lock().insert(key, (server, running));
     Ok(())
 }
@@ -91,20 +104,34 @@ fn of_node(agent: &Agent) -> Vec<Server> {
     let loopback: IpAddr = Ipv4Addr::LOCALHOST.into();
     let metrics = Server {
         listen: Some(loopback),
-        kind: Kind::Pages(BTreeMap::from([page("/proxyMode", 200, agent.mode.as_str().to_owned())])),
+        kind: Kind::Pages(BTreeMap::from([page(
+            "/proxyMode",
+            200,
+            agent.mode.as_str().to_owned(),
+        )])),
         ..http(10_249)
     };
     let health = Server {
-        kind: Kind::Pages(BTreeMap::from([page("/healthz", 200, "{\"nodeEligible\": true}".to_owned())])),
+        kind: Kind::Pages(BTreeMap::from([page(
+            "/healthz",
+            200,
+            "{\"nodeEligible\": true}".to_owned(),
+        )])),
         ..http(10_256)
     };
     let checks = agent.health_checks().into_iter().map(|(port, local)| {
         let status = if local > 0 { 200 } else { 503 };
         let text = format!("{{\"localEndpoints\": {local}, \"serviceProxyHealthy\": true}}");
         Server {
-            kind: Kind::Pages(BTreeMap::from([page("/", status, text.clone()), page("/healthz", status, text)])),
+            kind: Kind::Pages(BTreeMap::from([
+                page("/", status, text.clone()),
+                page("/healthz", status, text),
+            ])),
             ..http(port)
         }
     });
-    [kubelet, metrics, health].into_iter().chain(checks).collect()
+    [kubelet, metrics, health]
+        .into_iter()
+        .chain(checks)
+        .collect()
 }

@@ -135,36 +135,69 @@ pub fn inside(pid: u32, name: &str) -> PathBuf {
 
 /// Whether namespaces can be made here, and the tools are there.
 fn probe() -> Result<(), StartError> {
-    let tools = ["ip", "bridge", "nft", "iptables-nft", "ip6tables-nft", "sysctl"];
+    let tools = [
+        "ip",
+        "bridge",
+        "nft",
+        "iptables-nft",
+        "ip6tables-nft",
+        "sysctl",
+    ];
     let unavailable = |why: String| StartError::Unavailable(why);
     for tool in tools.iter().chain(&["nsenter", "setpriv"]) {
         if find(tool).is_none() {
             let packages = "iproute2 nftables iptables procps util-linux";
-            return Err(unavailable(format!("`{tool}` is missing (Debian: apt install {packages})")));
+            return Err(unavailable(format!(
+                "`{tool}` is missing (Debian: apt install {packages})"
+            )));
         }
     }
     let mut try_out = Command::new("unshare");
-    try_out.args(NAMESPACES).args(["sh", "-c", "mount -t proc proc /proc && mount -t tmpfs tmpfs /run"]);
-    let output = try_out.output().map_err(|error| unavailable(format!("`unshare`: {error}")))?;
+    try_out.args(NAMESPACES).args([
+        "sh",
+        "-c",
+        "mount -t proc proc /proc && mount -t tmpfs tmpfs /run",
+    ]);
+    let output = try_out
+        .output()
+        .map_err(|error| unavailable(format!("`unshare`: {error}")))?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(unavailable(format!("this system does not let this user make namespaces ({said})")))
+    Err(unavailable(format!(
+        "this system does not let this user make namespaces ({said})"
+    )))
 }
 
 /// All but the cgroup and time namespaces. Whoever starts it is root inside.
 const NAMESPACES: [&str; 9] = [
-    "--user", "--map-root-user", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child",
+    "--user",
+    "--map-root-user",
+    "--mount",
+    "--net",
+    "--pid",
+    "--ipc",
+    "--uts",
+    "--fork",
+    "--kill-child",
 ];
 
 /// The path of a program. The system's own come first: administrators' programs may be outside a
 /// plain user's PATH, and what else is on the PATH may be of no use in a container.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
-    let system = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];
+    let system = [
+        "/usr/sbin",
+        "/usr/bin",
+        "/sbin",
+        "/bin",
+        "/usr/local/sbin",
+        "/usr/local/bin",
+    ];
     let mut folders = system.into_iter().chain(path.split(':'));
-    folders.find_map(|folder| Some(PathBuf::from(folder).join(program)).filter(|file| file.is_file()))
+    folders
+        .find_map(|folder| Some(PathBuf::from(folder).join(program)).filter(|file| file.is_file()))
 }
 
 fn launch(options: &Options) -> Result<Lab> {
@@ -190,7 +223,8 @@ fn launch(options: &Options) -> Result<Lab> {
     hand_over(&life, &listener)?;
     let mut line = String::new();
     BufReader::new(&life).read_line(&mut line)?;
-    let mut ready: Ready = serde_json::from_str(&line).context("the supervisor ended before it was ready")?;
+    let mut ready: Ready =
+        serde_json::from_str(&line).context("the supervisor ended before it was ready")?;
     ready.port = port;
     let lab = Lab {
         child,
@@ -209,7 +243,12 @@ fn hand_over(pair: &UnixStream, listener: &TcpListener) -> Result<()> {
     let mut control = SendAncillaryBuffer::new(&mut space);
     let sockets = [listener.as_fd()];
     control.push(SendAncillaryMessage::ScmRights(&sockets));
-    rustix::net::sendmsg(pair, &[IoSlice::new(b"L")], &mut control, SendFlags::empty())?;
+    rustix::net::sendmsg(
+        pair,
+        &[IoSlice::new(b"L")],
+        &mut control,
+        SendFlags::empty(),
+    )?;
     Ok(())
 }
 

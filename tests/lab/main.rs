@@ -11,10 +11,18 @@ fn main() {
     };
     let started = std::time::Instant::now();
     let lab = lab::Lab::start(&options).expect("a lab");
-    eprintln!("{:?} pid {} port {}", started.elapsed(), lab.pid(), lab.port());
+    eprintln!(
+        "{:?} pid {} port {}",
+        started.elapsed(),
+        lab.pid(),
+        lab.port()
+    );
     let mut args = std::env::args().skip(2);
     while let (Some(place), Some(script)) = (args.next(), args.next()) {
         let o = lab.run(&place, &script).unwrap();
-        println!("== {place}: {script} => {}\n{}{}", o.code, o.stdout, o.stderr);
+        println!(
+            "== {place}: {script} => {}\n{}{}",
+            o.code, o.stdout, o.stderr
+        );
     }
 }

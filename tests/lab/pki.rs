@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -52,15 +52,25 @@ impl Authority {
     }
 
     /// A TLS server with a certificate for these names and addresses.
-    pub fn server(&self, common_name: &str, names: &[String], flaw: Flaw) -> Result<Arc<ServerConfig>> {
+    pub fn server(
+        &self,
+        common_name: &str,
+        names: &[String],
+        flaw: Flaw,
+    ) -> Result<Arc<ServerConfig>> {
         let key = KeyPair::generate()?;
         let names = match flaw {
             Flaw::WrongName => vec!["other.example".to_owned()],
             _ => names.to_vec(),
         };
         let mut params = CertificateParams::new(names)?;
-        params.distinguished_name.push(DnType::CommonName, common_name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params
+            .distinguished_name
+            .push(DnType::CommonName, common_name);
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         (params.not_before, params.not_after) = match flaw {
             Flaw::Expired => (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1)),
             Flaw::NotYet => (date_time_ymd(2090, 1, 1), date_time_ymd(2095, 1, 1)),

@@ -25,7 +25,10 @@ use super::world::World;
 /// Runs a shell script to its end.
 pub fn run(world: &World, place: &str, script: &str) -> Result<Outcome> {
     if let Some(key) = place.strip_prefix("wire ") {
-        let wire = world.wires.pod(key).with_context(|| format!("the pod {key} has no cable"))?;
+        let wire = world
+            .wires
+            .pod(key)
+            .with_context(|| format!("the pod {key} has no cable"))?;
         let variables = BTreeMap::from([("VETH", wire.veth.as_str()), ("BRIDGE", BRIDGE)]);
         return shell(world.wires.host(&wire.node)?, script, &variables, None);
     }
@@ -34,9 +37,16 @@ pub fn run(world: &World, place: &str, script: &str) -> Result<Outcome> {
         let kubelet = kubelet(world, place);
         return shell(host, script, &BTreeMap::new(), Some(&kubelet.node_file()));
     };
-    let object = world.store.get(&Key::pod(namespace, name)).with_context(|| format!("no pod {place}"))?;
+    let object = world
+        .store
+        .get(&Key::pod(namespace, name))
+        .with_context(|| format!("no pod {place}"))?;
     let pod = Pod::deserialize(&*object)?;
-    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
+    let node = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.node_name.clone())
+        .unwrap_or_default();
     let resolver = kubelet(world, &node).pod_file(&pod);
     let ns = namespace_of(world, place, &node)?;
     shell(&ns, script, &BTreeMap::new(), Some(&resolver))
@@ -46,16 +56,29 @@ pub fn run(world: &World, place: &str, script: &str) -> Result<Outcome> {
 pub fn namespace_of(world: &World, key: &str, node: &str) -> Result<Ns> {
     match world.wires.pod(key) {
         Some(wire) => Ok(wire.ns),
-        None => world.wires.host(node).cloned().with_context(|| format!("the pod {key} does not run")),
+        None => world
+            .wires
+            .host(node)
+            .cloned()
+            .with_context(|| format!("the pod {key} does not run")),
     }
 }
 
 /// What kubelet is told on a node.
 pub fn kubelet(world: &World, node: &str) -> Kubelet {
-    Kubelet::of(&world.store, node, &world.wires.plan.outside.primary().to_string())
+    Kubelet::of(
+        &world.store,
+        node,
+        &world.wires.plan.outside.primary().to_string(),
+    )
 }
 
-fn shell(ns: &Ns, script: &str, variables: &BTreeMap<&str, &str>, resolver: Option<&str>) -> Result<Outcome> {
+fn shell(
+    ns: &Ns,
+    script: &str,
+    variables: &BTreeMap<&str, &str>,
+    resolver: Option<&str>,
+) -> Result<Outcome> {
     let path = std::env::var("PATH").unwrap_or_default();
     ns.enter(|| {
         if let Some(text) = resolver {
@@ -75,11 +98,18 @@ fn shell(ns: &Ns, script: &str, variables: &BTreeMap<&str, &str>, resolver: Opti
 
 /// Puts a resolv.conf in the place of the system's, for this thread and its children alone.
 fn cover_resolver(text: &str) -> Result<()> {
-    nix::sched::unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS).context("unshare(CLONE_NEWNS)")?;
+    nix::sched::unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS)
+        .context("unshare(CLONE_NEWNS)")?;
     let file = format!("{HOME}/resolv-{:?}.conf", std::thread::current().id());
     std::fs::write(&file, text)?;
     let system = Path::new("/etc/resolv.conf");
-    let bound = nix::mount::mount(Some(Path::new(&file)), system, None::<&str>, MsFlags::MS_BIND, None::<&str>);
+    let bound = nix::mount::mount(
+        Some(Path::new(&file)),
+        system,
+        None::<&str>,
+        MsFlags::MS_BIND,
+        None::<&str>,
+    );
     bound.with_context(|| format!("mounting over {}", system.display()))?;
     Ok(std::fs::remove_file(&file)?)
 }

@@ -28,18 +28,28 @@ impl Kubelet {
         let dns = dns.and_then(|service| service.spec?.cluster_ip);
         let node = store.get(&Key::new("", "nodes", "", node));
         let node = node.and_then(|object| Node::deserialize(&*object).ok());
-        let annotations = node.and_then(|node| node.metadata.annotations).unwrap_or_default();
-        let default_dns = dns.filter(|address| address != "None").unwrap_or_else(|| "10.96.0.10".to_owned());
+        let annotations = node
+            .and_then(|node| node.metadata.annotations)
+            .unwrap_or_default();
+        let default_dns = dns
+            .filter(|address| address != "None")
+            .unwrap_or_else(|| "10.96.0.10".to_owned());
         Self {
             cluster_dns: annotations.get(CLUSTER_DNS).cloned().unwrap_or(default_dns),
-            cluster_domain: annotations.get(CLUSTER_DOMAIN).cloned().unwrap_or_else(|| "cluster.local".to_owned()),
+            cluster_domain: annotations
+                .get(CLUSTER_DOMAIN)
+                .cloned()
+                .unwrap_or_else(|| "cluster.local".to_owned()),
             upstream: outside.to_owned(),
         }
     }
 
     /// The node's own file.
     pub fn node_file(&self) -> String {
-        format!("nameserver {}\noptions timeout:1 attempts:2\n", self.upstream)
+        format!(
+            "nameserver {}\noptions timeout:1 attempts:2\n",
+            self.upstream
+        )
     }
 
     /// The pod's file.
@@ -53,9 +63,17 @@ impl Kubelet {
         let domain = &self.cluster_domain;
         let (servers, searches, options) = match policy {
             "None" => (Vec::new(), Vec::new(), Vec::new()),
-            "Default" => (vec![self.upstream.clone()], Vec::new(), words("timeout:1 attempts:2")),
+            "Default" => (
+                vec![self.upstream.clone()],
+                Vec::new(),
+                words("timeout:1 attempts:2"),
+            ),
             _ => {
-                let searches = vec![format!("{namespace}.svc.{domain}"), format!("svc.{domain}"), domain.clone()];
+                let searches = vec![
+                    format!("{namespace}.svc.{domain}"),
+                    format!("svc.{domain}"),
+                    domain.clone(),
+                ];
                 (vec![self.cluster_dns.clone()], searches, words("ndots:5"))
             }
         };
@@ -76,7 +94,11 @@ fn write(
     for option in own.options.into_iter().flatten() {
         let Some(name) = option.name else { continue };
         options.retain(|one| one.split(':').next() != Some(&name));
-        options.push(option.value.map_or_else(|| name.clone(), |value| format!("{name}:{value}")));
+        options.push(
+            option
+                .value
+                .map_or_else(|| name.clone(), |value| format!("{name}:{value}")),
+        );
     }
     let mut file = String::new();
     if !searches.is_empty() {

@@ -113,7 +113,9 @@ impl Scenario {
         let world = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/world");
         let path = options.scenario.clone().unwrap_or(world);
         let mut scenario = Self::read(&path)?;
-        scenario.name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        scenario.name = path
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let settings = &mut scenario.settings;
         settings.proxy = options.proxy.or(settings.proxy);
         settings.iptables = settings.iptables.or(Some(options.iptables));
@@ -121,8 +123,12 @@ impl Scenario {
         settings.mtu = options.mtu.or(settings.mtu);
         let mode = settings.proxy.unwrap_or_default();
         let left_out = |name: &String| options.without.iter().any(|one| one == "*" || one == name);
-        scenario.inject.retain(|one| !left_out(&one.name) && one.only.is_none_or(|only| only == mode));
-        scenario.checks.retain(|one| one.only.is_none_or(|only| only == mode));
+        scenario
+            .inject
+            .retain(|one| !left_out(&one.name) && one.only.is_none_or(|only| only == mode));
+        scenario
+            .checks
+            .retain(|one| one.only.is_none_or(|only| only == mode));
         Ok(scenario)
     }
 
@@ -157,7 +163,8 @@ impl Scenario {
             scenario.checks = file.checks;
         }
         if let Ok(expect) = std::fs::read_to_string(path.join("expect.json")) {
-            let expect: Value = serde_json::from_str(&expect).with_context(|| format!("{}", path.display()))?;
+            let expect: Value =
+                serde_json::from_str(&expect).with_context(|| format!("{}", path.display()))?;
             let recorded = Mode::deserialize(&expect["proxyMode"]).ok();
             scenario.settings.proxy = scenario.settings.proxy.or(recorded);
         }
@@ -168,7 +175,9 @@ impl Scenario {
     fn overlay(&mut self, objects: Vec<Value>) {
         for object in objects {
             let same = |one: &Value| {
-                ["kind", "apiVersion"].iter().all(|field| one[*field] == object[*field])
+                ["kind", "apiVersion"]
+                    .iter()
+                    .all(|field| one[*field] == object[*field])
                     && one["metadata"]["name"] == object["metadata"]["name"]
                     && one["metadata"]["namespace"] == object["metadata"]["namespace"]
             };
@@ -190,7 +199,11 @@ impl Settings {
             iptables: self.iptables.or(under.iptables),
             transport: self.transport.or(under.transport),
             mtu: self.mtu.or(under.mtu),
-            cluster_cidr: if self.cluster_cidr.is_empty() { under.cluster_cidr } else { self.cluster_cidr },
+            cluster_cidr: if self.cluster_cidr.is_empty() {
+                under.cluster_cidr
+            } else {
+                self.cluster_cidr
+            },
             policy: self.policy.or(under.policy),
         }
     }

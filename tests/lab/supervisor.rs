@@ -22,7 +22,9 @@ use super::{control_server, net};
 
 /// Becomes a lab's supervisor and never returns, if this process was started to be one.
 pub fn run_if_told() {
-    let Ok(options) = std::env::var(ROLE) else { return };
+    let Ok(options) = std::env::var(ROLE) else {
+        return;
+    };
     let code = match run(&options) {
         Ok(()) => 0,
         Err(error) => {
@@ -38,7 +40,10 @@ fn run(options: &str) -> Result<()> {
     let mut life = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     let listener = receive(&life)?;
     let pid = outer_pid()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let built = settle().and_then(|()| build(&options, &runtime, listener));
     let ready = Ready {
         pid,
@@ -66,8 +71,10 @@ fn run(options: &str) -> Result<()> {
 /// Waits for a signal or for the request to end.
 async fn asked_to_end(world: &World) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         return;
     };
     tokio::select! {
@@ -91,7 +98,12 @@ fn receive(life: &UnixStream) -> Result<TcpListener> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
-    rustix::net::recvmsg(life, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::empty())?;
+    rustix::net::recvmsg(
+        life,
+        &mut [IoSliceMut::new(&mut byte)],
+        &mut control,
+        RecvFlags::empty(),
+    )?;
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(mut sockets) = message {
             return Ok(sockets.next().context("no socket in the message")?.into());

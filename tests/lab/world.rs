@@ -119,11 +119,19 @@ impl World {
 
 /// Takes in the objects of a scenario as the API server would: first what others are completed with.
 fn load(store: &Store, objects: &[Value]) -> Result<()> {
-    let first = ["Namespace", "Node", "ServiceCIDR", "CustomResourceDefinition"];
+    let first = [
+        "Namespace",
+        "Node",
+        "ServiceCIDR",
+        "CustomResourceDefinition",
+    ];
     let rank = |object: &&Value| {
         let kind = object["kind"].as_str().unwrap_or_default();
         // Services with an address of their own come before those that are given one.
-        (!first.contains(&kind), kind == "Service" && object["spec"]["clusterIP"].is_null())
+        (
+            !first.contains(&kind),
+            kind == "Service" && object["spec"]["clusterIP"].is_null(),
+        )
     };
     let mut ordered: Vec<&Value> = objects.iter().collect();
     ordered.sort_by_key(rank);
@@ -155,9 +163,15 @@ fn proxies(
     nodes: &[Node],
 ) -> Result<BTreeMap<String, Mutex<Agent>>> {
     let ranges: Vec<ServiceCIDR> = store.typed("networking.k8s.io", "servicecidrs");
-    let ranges = ranges.into_iter().filter_map(|range| range.spec?.cidrs).flatten();
+    let ranges = ranges
+        .into_iter()
+        .filter_map(|range| range.spec?.cidrs)
+        .flatten();
     let services: Vec<IpNet> = ranges.filter_map(|range| range.parse().ok()).collect();
-    let (mode, backend) = (settings.proxy.unwrap_or_default(), settings.iptables.unwrap_or_default());
+    let (mode, backend) = (
+        settings.proxy.unwrap_or_default(),
+        settings.iptables.unwrap_or_default(),
+    );
     let mut agents = BTreeMap::new();
     for planned in &wires.plan.nodes {
         let name = &planned.host.name;
@@ -166,8 +180,12 @@ fn proxies(
             let restore = backend.program(range.addr().is_ipv6(), "-restore");
             ns.must(&restore, &["--noflush"], &host_rules(range))?;
         }
-        let object = nodes.iter().find(|node| node.metadata.name.as_ref() == Some(name));
-        let labels = object.and_then(|node| node.metadata.labels.clone()).unwrap_or_default();
+        let object = nodes
+            .iter()
+            .find(|node| node.metadata.name.as_ref() == Some(name));
+        let labels = object
+            .and_then(|node| node.metadata.labels.clone())
+            .unwrap_or_default();
         let config = |ipv6: bool| {
             let same = |address: &IpAddr| address.is_ipv6() == ipv6;
             let address = planned.host.addresses.iter().copied().find(same);
@@ -176,12 +194,23 @@ fn proxies(
                 node: name.clone(),
                 node_labels: labels.clone(),
                 node_address: address,
-                cluster: wires.plan.cluster.iter().find(|range| same(&range.addr())).copied(),
-                services: services.iter().filter(|range| same(&range.addr())).copied().collect(),
+                cluster: wires
+                    .plan
+                    .cluster
+                    .iter()
+                    .find(|range| same(&range.addr()))
+                    .copied(),
+                services: services
+                    .iter()
+                    .filter(|range| same(&range.addr()))
+                    .copied()
+                    .collect(),
                 masquerade_all: false,
                 localhost_node_ports: mode == Mode::Iptables && !ipv6,
                 // By default nftables mode serves the primary address, iptables mode every one.
-                node_port_addresses: address.filter(|_| mode == Mode::Nftables).map(|one| vec![one]),
+                node_port_addresses: address
+                    .filter(|_| mode == Mode::Nftables)
+                    .map(|one| vec![one]),
                 nfacct: true,
                 random_fully: true,
             }

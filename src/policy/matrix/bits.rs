@@ -137,35 +137,51 @@ impl Tri {
         Self { yes, maybe }
     }
 
-    pub(super) fn and(mut self, other: &Self) -> Self {
-        let mut possible = self.yes.clone();
-        possible.add(&self.maybe);
-        let mut possible_too = other.yes.clone();
-        possible_too.add(&other.maybe);
-        possible.keep(&possible_too);
-        self.yes.keep(&other.yes);
-        possible.drop(&self.yes);
-        self.maybe = possible;
-        self
+    pub(super) fn and(&mut self, other: &Self) {
+        for ((yes, maybe), (other_yes, other_maybe)) in self.words_mut().zip(other.words()) {
+            let possible = (*yes | *maybe) & (other_yes | other_maybe);
+            *yes &= other_yes;
+            *maybe = possible & !*yes;
+        }
     }
 
-    pub(super) fn or(mut self, other: &Self) -> Self {
-        self.yes.add(&other.yes);
-        self.maybe.add(&other.maybe);
-        self.maybe.drop(&self.yes);
-        self
+    pub(super) fn or(&mut self, other: &Self) {
+        for ((yes, maybe), (other_yes, other_maybe)) in self.words_mut().zip(other.words()) {
+            *yes |= other_yes;
+            *maybe = (*maybe | other_maybe) & !*yes;
+        }
+    }
+
+    fn words_mut(&mut self) -> impl Iterator<Item = (&mut u64, &mut u64)> {
+        self.yes.words.iter_mut().zip(&mut self.maybe.words)
+    }
+
+    fn words(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.yes
+            .words
+            .iter()
+            .copied()
+            .zip(self.maybe.words.iter().copied())
+    }
+
+    /// A rule hits those of `left` for which it holds; it decides those for which it surely holds.
+    pub(super) fn hit(&self, is_certain: bool, left: &mut Bits, outcome: &mut Bits) {
+        let words = left
+            .words
+            .iter_mut()
+            .zip(&mut outcome.words)
+            .zip(self.words());
+        for ((left, outcome), (yes, maybe)) in words {
+            *outcome |= *left & (yes | maybe);
+            if is_certain {
+                *left &= !yes;
+            }
+        }
     }
 
     pub(super) fn negate(mut self) -> Self {
         self.yes.add(&self.maybe);
         self.yes = self.yes.inverted();
-        self
-    }
-
-    /// The same where nothing is certain any more.
-    pub(super) fn in_doubt(mut self) -> Self {
-        self.maybe.add(&self.yes);
-        self.yes = Bits::none(self.yes.length);
         self
     }
 }
@@ -204,11 +220,22 @@ mod tests {
             (&yes, &yes, &yes, &yes),
             (&maybe, &maybe, &maybe, &maybe),
         ] {
-            assert_eq!(&one.clone().and(other), both);
-            assert_eq!(&one.clone().or(other), either);
+            let (mut all, mut any) = (one.clone(), one.clone());
+            all.and(other);
+            any.or(other);
+            assert_eq!((&all, &any), (both, either));
         }
         assert_eq!(maybe.clone().negate(), maybe);
-        assert_eq!(no.negate(), yes);
-        assert_eq!(yes.in_doubt(), maybe);
+        assert_eq!(no.clone().negate(), yes);
+        for (tri, is_certain, expected) in [
+            (&yes, true, (false, true)),
+            (&yes, false, (true, true)),
+            (&maybe, true, (true, true)),
+            (&no, true, (true, false)),
+        ] {
+            let (mut left, mut outcome) = (Bits::all(1), Bits::none(1));
+            tri.hit(is_certain, &mut left, &mut outcome);
+            assert_eq!((left.has(0), outcome.has(0)), expected);
+        }
     }
 }

@@ -10,10 +10,12 @@
 
 mod bits;
 mod classes;
+pub mod diff;
 mod pieces;
 mod ports;
 mod row;
 mod side;
+mod units;
 mod universe;
 mod walk;
 
@@ -27,6 +29,7 @@ use universe::Universe;
 
 pub use classes::Class;
 pub use ports::{Interval, PortSet};
+pub use units::{OUTSIDE, Unit, UnitMatrix};
 
 /// All pairs of a list of ends.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ pub(super) struct Names<'a> {
 }
 
 /// Cuts the ports of each protocol wherever an entry of a rule begins or ends.
-pub(super) fn pieces(row: &Row<'_>, names: Names<'_>, universe: &Universe<'_>) -> Vec<Piece> {
+pub(super) fn pieces(row: &Row<'_>, names: Names<'_>, universe: &mut Universe<'_>) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for protocol in Protocol::ALL {
         // Where pieces begin; the last number only closes.
@@ -74,7 +74,7 @@ impl Names<'_> {
         self,
         number: &PortNumber,
         protocol: Protocol,
-        universe: &Universe<'_>,
+        universe: &mut Universe<'_>,
     ) -> Vec<PortRange> {
         match (number, self.direction) {
             (PortNumber::Any | PortNumber::Unclear(_), _) => Vec::new(),
@@ -125,38 +125,21 @@ impl Names<'_> {
     }
 
     /// For which peers a rule covers a piece.
-    pub(super) fn covered(self, rule: &Rule, piece: Piece, universe: &Universe<'_>) -> Tri {
+    pub(super) fn covered(self, rule: &Rule, piece: Piece, universe: &mut Universe<'_>) -> Tri {
         let Ports::OneOf(ports) = &rule.ports else {
             return Tri::yes(universe.len());
         };
         let mut any = Tri::no(universe.len());
         for port in ports {
-            any = any.or(&self.entry_covered(port, piece, universe));
+            match (self.entry_covers(port, piece), &port.number, self.direction) {
+                (Some(true), ..) => any.or(&Tri::yes(universe.len())),
+                (Some(false), ..) => {}
+                (None, PortNumber::Named(name), Direction::Egress) => {
+                    any.or(&universe.called(name, piece.protocol, piece.ports.first));
+                }
+                (None, ..) => any.or(&Tri::unclear(universe.len())),
+            }
         }
         any
-    }
-
-    fn entry_covered(self, port: &Port, piece: Piece, universe: &Universe<'_>) -> Tri {
-        let count = universe.len();
-        match (self.entry_covers(port, piece), &port.number) {
-            (Some(true), _) => Tri::yes(count),
-            (Some(false), _) => Tri::no(count),
-            (None, PortNumber::Named(name)) => {
-                let mut tri = Tri::no(count);
-                for (number, class) in universe.classes.iter().enumerate() {
-                    let end = match self.direction {
-                        Direction::Ingress => self.subject,
-                        Direction::Egress => &class.end,
-                    };
-                    match (end.named_port(name, piece.protocol), &end.doubt) {
-                        (None, Some(_)) => tri.maybe.insert(number),
-                        (found, _) if found == Some(piece.ports.first) => tri.yes.insert(number),
-                        _ => {}
-                    }
-                }
-                tri
-            }
-            (None, _) => Tri::unclear(count),
-        }
     }
 }

@@ -129,15 +129,32 @@ impl PortSet {
         if self == other {
             return self.clone();
         }
+        self.merged(other, |one, other| match (one, other) {
+            (Verdict::Deny, Verdict::Deny) => None,
+            (Verdict::Allow, Verdict::Allow) => Some(true),
+            _ => Some(false),
+        })
+    }
+
+    /// What this lets through beyond another: denied or only open there.
+    #[must_use]
+    pub fn beyond(&self, other: &Self) -> Self {
+        self.merged(other, |this, other| match (this, other) {
+            (Verdict::Allow, Verdict::Deny | Verdict::Unknown) => Some(true),
+            (Verdict::Unknown, Verdict::Deny) => Some(false),
+            _ => None,
+        })
+    }
+
+    /// A set made port by port from two: none for nothing, or whether it is certain.
+    fn merged(&self, other: &Self, merge: impl Fn(Verdict, Verdict) -> Option<bool>) -> Self {
         let mut merged = Vec::new();
         for protocol in Protocol::ALL {
             let mut cuts: Vec<u32> = vec![1, 65536];
             for interval in self.intervals.iter().chain(&other.intervals) {
                 if interval.protocol == protocol {
-                    cuts.extend([
-                        u32::from(interval.ports.first),
-                        u32::from(interval.ports.last) + 1,
-                    ]);
+                    let PortRange { first, last } = interval.ports;
+                    cuts.extend([u32::from(first), u32::from(last) + 1]);
                 }
             }
             cuts.sort_unstable();
@@ -147,17 +164,15 @@ impl PortSet {
                 else {
                     continue;
                 };
-                let verdicts = (
+                let merged_here = merge(
                     self.verdict(protocol, first),
                     other.verdict(protocol, first),
                 );
-                if verdicts != (Verdict::Deny, Verdict::Deny) {
-                    merged.push(Interval {
-                        protocol,
-                        ports: PortRange { first, last },
-                        is_certain: verdicts == (Verdict::Allow, Verdict::Allow),
-                    });
-                }
+                merged.extend(merged_here.map(|is_certain| Interval {
+                    protocol,
+                    ports: PortRange { first, last },
+                    is_certain,
+                }));
             }
         }
         Self::new(merged)

@@ -1,5 +1,7 @@
 //! Which policies select which classes: what makes two of them share a row.
 
+use std::rc::Rc;
+
 use super::bits::Tri;
 use super::universe::{Needs, Seat, Universe};
 use crate::net::Protocol;
@@ -56,7 +58,7 @@ pub(super) fn rows<'p>(
                     continue;
                 };
                 let selects = selects(policy, universe);
-                let rules: Vec<(&Rule, Option<Tri>)> = section
+                let rules: Vec<(&Rule, Option<Rc<Tri>>)> = section
                     .rules
                     .iter()
                     .map(|rule| {
@@ -82,17 +84,14 @@ pub(super) fn rows<'p>(
 }
 
 fn selects(policy: &Policy, universe: &mut Universe<'_>) -> Tri {
-    let selects = universe.holds(&policy.subject, None);
-    match &policy.namespace {
-        Some(namespace) => {
-            let inside = universe.holds(&Formula::Namespace(namespace.clone()), None);
-            selects.and(&inside)
-        }
-        None => selects,
+    let mut selects = Tri::clone(&universe.holds(&policy.subject, None));
+    if let Some(namespace) = &policy.namespace {
+        selects.and(&universe.holds(&Formula::Namespace(namespace.clone()), None));
     }
+    selects
 }
 
-fn rules_for<'p>(rules: &[(&'p Rule, Option<Tri>)], class: usize) -> Vec<(&'p Rule, bool)> {
+fn rules_for<'p>(rules: &[(&'p Rule, Option<Rc<Tri>>)], class: usize) -> Vec<(&'p Rule, bool)> {
     let of_class = rules.iter().filter_map(|(rule, subject)| match subject {
         None => Some((*rule, true)),
         Some(tri) if tri.yes.has(class) => Some((*rule, true)),

@@ -123,10 +123,18 @@ fn sets(
     };
     match codes(outcomes, count) {
         Some(codes) => {
-            let mut known: HashMap<u64, u32> = HashMap::new();
+            // There are few codes, and neighbours often share one.
+            let mut known: Vec<(u64, u32)> = Vec::new();
+            let mut last = 0;
             let ids = codes.into_iter().map(|code| {
-                let id = known.entry(code);
-                *id.or_insert_with(|| set(&|outcome| code >> (2 * outcome) & 0b11))
+                let is_it = |(known, _): &(u64, u32)| *known == code;
+                if !known.get(last).is_some_and(is_it) {
+                    last = known.iter().position(is_it).unwrap_or_else(|| {
+                        known.push((code, set(&|outcome| code >> (2 * outcome) & 0b11)));
+                        known.len() - 1
+                    });
+                }
+                known[last].1
             });
             ids.collect()
         }
@@ -161,8 +169,14 @@ fn codes(outcomes: &[Outcome], count: usize) -> Option<Vec<u64>> {
     {
         for (bits, shift) in [(may_allow, 2 * at), (may_deny, 2 * at + 1)] {
             for (chunk, word) in codes.chunks_mut(64).zip(bits.words()) {
-                for (bit, code) in chunk.iter_mut().enumerate() {
-                    *code |= (word >> bit & 1) << shift;
+                match *word {
+                    0 => {}
+                    u64::MAX => chunk.iter_mut().for_each(|code| *code |= 1 << shift),
+                    word => {
+                        for (bit, code) in chunk.iter_mut().enumerate() {
+                            *code |= (word >> bit & 1) << shift;
+                        }
+                    }
                 }
             }
         }

@@ -3,7 +3,8 @@
 //! Each label that is asked for becomes a column of small numbers, so that a condition on it is one
 //! pass over that column, and a formula is a few operations on sets.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use super::bits::{Bits, Tri};
 use super::classes::Class;
@@ -12,7 +13,7 @@ use crate::net::Protocol;
 use crate::policy::alike::for_each_formula;
 use crate::policy::ends::{End, Labelled, NAMESPACE_NAME, SERVICE_ACCOUNT_NAME};
 use crate::policy::formula::{Context, Domain, Families, Formula};
-use crate::policy::model::{Peers, Tier};
+use crate::policy::model::{Peers, Rule, Tier};
 use crate::policy::policies::Policies;
 use crate::policy::truth::Truth;
 
@@ -24,7 +25,9 @@ pub(super) struct Universe<'c> {
     columns: HashMap<(Domain, String), Column>,
     /// Pods that selectors see.
     pods: Tri,
-    cache: HashMap<(Formula, Option<Seat>), Tri>,
+    cache: HashMap<(Formula, Option<Seat>), Rc<Tri>>,
+    of_rules: HashMap<(*const Rule, Option<Seat>), Rc<Tri>>,
+    ports: HashMap<(String, Protocol), BTreeMap<u16, Rc<Tri>>>,
 }
 
 /// What a condition on a peer looks at in the subject.
@@ -53,15 +56,7 @@ struct Column {
 
 impl Needs {
     fn of(formula: &Formula) -> Self {
-        let all = |parts: &[Formula]| {
-            parts
-                .iter()
-                .map(Self::of)
-                .fold(Self::default(), |one, other| Self {
-                    families: one.families || other.families,
-                    node: one.node || other.node,
-                })
-        };
+        let all = |parts: &[Formula]| parts.iter().map(Self::of).fold(Self::default(), Self::or);
         match formula {
             Formula::Within(_) => Self {
                 families: true,
@@ -88,6 +83,13 @@ impl Needs {
             });
         }
         needs
+    }
+
+    const fn or(self, other: Self) -> Self {
+        Self {
+            families: self.families || other.families,
+            node: self.node || other.node,
+        }
     }
 
     const fn is_nothing(self) -> bool {
@@ -118,48 +120,91 @@ impl<'c> Universe<'c> {
             columns: HashMap::new(),
             pods: Tri::no(classes.len()),
             cache: HashMap::new(),
+            of_rules: HashMap::new(),
+            ports: HashMap::new(),
         };
         universe.pods = universe.each(End::is_selectable);
         universe
-    }
-
-    /// Every number that a named port has somewhere.
-    pub(super) fn numbers(&self, name: &str, protocol: Protocol) -> BTreeSet<u16> {
-        let ends = self.classes.iter().map(|class| &class.end);
-        ends.filter_map(|end| end.named_port(name, protocol))
-            .collect()
     }
 
     pub(super) const fn len(&self) -> usize {
         self.classes.len()
     }
 
-    /// For which classes some peer of a list holds, seen from a subject.
-    pub(super) fn peers(&mut self, peers: &Peers, subject: &End) -> Tri {
-        match peers {
-            Peers::Any => Tri::yes(self.len()),
-            Peers::OneOf(peers) => {
-                let mut any = Tri::no(self.len());
-                for peer in peers {
-                    any = any.or(&self.holds(peer, Some(subject)));
-                }
-                any
-            }
+    /// For which classes the peers of a rule hold, seen from a subject.
+    pub(super) fn peers(&mut self, rule: &Rule, subject: &End) -> Rc<Tri> {
+        let Peers::OneOf(peers) = &rule.peers else {
+            return Rc::new(Tri::yes(self.len()));
+        };
+        let needs = peers
+            .iter()
+            .map(Needs::of)
+            .fold(Needs::default(), Needs::or);
+        let seat = (!needs.is_nothing()).then(|| Seat::of(subject, needs));
+        let key = (std::ptr::from_ref(rule), seat);
+        if let Some(known) = self.of_rules.get(&key) {
+            return Rc::clone(known);
         }
+        let mut any = Tri::no(self.len());
+        for peer in peers {
+            any.or(&self.holds(peer, Some(subject)));
+        }
+        let any = Rc::new(any);
+        self.of_rules.insert(key, Rc::clone(&any));
+        any
     }
 
     /// For which classes a formula holds: as a peer of a subject, or by itself.
-    pub(super) fn holds(&mut self, formula: &Formula, subject: Option<&End>) -> Tri {
+    pub(super) fn holds(&mut self, formula: &Formula, subject: Option<&End>) -> Rc<Tri> {
         let needs = Needs::of(formula);
         let subject = subject.filter(|_| !needs.is_nothing());
         let seat = subject.map(|subject| Seat::of(subject, needs));
         let key = (formula.clone(), seat);
         if let Some(known) = self.cache.get(&key) {
-            return known.clone();
+            return Rc::clone(known);
         }
-        let found = self.evaluate(formula, subject);
-        self.cache.insert(key, found.clone());
+        let found = Rc::new(self.evaluate(formula, subject));
+        self.cache.insert(key, Rc::clone(&found));
         found
+    }
+
+    /// The classes for which a named port is this number.
+    pub(super) fn called(&mut self, name: &str, protocol: Protocol, number: u16) -> Rc<Tri> {
+        self.numbers(name, protocol);
+        let known = self.ports.get(&(name.to_owned(), protocol));
+        let known = known
+            .and_then(|numbers| numbers.get(&number))
+            .map(Rc::clone);
+        known.unwrap_or_else(|| Rc::new(Tri::no(self.len())))
+    }
+
+    /// Every number that a named port has somewhere.
+    pub(super) fn numbers(&mut self, name: &str, protocol: Protocol) -> Vec<u16> {
+        let key = (name.to_owned(), protocol);
+        if !self.ports.contains_key(&key) {
+            let found = self.named(name, protocol);
+            self.ports.insert(key.clone(), found);
+        }
+        self.ports[&key].keys().copied().collect()
+    }
+
+    fn named(&self, name: &str, protocol: Protocol) -> BTreeMap<u16, Rc<Tri>> {
+        let mut unknown = Bits::none(self.len());
+        let mut sets: BTreeMap<u16, Bits> = BTreeMap::new();
+        for (class, Class { end, .. }) in self.classes.iter().enumerate() {
+            match (end.named_port(name, protocol), &end.doubt) {
+                (Some(number), _) => {
+                    let set = sets.entry(number).or_insert_with(|| Bits::none(self.len()));
+                    set.insert(class);
+                }
+                (None, Some(_)) => unknown.insert(class),
+                (None, None) => {}
+            }
+        }
+        let tri = |yes: Bits| Rc::new(Tri::certain(yes, unknown.clone()));
+        sets.into_iter()
+            .map(|(number, yes)| (number, tri(yes)))
+            .collect()
     }
 
     fn evaluate(&mut self, formula: &Formula, subject: Option<&End>) -> Tri {
@@ -167,18 +212,18 @@ impl<'c> Universe<'c> {
             Formula::All(parts) => {
                 let mut all = Tri::yes(self.len());
                 for part in parts {
-                    all = all.and(&self.holds(part, subject));
+                    all.and(&self.holds(part, subject));
                 }
                 all
             }
             Formula::Any(parts) => {
                 let mut any = Tri::no(self.len());
                 for part in parts {
-                    any = any.or(&self.holds(part, subject));
+                    any.or(&self.holds(part, subject));
                 }
                 any
             }
-            Formula::Not(part) => self.holds(part, subject).negate(),
+            Formula::Not(part) => Tri::clone(&self.holds(part, subject)).negate(),
             Formula::Pod => self.pods.clone(),
             Formula::Unclear(_) => Tri::unclear(self.len()),
             Formula::Label(domain @ (Domain::Pod | Domain::Namespace), requirement) => {
@@ -242,7 +287,9 @@ impl<'c> Universe<'c> {
             yes.drop(&column.doubtful);
             maybe.add(&column.doubtful);
         }
-        Tri::certain(yes, maybe).and(&self.pods)
+        let mut tri = Tri::certain(yes, maybe);
+        tri.and(&self.pods);
+        tri
     }
 
     fn column(&self, domain: Domain, key: &str) -> Column {

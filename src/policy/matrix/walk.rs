@@ -4,6 +4,7 @@
 //! open goes on to the next rule, policy, tier.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::bits::{Bits, Tri};
 use super::pieces::{Names, Piece};
@@ -24,7 +25,7 @@ pub(super) struct Walk<'w, 'c, 'p> {
     names: Names<'w>,
     universe: &'w mut Universe<'c>,
     /// The peers of the row's rules, once they were asked for.
-    peers: HashMap<*const Rule, Tri>,
+    peers: HashMap<*const Rule, Rc<Tri>>,
     row: &'w Row<'p>,
 }
 
@@ -72,6 +73,7 @@ impl<'w, 'c, 'p> Walk<'w, 'c, 'p> {
 
     /// Asks one tier about some peers; gives those the next tier may be asked about.
     fn tier(&mut self, tier: &[Selecting<'_>], mut open: Bits, at: &mut At<'_>) -> Bits {
+        let count = self.universe.len();
         let mut leaving: Option<Bits> = None;
         let (mut isolates, mut may_isolate) = (false, false);
         for group in tier.chunk_by(|one, other| one.policy.rank == other.policy.rank) {
@@ -84,24 +86,15 @@ impl<'w, 'c, 'p> Walk<'w, 'c, 'p> {
                 }
                 let mut left = open.clone();
                 for (rule, is_for_it) in &selecting.rules {
-                    let Some(mut matches) = self.matching(rule, at) else {
+                    let Some(matches) = self.matching(rule, at) else {
                         continue;
                     };
-                    if !selecting.is_certain || !is_for_it {
-                        matches = matches.in_doubt();
-                    }
-                    let mut hit = matches.maybe;
-                    hit.add(&matches.yes);
-                    hit.keep(&left);
-                    match rule.action {
-                        Action::Allow => at.outcome.may_allow.add(&hit),
-                        Action::Deny => at.outcome.may_deny.add(&hit),
-                        Action::Pass => match &mut leaving {
-                            Some(leaving) => leaving.add(&hit),
-                            None => leaving = Some(hit),
-                        },
-                    }
-                    left.drop(&matches.yes);
+                    let outcome = match rule.action {
+                        Action::Allow => &mut at.outcome.may_allow,
+                        Action::Deny => &mut at.outcome.may_deny,
+                        Action::Pass => leaving.get_or_insert_with(|| Bits::none(count)),
+                    };
+                    matches.hit(selecting.is_certain && *is_for_it, &mut left, outcome);
                 }
                 // Whoever one policy of the group decides about is not asked about any further.
                 undecided.keep(&left);
@@ -112,7 +105,7 @@ impl<'w, 'c, 'p> Walk<'w, 'c, 'p> {
             at.outcome.may_deny.add(&open);
         }
         if isolates {
-            open = Bits::none(self.universe.len());
+            open = Bits::none(count);
         }
         if let Some(leaving) = leaving {
             open.add(&leaving);
@@ -121,7 +114,7 @@ impl<'w, 'c, 'p> Walk<'w, 'c, 'p> {
     }
 
     /// The peers that a rule matches at the piece; none where it does not cover it.
-    fn matching(&mut self, rule: &Rule, at: &mut At<'_>) -> Option<Tri> {
+    fn matching(&mut self, rule: &Rule, at: &mut At<'_>) -> Option<Rc<Tri>> {
         // The coverage was taken in the same order.
         let covers = at.coverage.next().copied().flatten();
         if covers == Some(false) {
@@ -129,12 +122,16 @@ impl<'w, 'c, 'p> Walk<'w, 'c, 'p> {
         }
         let key = std::ptr::from_ref(rule);
         if !self.peers.contains_key(&key) {
-            let found = self.universe.peers(&rule.peers, self.names.subject);
+            let found = self.universe.peers(rule, self.names.subject);
             self.peers.insert(key, found);
         }
-        let of_rule = self.peers[&key].clone();
+        let of_rule = Rc::clone(&self.peers[&key]);
         Some(match covers {
-            None => of_rule.and(&self.names.covered(rule, at.piece, self.universe)),
+            None => {
+                let mut covered = self.names.covered(rule, at.piece, self.universe);
+                covered.and(&of_rule);
+                Rc::new(covered)
+            }
             Some(_) => of_rule,
         })
     }

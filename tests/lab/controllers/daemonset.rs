@@ -20,21 +20,35 @@ pub fn sync(store: &Store) {
 fn one(store: &Store, set: &Value) {
     let nodes = store.list("", "nodes");
     let template = &set["spec"]["template"];
-    let fitting: Vec<&str> =
-        nodes.iter().filter(|node| fits(template, node)).filter_map(|node| node["metadata"]["name"].as_str()).collect();
+    let fitting: Vec<&str> = nodes
+        .iter()
+        .filter(|node| fits(template, node))
+        .filter_map(|node| node["metadata"]["name"].as_str())
+        .collect();
     let have = owned(store, set);
-    for node in fitting.iter().filter(|node| !have.iter().any(|pod| pod["spec"]["nodeName"] == **node)) {
+    for node in fitting
+        .iter()
+        .filter(|node| !have.iter().any(|pod| pod["spec"]["nodeName"] == **node))
+    {
         let prefix = format!("{}-", set["metadata"]["name"].as_str().unwrap_or_default());
         let namespace = set["metadata"]["namespace"].as_str().unwrap_or_default();
-        let name = fresh(&prefix, |name| store.get(&Key::pod(namespace, name)).is_some());
+        let name = fresh(&prefix, |name| {
+            store.get(&Key::pod(namespace, name)).is_some()
+        });
         pods::create(store, set, &name, &BTreeMap::new(), |pod| {
             pod["metadata"]["generateName"] = prefix.clone().into();
             pod["spec"]["nodeName"] = (*node).into();
         });
     }
     let ready = have.iter().filter(|pod| is_ready(pod)).count();
-    set_status(store, "apps", "daemonsets", set, &json!({
-        "desiredNumberScheduled": fitting.len(), "currentNumberScheduled": have.len(), "numberReady": ready,
-        "numberAvailable": ready, "updatedNumberScheduled": have.len(), "numberMisscheduled": 0,
-    }));
+    set_status(
+        store,
+        "apps",
+        "daemonsets",
+        set,
+        &json!({
+            "desiredNumberScheduled": fitting.len(), "currentNumberScheduled": have.len(), "numberReady": ready,
+            "numberAvailable": ready, "updatedNumberScheduled": have.len(), "numberMisscheduled": 0,
+        }),
+    );
 }

@@ -21,13 +21,19 @@ pub fn sync(store: &Store) {
 
 fn one(store: &Store, deployment: &Value) {
     let sets = store.list("apps", "replicasets");
-    let owned: Vec<&Arc<Value>> = sets.iter().filter(|set| is_owned(set, deployment)).collect();
+    let owned: Vec<&Arc<Value>> = sets
+        .iter()
+        .filter(|set| is_owned(set, deployment))
+        .collect();
     let current = owned.iter().find(|set| same_template(set, deployment));
     let wanted = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
     match current {
         Some(current) => {
             scale(store, current, wanted);
-            for old in owned.iter().filter(|set| set["metadata"]["uid"] != current["metadata"]["uid"]) {
+            for old in owned
+                .iter()
+                .filter(|set| set["metadata"]["uid"] != current["metadata"]["uid"])
+            {
                 scale(store, old, 0);
             }
         }
@@ -65,23 +71,45 @@ fn create(store: &Store, deployment: &Value, replicas: u64) {
 
 fn scale(store: &Store, set: &Value, replicas: u64) {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let key = Key::new("apps", "replicasets", &text(&set["metadata"]["namespace"]), &text(&set["metadata"]["name"]));
+    let key = Key::new(
+        "apps",
+        "replicasets",
+        &text(&set["metadata"]["namespace"]),
+        &text(&set["metadata"]["name"]),
+    );
     store.modify(&key, |set| set["spec"]["replicas"] = json!(replicas));
 }
 
-fn publish(store: &Store, deployment: &Value, owned: &[&Arc<Value>], current: Option<&Arc<Value>>, wanted: u64) {
-    let number = |set: &Value, field: &str| usize::try_from(set["status"][field].as_u64().unwrap_or(0)).unwrap_or(0);
+fn publish(
+    store: &Store,
+    deployment: &Value,
+    owned: &[&Arc<Value>],
+    current: Option<&Arc<Value>>,
+    wanted: u64,
+) {
+    let number = |set: &Value, field: &str| {
+        usize::try_from(set["status"][field].as_u64().unwrap_or(0)).unwrap_or(0)
+    };
     let sum = |field: &str| owned.iter().map(|set| number(set, field)).sum::<usize>();
     let available = sum("availableReplicas");
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
     let good = available >= wanted;
     let (reason, message) = if good {
-        ("MinimumReplicasAvailable", "Deployment has minimum availability.")
+        (
+            "MinimumReplicasAvailable",
+            "Deployment has minimum availability.",
+        )
     } else {
-        ("MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+        (
+            "MinimumReplicasUnavailable",
+            "Deployment does not have minimum availability.",
+        )
     };
     let old = deployment["status"]["conditions"].as_array();
-    let kept = |kind: &str| old.and_then(|all| all.iter().find(|one| one["type"] == kind)).cloned();
+    let kept = |kind: &str| {
+        old.and_then(|all| all.iter().find(|one| one["type"] == kind))
+            .cloned()
+    };
     let condition = |kind: &str, holds: bool, reason: &str, message: &str| {
         let word = if holds { "True" } else { "False" };
         let before = kept(kind).filter(|one| one["status"] == word);
@@ -90,17 +118,25 @@ fn publish(store: &Store, deployment: &Value, owned: &[&Arc<Value>], current: Op
                 "lastTransitionTime": now(), "lastUpdateTime": now()})
         })
     };
-    let name = current.and_then(|set| set["metadata"]["name"].as_str()).unwrap_or_default();
+    let name = current
+        .and_then(|set| set["metadata"]["name"].as_str())
+        .unwrap_or_default();
     let progress = format!("ReplicaSet \"{name}\" has successfully progressed.");
-    set_status(store, "apps", "deployments", deployment, &json!({
-        "replicas": count(sum("replicas")),
-        "updatedReplicas": count(current.map_or(0, |set| number(set, "replicas"))),
-        "readyReplicas": count(sum("readyReplicas")),
-        "availableReplicas": count(available),
-        "unavailableReplicas": count(wanted.saturating_sub(available)),
-        "conditions": [
-            condition("Available", good, reason, message),
-            condition("Progressing", true, "NewReplicaSetAvailable", &progress),
-        ],
-    }));
+    set_status(
+        store,
+        "apps",
+        "deployments",
+        deployment,
+        &json!({
+            "replicas": count(sum("replicas")),
+            "updatedReplicas": count(current.map_or(0, |set| number(set, "replicas"))),
+            "readyReplicas": count(sum("readyReplicas")),
+            "availableReplicas": count(available),
+            "unavailableReplicas": count(wanted.saturating_sub(available)),
+            "conditions": [
+                condition("Available", good, reason, message),
+                condition("Progressing", true, "NewReplicaSetAvailable", &progress),
+            ],
+        }),
+    );
 }

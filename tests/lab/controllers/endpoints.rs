@@ -23,18 +23,31 @@ pub struct Port {
 /// another number in another pod.
 pub fn of(store: &Store, service: &Value, ipv6: bool) -> BTreeMap<Vec<Port>, Vec<Value>> {
     let mut slices: BTreeMap<Vec<Port>, Vec<Value>> = BTreeMap::new();
-    let wanted = service["spec"]["selector"].as_object().into_iter().flatten();
-    let wanted = wanted.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
+    let wanted = service["spec"]["selector"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    let wanted = wanted
+        .map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect();
     let selector = Selector::from_map(&wanted);
     for pod in store.list("", "pods") {
         let same = pod["metadata"]["namespace"] == service["metadata"]["namespace"];
         if !same || !selector.matches(&labels(&pod)) {
             continue;
         }
-        let Some(address) = address(&pod, ipv6) else { continue };
-        let over = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+        let Some(address) = address(&pod, ipv6) else {
+            continue;
+        };
+        let over = matches!(
+            pod["status"]["phase"].as_str(),
+            Some("Succeeded" | "Failed")
+        );
         if !over {
-            slices.entry(ports(service, &pod)).or_default().push(endpoint(store, service, &pod, &address));
+            slices
+                .entry(ports(service, &pod))
+                .or_default()
+                .push(endpoint(store, service, &pod, &address));
         }
     }
     slices
@@ -42,7 +55,10 @@ pub fn of(store: &Store, service: &Value, ipv6: bool) -> BTreeMap<Vec<Port>, Vec
 
 fn address(pod: &Arc<Value>, ipv6: bool) -> Option<String> {
     let listed = pod["status"]["podIPs"].as_array().into_iter().flatten();
-    listed.filter_map(|one| one["ip"].as_str()).find(|ip| ip.contains(':') == ipv6).map(str::to_owned)
+    listed
+        .filter_map(|one| one["ip"].as_str())
+        .find(|ip| ip.contains(':') == ipv6)
+        .map(str::to_owned)
 }
 
 fn endpoint(store: &Store, service: &Value, pod: &Value, address: &str) -> Value {
@@ -56,15 +72,23 @@ fn endpoint(store: &Store, service: &Value, pod: &Value, address: &str) -> Value
         "targetRef": {"kind": "Pod", "namespace": pod["metadata"]["namespace"], "name": pod["metadata"]["name"],
             "uid": pod["metadata"]["uid"]},
     });
-    let named = pod["spec"]["subdomain"] == service["metadata"]["name"] && pod["spec"]["hostname"].is_string();
+    let named = pod["spec"]["subdomain"] == service["metadata"]["name"]
+        && pod["spec"]["hostname"].is_string();
     if named {
         endpoint["hostname"] = pod["spec"]["hostname"].clone();
     }
     let object = store.get(&crate::lab::store::Key::new("", "nodes", "", node));
-    let zone = object.and_then(|node| node["metadata"]["labels"]["topology.kubernetes.io/zone"].as_str().map(str::to_owned));
+    let zone = object.and_then(|node| {
+        node["metadata"]["labels"]["topology.kubernetes.io/zone"]
+            .as_str()
+            .map(str::to_owned)
+    });
     if let Some(zone) = zone {
         endpoint["zone"] = zone.clone().into();
-        if matches!(service["spec"]["trafficDistribution"].as_str(), Some("PreferClose" | "PreferSameZone")) {
+        if matches!(
+            service["spec"]["trafficDistribution"].as_str(),
+            Some("PreferClose" | "PreferSameZone")
+        ) {
             endpoint["hints"] = json!({"forZones": [{"name": zone}]});
         }
     }
@@ -101,6 +125,8 @@ fn ports(service: &Value, pod: &Value) -> Vec<Port> {
 fn container_port(pod: &Value, name: &str, protocol: &str) -> Option<u64> {
     let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
     let mut ports = containers.flat_map(|one| one["ports"].as_array().into_iter().flatten());
-    let port = ports.find(|port| port["name"] == name && port["protocol"].as_str().unwrap_or("TCP") == protocol)?;
+    let port = ports.find(|port| {
+        port["name"] == name && port["protocol"].as_str().unwrap_or("TCP") == protocol
+    })?;
     port["containerPort"].as_u64()
 }

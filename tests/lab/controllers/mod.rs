@@ -81,9 +81,13 @@ fn program(world: &World) -> Result<()> {
     thread::scope(|scope| {
         let (services, slices) = (&services, &slices);
         let agents = world.proxies.values();
-        let jobs: Vec<_> = agents.map(|agent| scope.spawn(move || agent.lock().sync(services, slices))).collect();
+        let jobs: Vec<_> = agents
+            .map(|agent| scope.spawn(move || agent.lock().sync(services, slices)))
+            .collect();
         for job in jobs {
-            job.join().map_err(|_| anyhow::anyhow!("panicked")).flatten()?;
+            job.join()
+                .map_err(|_| anyhow::anyhow!("panicked"))
+                .flatten()?;
         }
         Ok::<_, anyhow::Error>(())
     })?;

@@ -21,7 +21,10 @@ pub fn letters(text: &str, count: usize) -> String {
 /// A name below `prefix` that nothing has yet.
 pub fn fresh(prefix: &str, taken: impl Fn(&str) -> bool) -> String {
     let names = (0..).map(|round| format!("{prefix}{}", letters(&format!("{prefix}{round}"), 5)));
-    names.into_iter().find(|name| !taken(name)).unwrap_or_default()
+    names
+        .into_iter()
+        .find(|name| !taken(name))
+        .unwrap_or_default()
 }
 
 /// The hash of a pod template, as a label value.

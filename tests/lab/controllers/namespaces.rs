@@ -10,12 +10,20 @@ pub fn sync(store: &Store, authority: &str) {
         if !namespace["metadata"]["deletionTimestamp"].is_null() {
             continue;
         }
-        if store.get(&Key::new("", "serviceaccounts", name, "default")).is_none() {
+        if store
+            .get(&Key::new("", "serviceaccounts", name, "default"))
+            .is_none()
+        {
             let _ = store.add(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}));
         }
-        if store.get(&Key::new("", "configmaps", name, "kube-root-ca.crt")).is_none() {
-            let _ = store.add(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": authority},
-                "metadata": {"name": "kube-root-ca.crt", "namespace": name}}));
+        if store
+            .get(&Key::new("", "configmaps", name, "kube-root-ca.crt"))
+            .is_none()
+        {
+            let _ = store.add(
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": authority},
+                "metadata": {"name": "kube-root-ca.crt", "namespace": name}}),
+            );
         }
     }
 }

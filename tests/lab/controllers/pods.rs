@@ -13,23 +13,33 @@ use crate::lab::store::{Key, Selector, Store, labels, now};
 /// The pods of an owner that are not on their way out.
 pub fn owned(store: &Store, owner: &Value) -> Vec<Arc<Value>> {
     let pods = store.list("", "pods").into_iter();
-    pods.filter(|pod| is_owned(pod, owner) && is_active(pod)).collect()
+    pods.filter(|pod| is_owned(pod, owner) && is_active(pod))
+        .collect()
 }
 
 /// Whether a pod counts: neither ended nor ending.
 pub fn is_active(pod: &Value) -> bool {
-    let over = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+    let over = matches!(
+        pod["status"]["phase"].as_str(),
+        Some("Succeeded" | "Failed")
+    );
     !over && pod["metadata"]["deletionTimestamp"].is_null()
 }
 
 pub fn is_owned(object: &Value, owner: &Value) -> bool {
     let owners = object["metadata"]["ownerReferences"].as_array();
-    owners.into_iter().flatten().any(|one| one["uid"] == owner["metadata"]["uid"] && one["controller"] == true)
+    owners
+        .into_iter()
+        .flatten()
+        .any(|one| one["uid"] == owner["metadata"]["uid"] && one["controller"] == true)
 }
 
 pub fn is_ready(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array();
-    conditions.into_iter().flatten().any(|one| one["type"] == "Ready" && one["status"] == "True")
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|one| one["type"] == "Ready" && one["status"] == "True")
 }
 
 /// The reference by which an object is owned.
@@ -45,7 +55,13 @@ pub fn selector(owner: &Value) -> Selector {
 }
 
 /// Makes a pod from an owner's template.
-pub fn create(store: &Store, owner: &Value, name: &str, extra: &BTreeMap<String, String>, change: impl FnOnce(&mut Value)) {
+pub fn create(
+    store: &Store,
+    owner: &Value,
+    name: &str,
+    extra: &BTreeMap<String, String>,
+    change: impl FnOnce(&mut Value),
+) {
     let template = &owner["spec"]["template"];
     let mut all = labels(template);
     all.extend(extra.clone());
@@ -67,7 +83,10 @@ pub fn create(store: &Store, owner: &Value, name: &str, extra: &BTreeMap<String,
 /// Marks a pod for its end; kubelet does the rest.
 pub fn delete(store: &Store, pod: &Value) {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let key = Key::pod(&text(&pod["metadata"]["namespace"]), &text(&pod["metadata"]["name"]));
+    let key = Key::pod(
+        &text(&pod["metadata"]["namespace"]),
+        &text(&pod["metadata"]["name"]),
+    );
     if pod["spec"]["nodeName"].is_null() {
         store.remove(&key);
         return;
@@ -83,7 +102,12 @@ pub fn delete(store: &Store, pod: &Value) {
 /// Changes the status of an object.
 pub fn set_status(store: &Store, group: &str, plural: &str, object: &Value, fields: &Value) {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let key = Key::new(group, plural, &text(&object["metadata"]["namespace"]), &text(&object["metadata"]["name"]));
+    let key = Key::new(
+        group,
+        plural,
+        &text(&object["metadata"]["namespace"]),
+        &text(&object["metadata"]["name"]),
+    );
     store.modify(&key, |object| {
         if !object["status"].is_object() {
             object["status"] = json!({});
@@ -103,5 +127,9 @@ pub fn set_status(store: &Store, group: &str, plural: &str, object: &Value, fiel
 
 /// A count, left out where it is zero as Kubernetes does.
 pub fn count(number: usize) -> Value {
-    if number == 0 { Value::Null } else { json!(number) }
+    if number == 0 {
+        Value::Null
+    } else {
+        json!(number)
+    }
 }

@@ -24,22 +24,37 @@ fn one(store: &Store, set: &Value) {
     for _ in have.len()..wanted {
         let prefix = format!("{}-", set["metadata"]["name"].as_str().unwrap_or_default());
         let namespace = set["metadata"]["namespace"].as_str().unwrap_or_default();
-        let name = fresh(&prefix, |name| store.get(&Key::pod(namespace, name)).is_some());
-        pods::create(store, set, &name, &BTreeMap::new(), |pod| pod["metadata"]["generateName"] = prefix.clone().into());
+        let name = fresh(&prefix, |name| {
+            store.get(&Key::pod(namespace, name)).is_some()
+        });
+        pods::create(store, set, &name, &BTreeMap::new(), |pod| {
+            pod["metadata"]["generateName"] = prefix.clone().into()
+        });
     }
     if have.len() > wanted {
         // Not ready before ready, young before old.
-        have.sort_by_key(|pod| (is_ready(pod), std::cmp::Reverse(pod["metadata"]["creationTimestamp"].to_string())));
+        have.sort_by_key(|pod| {
+            (
+                is_ready(pod),
+                std::cmp::Reverse(pod["metadata"]["creationTimestamp"].to_string()),
+            )
+        });
         for pod in &have[..have.len() - wanted] {
             pods::delete(store, pod);
         }
     }
     let now = owned(store, set);
     let ready = now.iter().filter(|pod| is_ready(pod)).count();
-    set_status(store, "apps", "replicasets", set, &json!({
-        "replicas": now.len(), "fullyLabeledReplicas": count(now.len()),
-        "readyReplicas": count(ready), "availableReplicas": count(ready),
-    }));
+    set_status(
+        store,
+        "apps",
+        "replicasets",
+        set,
+        &json!({
+            "replicas": now.len(), "fullyLabeledReplicas": count(now.len()),
+            "readyReplicas": count(ready), "availableReplicas": count(ready),
+        }),
+    );
 }
 
 fn adopt(store: &Store, set: &Value) {
@@ -50,13 +65,20 @@ fn adopt(store: &Store, set: &Value) {
         .filter(|pod| {
             pod["metadata"]["namespace"] == set["metadata"]["namespace"]
                 && is_active(pod)
-                && pod["metadata"]["ownerReferences"].as_array().is_none_or(Vec::is_empty)
+                && pod["metadata"]["ownerReferences"]
+                    .as_array()
+                    .is_none_or(Vec::is_empty)
                 && selector.matches(&labels(pod))
         })
         .collect();
     for pod in orphans {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let key = Key::pod(&text(&pod["metadata"]["namespace"]), &text(&pod["metadata"]["name"]));
-        store.modify(&key, |pod| pod["metadata"]["ownerReferences"] = json!([reference(set)]));
+        let key = Key::pod(
+            &text(&pod["metadata"]["namespace"]),
+            &text(&pod["metadata"]["name"]),
+        );
+        store.modify(&key, |pod| {
+            pod["metadata"]["ownerReferences"] = json!([reference(set)])
+        });
     }
 }

@@ -11,7 +11,10 @@ use crate::lab::store::{Key, Store, labels};
 pub fn sync(store: &Store) {
     for pod in store.list("", "pods") {
         let waiting = pod["spec"]["nodeName"].is_null() && is_active(&pod);
-        let ours = pod["spec"]["schedulerName"].as_str().unwrap_or("default-scheduler") == "default-scheduler";
+        let ours = pod["spec"]["schedulerName"]
+            .as_str()
+            .unwrap_or("default-scheduler")
+            == "default-scheduler";
         if waiting && ours {
             one(store, &pod);
         }
@@ -21,15 +24,32 @@ pub fn sync(store: &Store) {
 fn one(store: &Store, pod: &Value) {
     let nodes = store.list("", "nodes");
     let pods = store.list("", "pods");
-    let name = |node: &Value| node["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let name = |node: &Value| {
+        node["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
     let load = |node: &Arc<Value>| {
-        let there = |other: &&Arc<Value>| other["spec"]["nodeName"] == node["metadata"]["name"] && is_active(other);
-        let alike = pods.iter().filter(there).filter(|other| labels(other) == labels(pod)).count();
+        let there = |other: &&Arc<Value>| {
+            other["spec"]["nodeName"] == node["metadata"]["name"] && is_active(other)
+        };
+        let alike = pods
+            .iter()
+            .filter(there)
+            .filter(|other| labels(other) == labels(pod))
+            .count();
         (alike, pods.iter().filter(there).count(), name(node))
     };
-    let chosen = nodes.iter().filter(|node| fits(pod, node)).min_by_key(|node| load(node));
+    let chosen = nodes
+        .iter()
+        .filter(|node| fits(pod, node))
+        .min_by_key(|node| load(node));
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let key = Key::pod(&text(&pod["metadata"]["namespace"]), &text(&pod["metadata"]["name"]));
+    let key = Key::pod(
+        &text(&pod["metadata"]["namespace"]),
+        &text(&pod["metadata"]["name"]),
+    );
     match chosen {
         Some(node) => {
             store.modify(&key, |pod| {
@@ -47,7 +67,11 @@ fn one(store: &Store, pod: &Value) {
                  preemption: 0/{count} nodes are available: {count} Preemption is not helpful for scheduling."
             );
             let known = pod["status"]["conditions"].as_array();
-            if known.into_iter().flatten().any(|one| one["type"] == "PodScheduled" && one["status"] == "False") {
+            if known
+                .into_iter()
+                .flatten()
+                .any(|one| one["type"] == "PodScheduled" && one["status"] == "False")
+            {
                 return;
             }
             store.modify(&key, |pod| {
@@ -56,7 +80,13 @@ fn one(store: &Store, pod: &Value) {
                 status::condition(&mut pod["status"], &generation, "PodScheduled", false, why);
                 pod["status"]["phase"] = json!("Pending");
             });
-            record(store, pod, ("default-scheduler", ""), "FailedScheduling", &message);
+            record(
+                store,
+                pod,
+                ("default-scheduler", ""),
+                "FailedScheduling",
+                &message,
+            );
         }
     }
 }
@@ -64,21 +94,37 @@ fn one(store: &Store, pod: &Value) {
 /// Whether a pod (or a template) may run on a node.
 pub fn fits(pod: &Value, node: &Value) -> bool {
     let own = labels(node);
-    let wanted = pod["spec"]["nodeSelector"].as_object().into_iter().flatten();
-    let mut selected = wanted.into_iter().all(|(key, value)| own.get(key).map(String::as_str) == value.as_str());
-    let required = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    let wanted = pod["spec"]["nodeSelector"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    let mut selected = wanted
+        .into_iter()
+        .all(|(key, value)| own.get(key).map(String::as_str) == value.as_str());
+    let required =
+        &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
     if let Some(terms) = required["nodeSelectorTerms"].as_array() {
         selected &= terms.iter().any(|term| {
-            term["matchExpressions"].as_array().into_iter().flatten().all(|one| {
-                let value = one["key"].as_str().and_then(|key| own.get(key));
-                let listed = |value: &String| one["values"].as_array().into_iter().flatten().any(|text| text == value.as_str());
-                match one["operator"].as_str() {
-                    Some("Exists") => value.is_some(),
-                    Some("DoesNotExist") => value.is_none(),
-                    Some("NotIn") => value.is_none_or(|value| !listed(value)),
-                    _ => value.is_some_and(listed),
-                }
-            })
+            term["matchExpressions"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .all(|one| {
+                    let value = one["key"].as_str().and_then(|key| own.get(key));
+                    let listed = |value: &String| {
+                        one["values"]
+                            .as_array()
+                            .into_iter()
+                            .flatten()
+                            .any(|text| text == value.as_str())
+                    };
+                    match one["operator"].as_str() {
+                        Some("Exists") => value.is_some(),
+                        Some("DoesNotExist") => value.is_none(),
+                        Some("NotIn") => value.is_none_or(|value| !listed(value)),
+                        _ => value.is_some_and(listed),
+                    }
+                })
         });
     }
     let taints = node["spec"]["taints"].as_array().into_iter().flatten();

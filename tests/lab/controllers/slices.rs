@@ -17,7 +17,9 @@ const CONTROLLER: &str = "endpointslice-controller.k8s.io";
 pub fn sync(store: &Store) {
     let slices = store.list("discovery.k8s.io", "endpointslices");
     for service in store.list("", "services") {
-        let selected = service["spec"]["selector"].as_object().is_some_and(|selector| !selector.is_empty());
+        let selected = service["spec"]["selector"]
+            .as_object()
+            .is_some_and(|selector| !selector.is_empty());
         if selected && service["spec"]["type"] != "ExternalName" {
             one(store, &service, &slices);
         }
@@ -89,10 +91,21 @@ fn update(store: &Store, slice: &Value, ports: &[Port], endpoints: &[Value]) {
 }
 
 fn create(store: &Store, service: &Value, family: &str, ports: &[Port], endpoints: &[Value]) {
-    let namespace = service["metadata"]["namespace"].as_str().unwrap_or_default();
+    let namespace = service["metadata"]["namespace"]
+        .as_str()
+        .unwrap_or_default();
     let name = service["metadata"]["name"].as_str().unwrap_or_default();
     let prefix = format!("{name}-");
-    let taken = |name: &str| store.get(&Key::new("discovery.k8s.io", "endpointslices", namespace, name)).is_some();
+    let taken = |name: &str| {
+        store
+            .get(&Key::new(
+                "discovery.k8s.io",
+                "endpointslices",
+                namespace,
+                name,
+            ))
+            .is_some()
+    };
     let mut labels = json!({MANAGER: CONTROLLER, SERVICE: name});
     if service["spec"]["clusterIP"] == "None" {
         labels["service.kubernetes.io/headless"] = "".into();
@@ -113,16 +126,33 @@ fn drop_orphan(store: &Store, slice: &Value) {
         return;
     }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let service = store.get(&Key::new("", "services", &text(&meta["namespace"]), &text(&meta["labels"][SERVICE])));
-    if service.is_none_or(|service| service["spec"]["selector"].as_object().is_none_or(serde_json::Map::is_empty)) {
+    let service = store.get(&Key::new(
+        "",
+        "services",
+        &text(&meta["namespace"]),
+        &text(&meta["labels"][SERVICE]),
+    ));
+    if service.is_none_or(|service| {
+        service["spec"]["selector"]
+            .as_object()
+            .is_none_or(serde_json::Map::is_empty)
+    }) {
         store.remove(&key_of(slice));
     }
 }
 
 fn families(service: &Value) -> Vec<bool> {
     let listed = service["spec"]["ipFamilies"].as_array();
-    let listed: Vec<bool> = listed.into_iter().flatten().map(|family| family == "IPv6").collect();
-    if listed.is_empty() { vec![false] } else { listed }
+    let listed: Vec<bool> = listed
+        .into_iter()
+        .flatten()
+        .map(|family| family == "IPv6")
+        .collect();
+    if listed.is_empty() {
+        vec![false]
+    } else {
+        listed
+    }
 }
 
 fn ports_of(slice: &Value) -> Vec<Port> {
@@ -147,16 +177,29 @@ fn ports_value(ports: &[Port]) -> Value {
         }
         value
     });
-    if ports.is_empty() { Value::Null } else { each.collect() }
+    if ports.is_empty() {
+        Value::Null
+    } else {
+        each.collect()
+    }
 }
 
 fn key_of(slice: &Value) -> Key {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let meta = &slice["metadata"];
-    Key::new("discovery.k8s.io", "endpointslices", &text(&meta["namespace"]), &text(&meta["name"]))
+    Key::new(
+        "discovery.k8s.io",
+        "endpointslices",
+        &text(&meta["namespace"]),
+        &text(&meta["name"]),
+    )
 }
 
 /// A list; an empty one shows as null.
 fn list(endpoints: &[Value]) -> Value {
-    if endpoints.is_empty() { Value::Null } else { json!(endpoints) }
+    if endpoints.is_empty() {
+        Value::Null
+    } else {
+        json!(endpoints)
+    }
 }

@@ -27,7 +27,10 @@ fn one(store: &Store, set: &Value) {
             continue;
         }
         let extra = BTreeMap::from([
-            ("apps.kubernetes.io/pod-index".to_owned(), number.to_string()),
+            (
+                "apps.kubernetes.io/pod-index".to_owned(),
+                number.to_string(),
+            ),
             ("controller-revision-hash".to_owned(), revision.clone()),
             ("statefulset.kubernetes.io/pod-name".to_owned(), pod.clone()),
         ]);
@@ -38,15 +41,23 @@ fn one(store: &Store, set: &Value) {
     }
     let have = owned(store, set);
     for pod in &have {
-        let number = pod["metadata"]["name"].as_str().and_then(|pod| pod.rsplit('-').next()?.parse::<u64>().ok());
+        let number = pod["metadata"]["name"]
+            .as_str()
+            .and_then(|pod| pod.rsplit('-').next()?.parse::<u64>().ok());
         if number.is_some_and(|number| number >= wanted) {
             pods::delete(store, pod);
         }
     }
     let ready = have.iter().filter(|pod| is_ready(pod)).count();
-    set_status(store, "apps", "statefulsets", set, &json!({
-        "replicas": have.len(), "readyReplicas": count(ready), "availableReplicas": ready,
-        "currentReplicas": count(have.len()), "updatedReplicas": count(have.len()),
-        "currentRevision": revision, "updateRevision": revision, "collisionCount": 0,
-    }));
+    set_status(
+        store,
+        "apps",
+        "statefulsets",
+        set,
+        &json!({
+            "replicas": have.len(), "readyReplicas": count(ready), "availableReplicas": ready,
+            "currentReplicas": count(have.len()), "updatedReplicas": count(have.len()),
+            "currentRevision": revision, "updateRevision": revision, "collisionCount": 0,
+        }),
+    );
 }

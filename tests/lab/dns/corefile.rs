@@ -30,10 +30,20 @@ pub enum Plugin {
         fallthrough: bool,
     },
     /// `rewrite name FROM TO`.
-    Rewrite { from: String, to: String },
+    Rewrite {
+        from: String,
+        to: String,
+    },
     /// `template CLASS TYPE … { rcode NXDOMAIN }`.
-    Template { kind: String, zone: String, rcode: String },
-    Forward { from: String, to: Vec<String> },
+    Template {
+        kind: String,
+        zone: String,
+        rcode: String,
+    },
+    Forward {
+        from: String,
+        to: Vec<String>,
+    },
 }
 
 // === impl Corefile ===
@@ -42,10 +52,16 @@ impl Corefile {
     /// Reads a file. What decides no answer (`cache`, `log` …) is passed over.
     pub fn parse(text: &str) -> Self {
         let mut corefile = Self::default();
-        let mut lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+        let mut lines = text
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default().trim());
         while let Some(line) = lines.next() {
             if let Some(head) = line.strip_suffix('{') {
-                let zones = head.split([' ', ',']).filter(|zone| !zone.is_empty()).map(zone_of).collect();
+                let zones = head
+                    .split([' ', ','])
+                    .filter(|zone| !zone.is_empty())
+                    .map(zone_of)
+                    .collect();
                 let plugins = plugins(&mut lines);
                 corefile.blocks.push(Block { zones, plugins });
             }
@@ -55,9 +71,14 @@ impl Corefile {
 
     /// The block of the longest zone that holds the name.
     pub fn block(&self, name: &str) -> Option<&Block> {
-        let zones = self.blocks.iter().flat_map(|block| block.zones.iter().map(move |zone| (zone, block)));
+        let zones = self
+            .blocks
+            .iter()
+            .flat_map(|block| block.zones.iter().map(move |zone| (zone, block)));
         let fitting = zones.filter(|(zone, _)| is_below(name, zone));
-        fitting.max_by_key(|(zone, _)| zone.len()).map(|(_, block)| block)
+        fitting
+            .max_by_key(|(zone, _)| zone.len())
+            .map(|(_, block)| block)
     }
 }
 
@@ -67,7 +88,9 @@ fn plugins<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Vec<Plugin> {
         if line == "}" {
             break;
         }
-        let (head, has_body) = line.strip_suffix('{').map_or((line, false), |head| (head, true));
+        let (head, has_body) = line
+            .strip_suffix('{')
+            .map_or((line, false), |head| (head, true));
         let words: Vec<&str> = head.split_whitespace().collect();
         let mut body = Vec::new();
         if has_body {
@@ -90,12 +113,16 @@ fn plugin(words: &[&str], body: &[Vec<&str>]) -> Option<Plugin> {
             zones: zones.iter().map(|zone| zone_of(zone)).collect(),
             // Only for the reverse zones, as usual; a bare one counts for all.
             fallthrough: option("fallthrough").is_some_and(|line| line.len() == 1),
-            ttl: option("ttl").and_then(|line| line.get(1)?.parse().ok()).unwrap_or(5),
+            ttl: option("ttl")
+                .and_then(|line| line.get(1)?.parse().ok())
+                .unwrap_or(5),
         }),
         ["hosts", ..] => {
             let mut names: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
             for line in body {
-                let Some(address) = line.first().and_then(|word| word.parse().ok()) else { continue };
+                let Some(address) = line.first().and_then(|word| word.parse().ok()) else {
+                    continue;
+                };
                 for name in &line[1..] {
                     names.entry(name.to_lowercase()).or_default().push(address);
                 }
@@ -103,14 +130,19 @@ fn plugin(words: &[&str], body: &[Vec<&str>]) -> Option<Plugin> {
             let fallthrough = option("fallthrough").is_some();
             Some(Plugin::Hosts { names, fallthrough })
         }
-        ["rewrite", "name", "exact", from, to] | ["rewrite", "name", from, to] => Some(Plugin::Rewrite {
-            from: zone_of(from),
-            to: zone_of(to),
-        }),
+        ["rewrite", "name", "exact", from, to] | ["rewrite", "name", from, to] => {
+            Some(Plugin::Rewrite {
+                from: zone_of(from),
+                to: zone_of(to),
+            })
+        }
         ["template", _, kind, rest @ ..] => Some(Plugin::Template {
             kind: (*kind).to_uppercase(),
             zone: rest.first().map_or_else(String::new, |zone| zone_of(zone)),
-            rcode: option("rcode").and_then(|line| line.get(1)).unwrap_or(&"NOERROR").to_string(),
+            rcode: option("rcode")
+                .and_then(|line| line.get(1))
+                .unwrap_or(&"NOERROR")
+                .to_string(),
         }),
         ["forward", from, to @ ..] => Some(Plugin::Forward {
             from: zone_of(from),
@@ -133,5 +165,7 @@ fn zone_of(text: &str) -> String {
 /// Whether a name is a zone's or below it. Both without the final dot.
 pub fn is_below(name: &str, zone: &str) -> bool {
     zone.is_empty()
-        || name.strip_suffix(zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        || name
+            .strip_suffix(zone)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -28,12 +28,16 @@ async fn ask(ns: &Ns, query: &[u8], upstream: SocketAddr) -> Result<Message> {
         SocketAddr::V6(_) => [0_u16; 8].into(),
     };
     let ns = ns.clone();
-    let opened = tokio::task::spawn_blocking(move || ns.enter(|| std::net::UdpSocket::bind((own, 0)))).await???;
+    let opened =
+        tokio::task::spawn_blocking(move || ns.enter(|| std::net::UdpSocket::bind((own, 0))))
+            .await???;
     opened.set_nonblocking(true)?;
     let socket = UdpSocket::from_std(opened)?;
     socket.connect(upstream).await?;
     socket.send(query).await?;
     let mut buffer = vec![0; 65_536];
-    let length = tokio::time::timeout(PATIENCE, socket.recv(&mut buffer)).await.context("no answer")??;
+    let length = tokio::time::timeout(PATIENCE, socket.recv(&mut buffer))
+        .await
+        .context("no answer")??;
     Ok(Message::from_vec(&buffer[..length])?)
 }

@@ -76,18 +76,35 @@ impl Index {
     fn build(store: &Store) -> Self {
         let namespaces: Vec<Namespace> = store.typed("", "namespaces");
         let mut index = Self {
-            namespaces: namespaces.into_iter().filter_map(|one| one.metadata.name).collect(),
+            namespaces: namespaces
+                .into_iter()
+                .filter_map(|one| one.metadata.name)
+                .collect(),
             services: BTreeMap::new(),
         };
         for service in store.typed::<Service>("", "services") {
             let meta = service.metadata;
-            let key = (meta.namespace.unwrap_or_default(), meta.name.unwrap_or_default());
+            let key = (
+                meta.namespace.unwrap_or_default(),
+                meta.name.unwrap_or_default(),
+            );
             let spec = service.spec.unwrap_or_default();
-            let listed = spec.cluster_ips.unwrap_or_else(|| spec.cluster_ip.into_iter().collect());
-            let external = spec.external_name.filter(|_| spec.type_.as_deref() == Some("ExternalName"));
+            let listed = spec
+                .cluster_ips
+                .unwrap_or_else(|| spec.cluster_ip.into_iter().collect());
+            let external = spec
+                .external_name
+                .filter(|_| spec.type_.as_deref() == Some("ExternalName"));
             let ports = spec.ports.into_iter().flatten().filter_map(|port| {
-                let protocol = port.protocol.unwrap_or_else(|| "TCP".to_owned()).to_lowercase();
-                Some((port.name.unwrap_or_default(), protocol, u16::try_from(port.port).ok()?))
+                let protocol = port
+                    .protocol
+                    .unwrap_or_else(|| "TCP".to_owned())
+                    .to_lowercase();
+                Some((
+                    port.name.unwrap_or_default(),
+                    protocol,
+                    u16::try_from(port.port).ok()?,
+                ))
             });
             let entry = Entry {
                 addresses: listed.iter().filter_map(|text| text.parse().ok()).collect(),
@@ -105,21 +122,47 @@ impl Index {
 
     fn add_slice(&mut self, slice: EndpointSlice) {
         let labels = slice.metadata.labels.unwrap_or_default();
-        let Some(service) = labels.get("kubernetes.io/service-name") else { return };
-        let key = (slice.metadata.namespace.unwrap_or_default(), service.clone());
-        let Some(entry) = self.services.get_mut(&key).filter(|entry| entry.addresses.is_empty()) else {
+        let Some(service) = labels.get("kubernetes.io/service-name") else {
+            return;
+        };
+        let key = (
+            slice.metadata.namespace.unwrap_or_default(),
+            service.clone(),
+        );
+        let Some(entry) = self
+            .services
+            .get_mut(&key)
+            .filter(|entry| entry.addresses.is_empty())
+        else {
             return;
         };
         let ports = slice.ports.iter().flatten().filter_map(|port| {
-            let protocol = port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()).to_lowercase();
-            Some((port.name.clone().unwrap_or_default(), protocol, u16::try_from(port.port?).ok()?))
+            let protocol = port
+                .protocol
+                .clone()
+                .unwrap_or_else(|| "TCP".to_owned())
+                .to_lowercase();
+            Some((
+                port.name.clone().unwrap_or_default(),
+                protocol,
+                u16::try_from(port.port?).ok()?,
+            ))
         });
         let ports: Vec<_> = ports.collect();
         for one in slice.endpoints.into_iter().flatten() {
-            let ready = one.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true);
+            let ready = one
+                .conditions
+                .as_ref()
+                .and_then(|conditions| conditions.ready)
+                .unwrap_or(true);
             for address in one.addresses.iter().filter(|_| ready) {
-                let Ok(parsed) = address.parse() else { continue };
-                let name = one.hostname.clone().unwrap_or_else(|| address.replace(['.', ':'], "-"));
+                let Ok(parsed) = address.parse() else {
+                    continue;
+                };
+                let name = one
+                    .hostname
+                    .clone()
+                    .unwrap_or_else(|| address.replace(['.', ':'], "-"));
                 entry.endpoints.push(Endpoint {
                     address: parsed,
                     name,

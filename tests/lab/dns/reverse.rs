@@ -20,7 +20,10 @@ pub fn name_of(index: &Index, address: IpAddr, zone: &str) -> Option<String> {
 /// The address a reverse name stands for.
 pub fn address_of(name: &str) -> Option<IpAddr> {
     if let Some(rest) = name.strip_suffix(".in-addr.arpa") {
-        let mut bytes: Vec<u8> = rest.split('.').map(|byte| byte.parse().ok()).collect::<Option<_>>()?;
+        let mut bytes: Vec<u8> = rest
+            .split('.')
+            .map(|byte| byte.parse().ok())
+            .collect::<Option<_>>()?;
         bytes.reverse();
         let bytes: [u8; 4] = bytes.try_into().ok()?;
         return Some(Ipv4Addr::from(bytes).into());

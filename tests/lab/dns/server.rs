@@ -47,19 +47,27 @@ struct Reply {
 /// Serves on port 53 of a namespace, UDP and TCP, until the handle is aborted.
 pub fn start(resolver: Resolver, runtime: &Handle) -> Result<JoinHandle<()>> {
     let _context = runtime.enter();
-    let (udp, tcp) = resolver.ns.enter(|| -> Result<_> {
-        let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 53));
-        let four = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 53));
-        let udp = std::net::UdpSocket::bind(any).or_else(|_| std::net::UdpSocket::bind(four))?;
-        let tcp = std::net::TcpListener::bind(any).or_else(|_| std::net::TcpListener::bind(four))?;
-        Ok((udp, tcp))
-    })?
-    .context("port 53")?;
+    let (udp, tcp) = resolver
+        .ns
+        .enter(|| -> Result<_> {
+            let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 53));
+            let four = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 53));
+            let udp =
+                std::net::UdpSocket::bind(any).or_else(|_| std::net::UdpSocket::bind(four))?;
+            let tcp =
+                std::net::TcpListener::bind(any).or_else(|_| std::net::TcpListener::bind(four))?;
+            Ok((udp, tcp))
+        })?
+        .context("port 53")?;
     udp.set_nonblocking(true)?;
     tcp.set_nonblocking(true)?;
     let mut server = Server::new(resolver);
     server.register_socket(tokio::net::UdpSocket::from_std(udp)?);
-    server.register_listener(tokio::net::TcpListener::from_std(tcp)?, Duration::from_secs(10), 16);
+    server.register_listener(
+        tokio::net::TcpListener::from_std(tcp)?,
+        Duration::from_secs(10),
+        16,
+    );
     Ok(runtime.spawn(async move {
         let _ = server.block_until_done().await;
     }))
@@ -67,7 +75,11 @@ pub fn start(resolver: Resolver, runtime: &Handle) -> Result<JoinHandle<()>> {
 
 #[async_trait::async_trait]
 impl RequestHandler for Resolver {
-    async fn handle_request<R: ResponseHandler, T: Time>(&self, request: &Request, mut out: R) -> ResponseInfo {
+    async fn handle_request<R: ResponseHandler, T: Time>(
+        &self,
+        request: &Request,
+        mut out: R,
+    ) -> ResponseInfo {
         let reply = self.reply(request).await;
         let mut metadata = Metadata::response_from_request(&request.metadata);
         metadata.response_code = reply.code.unwrap_or(ResponseCode::NoError);
@@ -75,7 +87,8 @@ impl RequestHandler for Resolver {
         metadata.recursion_available = reply.recursive;
         let edns = request.edns.as_ref().map(|asked| {
             let mut own = Edns::new();
-            own.set_max_payload(asked.max_payload().max(512)).set_version(0);
+            own.set_max_payload(asked.max_payload().max(512))
+                .set_version(0);
             own
         });
         let mut builder = MessageResponseBuilder::from_message_request(request);
@@ -90,7 +103,9 @@ impl RequestHandler for Resolver {
             reply.extra.iter(),
         );
         let counts = HeaderCounts::default();
-        out.send_response(response).await.unwrap_or_else(|_| Header { metadata, counts }.into())
+        out.send_response(response)
+            .await
+            .unwrap_or_else(|_| Header { metadata, counts }.into())
     }
 }
 
@@ -101,8 +116,14 @@ impl Resolver {
         let Ok(info) = request.request_info() else {
             return Reply::code(ResponseCode::FormErr);
         };
-        let name = info.query.name().to_string().trim_end_matches('.').to_lowercase();
-        self.resolve(&name, info.query.query_type(), request.as_slice()).await
+        let name = info
+            .query
+            .name()
+            .to_string()
+            .trim_end_matches('.')
+            .to_lowercase();
+        self.resolve(&name, info.query.query_type(), request.as_slice())
+            .await
     }
 
     /// Goes through the plugins of the block that owns the name.
@@ -123,14 +144,29 @@ impl Resolver {
                         return Reply::code(ResponseCode::NXDomain);
                     }
                 }
-                Plugin::Template { kind: of, zone, rcode } => {
+                Plugin::Template {
+                    kind: of,
+                    zone,
+                    rcode,
+                } => {
                     let fits = (of == "ANY" || *of == kind.to_string()) && is_below(&name, zone);
                     if fits {
-                        return Reply::code(if rcode == "NXDOMAIN" { ResponseCode::NXDomain } else { ResponseCode::NoError });
+                        return Reply::code(if rcode == "NXDOMAIN" {
+                            ResponseCode::NXDomain
+                        } else {
+                            ResponseCode::NoError
+                        });
                     }
                 }
-                Plugin::Kubernetes { zones, fallthrough, ttl } => {
-                    if let Some(reply) = self.cluster(&name, kind, zones, *fallthrough, *ttl, raw).await {
+                Plugin::Kubernetes {
+                    zones,
+                    fallthrough,
+                    ttl,
+                } => {
+                    if let Some(reply) = self
+                        .cluster(&name, kind, zones, *fallthrough, *ttl, raw)
+                        .await
+                    {
                         return reply;
                     }
                 }
@@ -157,7 +193,8 @@ impl Resolver {
         let zone = zones.iter().find(|zone| is_below(name, zone))?;
         let index = self.source.index();
         if zone.ends_with(".arpa") {
-            let found = reverse::address_of(name).and_then(|address| reverse::name_of(&index, address, forward_zone))?;
+            let found = reverse::address_of(name)
+                .and_then(|address| reverse::name_of(&index, address, forward_zone))?;
             let record = Record::from_rdata(fqdn(name), ttl, RData::PTR(PTR(fqdn(&found))));
             return Some(Reply::found(vec![record], Vec::new()));
         }
@@ -177,11 +214,18 @@ impl Resolver {
     }
 
     /// Resolves the target of an alias as any other name.
-    async fn follow(&self, mut query: Message, target: &hickory_resolver::proto::rr::Name, kind: RecordType) -> Vec<Record> {
+    async fn follow(
+        &self,
+        mut query: Message,
+        target: &hickory_resolver::proto::rr::Name,
+        kind: RecordType,
+    ) -> Vec<Record> {
         for one in &mut query.queries {
             one.set_name(target.clone());
         }
-        let Ok(raw) = query.to_vec() else { return Vec::new() };
+        let Ok(raw) = query.to_vec() else {
+            return Vec::new();
+        };
         let name = target.to_string().trim_end_matches('.').to_lowercase();
         Box::pin(self.resolve(&name, kind, &raw)).await.answers
     }
@@ -190,7 +234,10 @@ impl Resolver {
         let server = |text: &String| match text.parse::<SocketAddr>() {
             Ok(address) => Some(address),
             Err(_) if text == "/etc/resolv.conf" => Some(SocketAddr::new(self.upstream, 53)),
-            Err(_) => text.parse().ok().map(|address: IpAddr| SocketAddr::new(address, 53)),
+            Err(_) => text
+                .parse()
+                .ok()
+                .map(|address: IpAddr| SocketAddr::new(address, 53)),
         };
         let upstreams: Vec<SocketAddr> = to.iter().filter_map(server).collect();
         match forward::forward(&self.ns, raw, &upstreams).await {
@@ -228,7 +275,10 @@ impl Reply {
 
     /// Nothing, with the zone's SOA as CoreDNS writes it.
     fn empty(code: ResponseCode, zone: &str, ttl: u32) -> Self {
-        let (server, contact) = (fqdn(&format!("ns.dns.{zone}")), fqdn(&format!("hostmaster.{zone}")));
+        let (server, contact) = (
+            fqdn(&format!("ns.dns.{zone}")),
+            fqdn(&format!("hostmaster.{zone}")),
+        );
         let serial = u32::try_from(jiff::Timestamp::now().as_second()).unwrap_or(u32::MAX);
         let soa = RData::SOA(SOA::new(server, contact, serial, 7200, 1800, 86_400, ttl));
         Self {
@@ -247,6 +297,11 @@ impl Reply {
             };
             Record::from_rdata(fqdn(name), 3600, data)
         });
-        Self::found(records.filter(|record| record.record_type() == kind).collect(), Vec::new())
+        Self::found(
+            records
+                .filter(|record| record.record_type() == kind)
+                .collect(),
+            Vec::new(),
+        )
     }
 }

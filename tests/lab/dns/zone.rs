@@ -11,7 +11,10 @@ use super::index::{Entry, Index};
 #[derive(Debug)]
 pub enum Answer {
     /// Records for the answer section, and addresses to go along.
-    Records { answers: Vec<Record>, extra: Vec<Record> },
+    Records {
+        answers: Vec<Record>,
+        extra: Vec<Record>,
+    },
     /// A name outside that stands for this one.
     Alias(Name),
     /// The name exists and has nothing of this kind.
@@ -21,24 +24,41 @@ pub enum Answer {
 
 /// Asks for a name below a zone; both in lower case without the final dot.
 pub fn answer(index: &Index, name: &str, zone: &str, kind: RecordType, ttl: u32) -> Answer {
-    let relative = name.strip_suffix(zone).unwrap_or(name).trim_end_matches('.');
-    let mut labels: Vec<&str> = relative.split('.').filter(|label| !label.is_empty()).collect();
+    let relative = name
+        .strip_suffix(zone)
+        .unwrap_or(name)
+        .trim_end_matches('.');
+    let mut labels: Vec<&str> = relative
+        .split('.')
+        .filter(|label| !label.is_empty())
+        .collect();
     labels.reverse();
     let fqdn = fqdn(name);
-    let query = Query { index, zone, name: &fqdn, kind, ttl };
+    let query = Query {
+        index,
+        zone,
+        name: &fqdn,
+        kind,
+        ttl,
+    };
     match labels.as_slice() {
         [] | ["svc" | "pod"] => Answer::NoData,
         ["dns-version"] => query.text("1.1.0"),
         ["svc", namespace, rest @ ..] if index.namespaces.contains(*namespace) => match rest {
             [] => Answer::NoData,
-            [service, below @ ..] => match index.services.get(&((*namespace).to_owned(), (*service).to_owned())) {
+            [service, below @ ..] => match index
+                .services
+                .get(&((*namespace).to_owned(), (*service).to_owned()))
+            {
                 Some(entry) => query.service(entry, &format!("{service}.{namespace}.svc"), below),
                 None => Answer::NoSuchName,
             },
         },
         ["pod", namespace, rest @ ..] if index.namespaces.contains(*namespace) => match rest {
             [] => Answer::NoData,
-            [dashed] => pod_address(dashed).map_or(Answer::NoSuchName, |address| query.addresses([address])),
+            [dashed] => {
+                pod_address(dashed).map_or(Answer::NoSuchName, |address| query.addresses([address]))
+            }
             _ => Answer::NoSuchName,
         },
         _ => Answer::NoSuchName,
@@ -66,9 +86,7 @@ impl Query<'_> {
             };
         }
         match below {
-            [] if self.kind == RecordType::SRV => {
-                self.services(entry, path, |_, _| true)
-            }
+            [] if self.kind == RecordType::SRV => self.services(entry, path, |_, _| true),
             [] if entry.addresses.is_empty() => {
                 if entry.endpoints.is_empty() {
                     return Answer::NoSuchName;
@@ -81,7 +99,11 @@ impl Query<'_> {
                 self.services(entry, path, |name, of| name == port && of == protocol)
             }
             [own] => {
-                let mut found = entry.endpoints.iter().filter(|one| one.name == *own).peekable();
+                let mut found = entry
+                    .endpoints
+                    .iter()
+                    .filter(|one| one.name == *own)
+                    .peekable();
                 if found.peek().is_none() {
                     return Answer::NoSuchName;
                 }
@@ -92,8 +114,12 @@ impl Query<'_> {
     }
 
     fn addresses(&self, addresses: impl IntoIterator<Item = IpAddr>) -> Answer {
-        let records = addresses.into_iter().filter_map(|address| self.address(self.name.clone(), address));
-        let answers: Vec<Record> = records.filter(|record| record.record_type() == self.kind).collect();
+        let records = addresses
+            .into_iter()
+            .filter_map(|address| self.address(self.name.clone(), address));
+        let answers: Vec<Record> = records
+            .filter(|record| record.record_type() == self.kind)
+            .collect();
         if answers.is_empty() {
             return Answer::NoData;
         }
@@ -117,16 +143,27 @@ impl Query<'_> {
         let mut extra = Vec::new();
         let mut add = |target: String, addresses: &[IpAddr], ports: &[(String, String, u16)]| {
             let target = fqdn(&target);
-            for (_, _, port) in ports.iter().filter(|(name, protocol, _)| fits(name, protocol)) {
+            for (_, _, port) in ports
+                .iter()
+                .filter(|(name, protocol, _)| fits(name, protocol))
+            {
                 let data = RData::SRV(SRV::new(0, 100, *port, target.clone()));
                 answers.push(Record::from_rdata(self.name.clone(), self.ttl, data));
-                extra.extend(addresses.iter().filter_map(|one| self.address(target.clone(), *one)));
+                extra.extend(
+                    addresses
+                        .iter()
+                        .filter_map(|one| self.address(target.clone(), *one)),
+                );
             }
         };
         let zone = self.zone;
         if entry.addresses.is_empty() {
             for one in &entry.endpoints {
-                add(format!("{}.{path}.{zone}", one.name), &[one.address], &one.ports);
+                add(
+                    format!("{}.{path}.{zone}", one.name),
+                    &[one.address],
+                    &one.ports,
+                );
             }
         } else {
             add(format!("{path}.{zone}"), &entry.addresses, &entry.ports);
@@ -159,7 +196,8 @@ pub fn alias(name: &str, target: &Name, ttl: u32) -> Record {
 /// `10-244-1-5` (pods insecure: whatever address is asked for).
 fn pod_address(dashed: &str) -> Option<IpAddr> {
     let four = dashed.replace('-', ".").parse().map(IpAddr::V4);
-    four.or_else(|_| dashed.replace('-', ":").parse().map(IpAddr::V6)).ok()
+    four.or_else(|_| dashed.replace('-', ":").parse().map(IpAddr::V6))
+        .ok()
 }
 
 /// A name from text; one that cannot be a name is the root.

@@ -54,10 +54,11 @@ impl ContainerRun {
         };
         let spec = run.pod.spec.as_ref();
         let pod_context = spec.and_then(|spec| spec.security_context.as_ref());
-        let security = match runtime::security(pod_context, container.security_context.as_ref(), found.uid) {
-            Ok(security) => security,
-            Err(message) => return refused("CreateContainerConfigError", message),
-        };
+        let security =
+            match runtime::security(pod_context, container.security_context.as_ref(), found.uid) {
+                Ok(security) => security,
+                Err(message) => return refused("CreateContainerConfigError", message),
+            };
         let shared = spec.is_some_and(|spec| spec.host_pid == Some(true));
         let hostname = if spec.is_some_and(|spec| spec.host_network == Some(true)) {
             run.node.clone()
@@ -73,7 +74,11 @@ impl ContainerRun {
             place: Where {
                 ns: run.ns.clone(),
                 hostname,
-                pid_of: if shared { world.node_process(&run.node) } else { beside },
+                pid_of: if shared {
+                    world.node_process(&run.node)
+                } else {
+                    beside
+                },
             },
             root: Mutex::default(),
             process: Mutex::default(),
@@ -85,14 +90,20 @@ impl ContainerRun {
     /// in its place.
     pub fn process(&self, world: &World, run: &PodRun) -> Result<Process> {
         let mut process = self.process.lock();
-        if let Some(running) = process.as_ref().filter(|process| process.exit_code().is_none()) {
+        if let Some(running) = process
+            .as_ref()
+            .filter(|process| process.exit_code().is_none())
+        {
             return Ok(running.clone());
         }
         if process.is_some() {
             anyhow::bail!("container not running");
         }
         let sleep = find("sleep").unwrap_or_else(|| "/usr/bin/sleep".into());
-        let words = vec![runtime::inside_host(&sleep).to_string_lossy().into_owned(), "infinity".to_owned()];
+        let words = vec![
+            runtime::inside_host(&sleep).to_string_lossy().into_owned(),
+            "infinity".to_owned(),
+        ];
         let started = self.start(world, run, words)?;
         *process = Some(started.clone());
         Ok(started)
@@ -126,12 +137,23 @@ impl ContainerRun {
     }
 
     /// After the process ended: for good, or until it is started again.
-    async fn ended(self: Arc<Self>, world: &Arc<World>, run: &Arc<PodRun>, process: &Process, code: i32) {
+    async fn ended(
+        self: Arc<Self>,
+        world: &Arc<World>,
+        run: &Arc<PodRun>,
+        process: &Process,
+        code: i32,
+    ) {
         const BACK_OFF: std::time::Duration = std::time::Duration::from_secs(10);
         if run.is_ending() {
             return;
         }
-        let policy = run.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()).unwrap_or("Always");
+        let policy = run
+            .pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.restart_policy.as_deref())
+            .unwrap_or("Always");
         let ended = ended_state(process, code);
         let again = policy == "Always" || (policy == "OnFailure" && code != 0);
         if !again {
@@ -141,7 +163,10 @@ impl ContainerRun {
             });
             return;
         }
-        let back_off = format!("back-off 10s restarting failed container={} pod={}", self.name, run.key);
+        let back_off = format!(
+            "back-off 10s restarting failed container={} pod={}",
+            self.name, run.key
+        );
         run.change(world, &self.name, |seen| {
             seen.ready = false;
             seen.last = Some(ended);
@@ -180,11 +205,24 @@ impl ContainerRun {
         let (place, security, runtime) = (&self.place, &self.security, &world.runtime);
         if self.spec.tty == Some(true) {
             let pty = nix::pty::openpty(None, None)?;
-            let child =
-                runtime::start_container(place, &root, &command, security, Stdio::Terminal(pty.slave), runtime)?;
+            let child = runtime::start_container(
+                place,
+                &root,
+                &command,
+                security,
+                Stdio::Terminal(pty.slave),
+                runtime,
+            )?;
             return Process::on_terminal(child, pty.master, runtime);
         }
-        let child = runtime::start_container(place, &root, &command, security, Stdio::Pipes { stdin }, runtime)?;
+        let child = runtime::start_container(
+            place,
+            &root,
+            &command,
+            security,
+            Stdio::Pipes { stdin },
+            runtime,
+        )?;
         Ok(Process::piped(child, runtime))
     }
 
@@ -197,15 +235,29 @@ impl ContainerRun {
         let resolver = kubelet(world, &run.node).pod_file(&run.pod);
         let etc = environment::etc(run, &resolver);
         let mounts = volumes::of(world, run, &self.spec)?;
-        let made = Root::lay_out(&self.folder.join("root"), &self.image, &etc, mounts, self.security.read_only_root)?;
+        let made = Root::lay_out(
+            &self.folder.join("root"),
+            &self.image,
+            &etc,
+            mounts,
+            self.security.read_only_root,
+        )?;
         *root = Some(made.clone());
         Ok(made)
     }
 
     /// The words of its own command.
     pub fn words(&self) -> Vec<String> {
-        let command = self.spec.command.clone().filter(|command| !command.is_empty());
-        let entry = self.image.entry_point.as_ref().and_then(|program| program.file_name());
+        let command = self
+            .spec
+            .command
+            .clone()
+            .filter(|command| !command.is_empty());
+        let entry = self
+            .image
+            .entry_point
+            .as_ref()
+            .and_then(|program| program.file_name());
         let entry = entry.map(|name| vec![format!("/{}", name.to_string_lossy())]);
         let mut words = command.or(entry).unwrap_or_else(|| vec!["sh".to_owned()]);
         words.extend(self.spec.args.iter().flatten().cloned());

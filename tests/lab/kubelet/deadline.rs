@@ -10,8 +10,14 @@ use crate::lab::world::World;
 
 /// Ends the pod when its time is over.
 pub fn watch(world: &Arc<World>, run: &Arc<PodRun>) {
-    let seconds = run.pod.spec.as_ref().and_then(|spec| spec.active_deadline_seconds);
-    let Some(seconds) = seconds.and_then(|seconds| u64::try_from(seconds).ok()) else { return };
+    let seconds = run
+        .pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.active_deadline_seconds);
+    let Some(seconds) = seconds.and_then(|seconds| u64::try_from(seconds).ok()) else {
+        return;
+    };
     let (world, run) = (world.clone(), run.clone());
     // Not one of the pod's own tasks: those end here.
     world.runtime.clone().spawn(async move {
@@ -47,7 +53,13 @@ fn expire(world: &World, run: &PodRun) {
         status["reason"] = "DeadlineExceeded".into();
         status["message"] = "Pod was active on the node longer than the specified deadline".into();
         let failed = || Some(("PodFailed", String::new()));
-        condition(status, &generation, "PodReadyToStartContainers", false, None);
+        condition(
+            status,
+            &generation,
+            "PodReadyToStartContainers",
+            false,
+            None,
+        );
         condition(status, &generation, "Ready", false, failed());
         condition(status, &generation, "ContainersReady", false, failed());
     });

@@ -21,7 +21,8 @@ pub fn start(world: &Arc<World>, run: &Arc<PodRun>) -> Result<()> {
     let map = Key::new("", "configmaps", &run.store_key.namespace, "coredns");
     let read = |world: &World| {
         let map = world.store.get(&map);
-        map.and_then(|map| map["data"]["Corefile"].as_str().map(str::to_owned)).unwrap_or_default()
+        map.and_then(|map| map["data"]["Corefile"].as_str().map(str::to_owned))
+            .unwrap_or_default()
     };
     let mut text = read(world);
     let corefile = Arc::new(RwLock::new(Corefile::parse(&text)));
@@ -50,7 +51,10 @@ pub fn start(world: &Arc<World>, run: &Arc<PodRun>) -> Result<()> {
         loop {
             tokio::time::sleep(Duration::from_millis(200)).await;
             let object = store.get(&map);
-            let now = object.as_deref().and_then(|map| map["data"]["Corefile"].as_str()).unwrap_or_default();
+            let now = object
+                .as_deref()
+                .and_then(|map| map["data"]["Corefile"].as_str())
+                .unwrap_or_default();
             if now != text {
                 now.clone_into(&mut text);
                 *corefile.write() = Corefile::parse(&text);

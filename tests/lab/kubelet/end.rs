@@ -15,7 +15,12 @@ const LINGERS: &str = "lab.netpath/terminates-in";
 /// Ends everything a pod has, now.
 pub fn stop(world: &World, run: &PodRun) {
     run.halt();
-    if run.pod.spec.as_ref().is_some_and(|spec| spec.host_network != Some(true)) {
+    if run
+        .pod
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.host_network != Some(true))
+    {
         world.wires.unplug(&run.key);
     }
 }
@@ -25,7 +30,9 @@ pub fn begin(world: &Arc<World>, run: &Arc<PodRun>, object: &Value) {
     if run.ending.swap(true, Ordering::SeqCst) {
         return;
     }
-    let wanted = object["metadata"]["annotations"][LINGERS].as_str().and_then(|text| text.parse().ok());
+    let wanted = object["metadata"]["annotations"][LINGERS]
+        .as_str()
+        .and_then(|text| text.parse().ok());
     let Some(seconds) = wanted else {
         stop(world, run);
         world.store.remove(&run.store_key);

@@ -16,9 +16,15 @@ use crate::lab::world::World;
 pub fn sync(world: &Arc<World>, run: &Arc<PodRun>, object: &Value) {
     let listed = object["spec"]["ephemeralContainers"].as_array();
     for one in listed.into_iter().flatten() {
-        let Ok(wanted) = EphemeralContainer::deserialize(one) else { continue };
+        let Ok(wanted) = EphemeralContainer::deserialize(one) else {
+            continue;
+        };
         let known = object["status"]["ephemeralContainerStatuses"].as_array();
-        if known.into_iter().flatten().any(|status| status["name"] == wanted.name.as_str()) {
+        if known
+            .into_iter()
+            .flatten()
+            .any(|status| status["name"] == wanted.name.as_str())
+        {
             continue;
         }
         start(world, run, &wanted);
@@ -37,8 +43,13 @@ fn start(world: &Arc<World>, run: &Arc<PodRun>, wanted: &EphemeralContainer) {
         user: None,
     };
     publish(world, run, &seen);
-    let target = wanted.target_container_name.as_ref().and_then(|name| run.containers.lock().get(name).cloned());
-    let beside = target.and_then(|target| target.process(world, run).ok()).map(|process| process.pid);
+    let target = wanted
+        .target_container_name
+        .as_ref()
+        .and_then(|name| run.containers.lock().get(name).cloned());
+    let beside = target
+        .and_then(|target| target.process(world, run).ok())
+        .map(|process| process.pid);
     match ContainerRun::make(world, run, &container, beside) {
         Made::Refused { reason, message } => {
             run.note(world, "Failed", &message);
@@ -53,9 +64,14 @@ fn start(world: &Arc<World>, run: &Arc<PodRun>, wanted: &EphemeralContainer) {
         }
         Made::Ready(made) => {
             seen.user = Some((made.security.uid, made.security.gid));
-            run.containers.lock().insert(made.name.clone(), made.clone());
+            run.containers
+                .lock()
+                .insert(made.name.clone(), made.clone());
             let (world, run) = (world.clone(), run.clone());
-            world.runtime.clone().spawn(async move { live(&world, &run, &made, seen).await });
+            world
+                .runtime
+                .clone()
+                .spawn(async move { live(&world, &run, &made, seen).await });
         }
     }
 }
@@ -100,7 +116,10 @@ fn back_off(world: &Arc<World>, run: &Arc<PodRun>, mut seen: Seen) {
         let why = pull_failure(&seen.image);
         seen.state = State::Waiting {
             reason: "ImagePullBackOff".to_owned(),
-            message: format!("Back-off pulling image \"{}\": ErrImagePull: {why}", seen.image),
+            message: format!(
+                "Back-off pulling image \"{}\": ErrImagePull: {why}",
+                seen.image
+            ),
         };
         publish(&world, &run, &seen);
     }));
@@ -118,7 +137,9 @@ fn publish(world: &World, run: &PodRun, seen: &Seen) {
         if !status["ephemeralContainerStatuses"].is_array() {
             status["ephemeralContainerStatuses"] = json!([]);
         }
-        let Some(list) = status["ephemeralContainerStatuses"].as_array_mut() else { return };
+        let Some(list) = status["ephemeralContainerStatuses"].as_array_mut() else {
+            return;
+        };
         match list.iter_mut().find(|one| one["name"] == entry["name"]) {
             Some(place) => *place = entry,
             None => list.push(entry),

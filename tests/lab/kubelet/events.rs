@@ -12,12 +12,19 @@ pub fn record(store: &Store, object: &Value, from: (&str, &str), reason: &str, m
     let name = meta["name"].as_str().unwrap_or_default();
     let (component, host) = from;
     let normal = !["Failed", "FailedScheduling", "BackOff", "Unhealthy"].contains(&reason);
-    let key = format!("{name}.{:08x}{:08x}", fingerprint(reason), fingerprint(message));
+    let key = format!(
+        "{name}.{:08x}{:08x}",
+        fingerprint(reason),
+        fingerprint(message)
+    );
     let time = now();
-    let again = store.modify(&crate::lab::store::Key::new("", "events", namespace, &key), |event| {
-        event["count"] = json!(event["count"].as_u64().unwrap_or(1) + 1);
-        event["lastTimestamp"] = time.clone().into();
-    });
+    let again = store.modify(
+        &crate::lab::store::Key::new("", "events", namespace, &key),
+        |event| {
+            event["count"] = json!(event["count"].as_u64().unwrap_or(1) + 1);
+            event["lastTimestamp"] = time.clone().into();
+        },
+    );
     if again.is_some() {
         return;
     }

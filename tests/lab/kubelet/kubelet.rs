@@ -47,14 +47,19 @@ impl Kubelet {
         for object in &objects {
             let (key, node) = (key_of(object), text(&object["spec"]["nodeName"]));
             let running = self.pod(&key);
-            let over = matches!(object["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+            let over = matches!(
+                object["status"]["phase"].as_str(),
+                Some("Succeeded" | "Failed")
+            );
             let deleted = !object["metadata"]["deletionTimestamp"].is_null();
             match running {
                 Some(run) if deleted => end::begin(world, &run, object),
                 Some(run) if over => end::stop(world, &run),
                 Some(run) => ephemeral::sync(world, &run, object),
                 None if deleted => drop(world.store.remove(&pod_key(object))),
-                None if !over && world.wires.plan.node(node).is_some() => starting.push(object.clone()),
+                None if !over && world.wires.plan.node(node).is_some() => {
+                    starting.push(object.clone())
+                }
                 None => {}
             }
         }
@@ -65,7 +70,8 @@ impl Kubelet {
     fn start_all(&self, world: &Arc<World>, pods: &[Arc<Value>]) -> Result<()> {
         // Addresses are given out one after the other.
         for pod in pods {
-            let run = PodRun::prepare(world, pod).with_context(|| format!("starting {}", key_of(pod)))?;
+            let run =
+                PodRun::prepare(world, pod).with_context(|| format!("starting {}", key_of(pod)))?;
             self.pods.lock().insert(run.key.clone(), Arc::new(run));
         }
         std::thread::scope(|scope| {
@@ -75,7 +81,10 @@ impl Kubelet {
             };
             let jobs: Vec<_> = pods.iter().map(job).collect();
             for (job, pod) in jobs.into_iter().zip(pods) {
-                let done = job.join().map_err(|_| anyhow::anyhow!("panicked")).flatten();
+                let done = job
+                    .join()
+                    .map_err(|_| anyhow::anyhow!("panicked"))
+                    .flatten();
                 done.with_context(|| format!("starting {}", key_of(pod)))?;
             }
             Ok(())
@@ -83,10 +92,15 @@ impl Kubelet {
     }
 
     fn end_gone(&self, world: &Arc<World>, objects: &[Arc<Value>]) {
-        let wanted: BTreeMap<String, &str> =
-            objects.iter().map(|object| (key_of(object), text(&object["metadata"]["uid"]))).collect();
-        let gone: Vec<Arc<PodRun>> =
-            self.all().into_iter().filter(|run| wanted.get(&run.key) != Some(&run.uid.as_str())).collect();
+        let wanted: BTreeMap<String, &str> = objects
+            .iter()
+            .map(|object| (key_of(object), text(&object["metadata"]["uid"])))
+            .collect();
+        let gone: Vec<Arc<PodRun>> = self
+            .all()
+            .into_iter()
+            .filter(|run| wanted.get(&run.key) != Some(&run.uid.as_str()))
+            .collect();
         for run in gone {
             end::stop(world, &run);
             self.pods.lock().remove(&run.key);
@@ -96,11 +110,18 @@ impl Kubelet {
 
 /// `namespace/name`.
 pub fn key_of(object: &Value) -> String {
-    format!("{}/{}", text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]))
+    format!(
+        "{}/{}",
+        text(&object["metadata"]["namespace"]),
+        text(&object["metadata"]["name"])
+    )
 }
 
 pub fn pod_key(object: &Value) -> Key {
-    Key::pod(text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]))
+    Key::pod(
+        text(&object["metadata"]["namespace"]),
+        text(&object["metadata"]["name"]),
+    )
 }
 
 fn text(value: &Value) -> &str {

@@ -56,8 +56,16 @@ impl PodRun {
         let spec = pod.spec.clone().unwrap_or_default();
         let node = spec.node_name.clone().unwrap_or_default();
         let own_network = spec.host_network != Some(true);
-        let host = world.wires.plan.node(&node).map_or(&[][..], |node| &node.host.addresses);
-        let addresses = if own_network { addresses(world, &pod, &node)? } else { host.to_vec() };
+        let host = world
+            .wires
+            .plan
+            .node(&node)
+            .map_or(&[][..], |node| &node.host.addresses);
+        let addresses = if own_network {
+            addresses(world, &pod, &node)?
+        } else {
+            host.to_vec()
+        };
         let ns = if own_network {
             world.wires.plug(&key, &node, &addresses)?.ns
         } else {
@@ -68,7 +76,9 @@ impl PodRun {
         let store_key = pod_key(object);
         if !adopted {
             let first = status::first(object, host, &addresses);
-            world.store.modify(&store_key, |pod| pod["status"] = Value::Object(first));
+            world
+                .store
+                .modify(&store_key, |pod| pod["status"] = Value::Object(first));
         }
         Ok(Self {
             uid: pod.metadata.uid.clone().unwrap_or_default(),
@@ -90,14 +100,26 @@ impl PodRun {
     /// Starts its servers and processes, its probes and its deadline.
     pub fn start(self: &Arc<Self>, world: &Arc<World>) -> Result<()> {
         let spec = self.pod.spec.clone().unwrap_or_default();
-        let annotated = self.pod.metadata.annotations.as_ref().and_then(|all| all.get(SERVERS));
+        let annotated = self
+            .pod
+            .metadata
+            .annotations
+            .as_ref()
+            .and_then(|all| all.get(SERVERS));
         if let Some(list) = annotated {
-            self.serve(world, &servers::parse_list(list).with_context(|| format!("{}: {SERVERS}", self.key))?);
+            self.serve(
+                world,
+                &servers::parse_list(list).with_context(|| format!("{}: {SERVERS}", self.key))?,
+            );
         }
         for (at, container) in spec.containers.iter().enumerate() {
             self.start_container(world, container, at, annotated.is_some());
         }
-        if spec.containers.iter().any(|one| one.image.as_deref().is_some_and(|image| image.contains("coredns/coredns"))) {
+        if spec.containers.iter().any(|one| {
+            one.image
+                .as_deref()
+                .is_some_and(|image| image.contains("coredns/coredns"))
+        }) {
             dns_pod::start(world, self)?;
         }
         if !self.adopted {
@@ -117,7 +139,13 @@ impl PodRun {
         };
         self.servers.lock().clear();
         for server in list {
-            match servers::start(server, &self.ns, &identity, &world.authority, &world.runtime) {
+            match servers::start(
+                server,
+                &self.ns,
+                &identity,
+                &world.authority,
+                &world.runtime,
+            ) {
                 Ok(running) => self.servers.lock().push(running),
                 // As a program whose port is taken: the pod runs, and nobody listens.
                 Err(error) => eprintln!("lab: {error:#}"),
@@ -125,7 +153,13 @@ impl PodRun {
         }
     }
 
-    fn start_container(self: &Arc<Self>, world: &Arc<World>, container: &Container, at: usize, annotated: bool) {
+    fn start_container(
+        self: &Arc<Self>,
+        world: &Arc<World>,
+        container: &Container,
+        at: usize,
+        annotated: bool,
+    ) {
         let made = ContainerRun::make(world, self, container, None);
         let state = match &made {
             Made::Refused { reason, message } => {
@@ -151,8 +185,12 @@ impl PodRun {
             }
         };
         let mut seen = self.seen.lock();
-        if let Some(one) = seen.get_mut(at).filter(|one| !matches!(one.state, State::Terminated { .. })) {
-            one.ready = state.is_running() && (container.readiness_probe.is_none() || self.was_ready(&one.name));
+        if let Some(one) = seen
+            .get_mut(at)
+            .filter(|one| !matches!(one.state, State::Terminated { .. }))
+        {
+            one.ready = state.is_running()
+                && (container.readiness_probe.is_none() || self.was_ready(&one.name));
             if let Made::Ready(run) = &made {
                 one.user = Some((run.security.uid, run.security.gid));
             }
@@ -168,21 +206,44 @@ impl PodRun {
 
     /// Whether the recording says a container was ready.
     fn was_ready(&self, container: &str) -> bool {
-        let statuses = self.pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
-        self.adopted && statuses.into_iter().flatten().any(|one| one.name == container && one.ready)
+        let statuses = self
+            .pod
+            .status
+            .as_ref()
+            .and_then(|status| status.container_statuses.as_ref());
+        self.adopted
+            && statuses
+                .into_iter()
+                .flatten()
+                .any(|one| one.name == container && one.ready)
     }
 
     /// Writes the containers' states into the object.
     pub fn publish(&self, world: &World) {
         let seen = self.seen.lock().clone();
-        let restarts = self.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()) != Some("Never");
-        let over = !restarts && seen.iter().all(|one| matches!(one.state, State::Terminated { .. }));
-        world.store.modify(&self.store_key, |pod| status::apply(pod, &seen, over));
+        let restarts = self
+            .pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.restart_policy.as_deref())
+            != Some("Never");
+        let over = !restarts
+            && seen
+                .iter()
+                .all(|one| matches!(one.state, State::Terminated { .. }));
+        world
+            .store
+            .modify(&self.store_key, |pod| status::apply(pod, &seen, over));
     }
 
     /// Changes what is known of a container, and the object with it.
     pub fn change(&self, world: &World, container: &str, change: impl FnOnce(&mut Seen)) {
-        if let Some(one) = self.seen.lock().iter_mut().find(|one| one.name == container) {
+        if let Some(one) = self
+            .seen
+            .lock()
+            .iter_mut()
+            .find(|one| one.name == container)
+        {
             change(one);
         }
         self.publish(world);
@@ -191,7 +252,13 @@ impl PodRun {
     /// Notes an event about the pod.
     pub fn note(&self, world: &World, reason: &str, message: &str) {
         if let Some(object) = world.store.get(&self.store_key) {
-            events::record(&world.store, &object, ("kubelet", &self.node), reason, message);
+            events::record(
+                &world.store,
+                &object,
+                ("kubelet", &self.node),
+                reason,
+                message,
+            );
         }
     }
 
@@ -231,18 +298,38 @@ fn first_seen(container: &Container) -> Seen {
 
 /// The addresses a recording names, else the next free ones of the node's ranges.
 fn addresses(world: &World, pod: &Pod, node: &str) -> Result<Vec<IpAddr>> {
-    let listed = pod.status.as_ref().and_then(|status| status.pod_ips.as_ref());
-    let recorded: Vec<IpAddr> = listed.into_iter().flatten().filter_map(|one| one.ip.parse().ok()).collect();
-    let planned = world.wires.plan.node(node).with_context(|| format!("no node {node}"))?;
+    let listed = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.pod_ips.as_ref());
+    let recorded: Vec<IpAddr> = listed
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one.ip.parse().ok())
+        .collect();
+    let planned = world
+        .wires
+        .plan
+        .node(node)
+        .with_context(|| format!("no node {node}"))?;
     if !recorded.is_empty() {
         return Ok(recorded);
     }
     let pods = world.store.list("", "pods");
     let promised = |address: IpAddr| {
         let text = address.to_string();
-        pods.iter().any(|pod| pod["status"]["podIPs"].as_array().into_iter().flatten().any(|one| one["ip"] == text.as_str()))
+        pods.iter().any(|pod| {
+            pod["status"]["podIPs"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .any(|one| one["ip"] == text.as_str())
+        })
     };
     let taken = |address: IpAddr| world.wires.is_taken(address) || promised(address);
-    let free = planned.pods.iter().map(|range| next_address(range, &taken).with_context(|| format!("{range} is full")));
+    let free = planned
+        .pods
+        .iter()
+        .map(|range| next_address(range, &taken).with_context(|| format!("{range} is full")));
     free.collect()
 }

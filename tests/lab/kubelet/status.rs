@@ -9,9 +9,19 @@ use crate::lab::store::now;
 /// What a container is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    Waiting { reason: String, message: String },
-    Running { since: String },
-    Terminated { code: i32, reason: String, since: String, until: String },
+    Waiting {
+        reason: String,
+        message: String,
+    },
+    Running {
+        since: String,
+    },
+    Terminated {
+        code: i32,
+        reason: String,
+        since: String,
+        until: String,
+    },
 }
 
 /// What kubelet knows of one container.
@@ -38,10 +48,19 @@ impl State {
 
     fn value(&self, id: &str) -> Value {
         match self {
-            Self::Waiting { reason, message } if message.is_empty() => json!({"waiting": {"reason": reason}}),
-            Self::Waiting { reason, message } => json!({"waiting": {"reason": reason, "message": message}}),
+            Self::Waiting { reason, message } if message.is_empty() => {
+                json!({"waiting": {"reason": reason}})
+            }
+            Self::Waiting { reason, message } => {
+                json!({"waiting": {"reason": reason, "message": message}})
+            }
             Self::Running { since } => json!({"running": {"startedAt": since}}),
-            Self::Terminated { code, reason, since, until } => json!({"terminated": {
+            Self::Terminated {
+                code,
+                reason,
+                since,
+                until,
+            } => json!({"terminated": {
                 "exitCode": code, "reason": reason, "startedAt": since, "finishedAt": until, "containerID": id}}),
         }
     }
@@ -57,7 +76,11 @@ impl Seen {
     /// An entry of `containerStatuses`; of `ephemeralContainerStatuses` it lacks a field.
     pub fn value(&self, ephemeral: bool) -> Value {
         let created = !matches!(self.state, State::Waiting { .. });
-        let id = if created { identity("containerd://", &self.name, &self.state) } else { String::new() };
+        let id = if created {
+            identity("containerd://", &self.name, &self.state)
+        } else {
+            String::new()
+        };
         let mut status = json!({
             "name": self.name,
             "state": self.state.value(&id),
@@ -75,7 +98,8 @@ impl Seen {
             status["started"] = self.state.is_running().into();
         }
         if let Some((uid, gid)) = self.user.filter(|_| created) {
-            status["user"] = json!({"linux": {"uid": uid, "gid": gid, "supplementalGroups": [gid]}});
+            status["user"] =
+                json!({"linux": {"uid": uid, "gid": gid, "supplementalGroups": [gid]}});
         }
         status
     }
@@ -89,7 +113,12 @@ pub fn first(pod: &Value, host: &[IpAddr], addresses: &[IpAddr]) -> Map<String, 
     }
     status.insert("phase".to_owned(), "Pending".into());
     let time = now();
-    let list = |addresses: &[IpAddr]| -> Value { addresses.iter().map(|one| json!({"ip": one.to_string()})).collect() };
+    let list = |addresses: &[IpAddr]| -> Value {
+        addresses
+            .iter()
+            .map(|one| json!({"ip": one.to_string()}))
+            .collect()
+    };
     if let Some(primary) = host.first() {
         status.insert("hostIP".to_owned(), primary.to_string().into());
         status.insert("hostIPs".to_owned(), list(host));
@@ -99,7 +128,9 @@ pub fn first(pod: &Value, host: &[IpAddr], addresses: &[IpAddr]) -> Map<String, 
         status.insert("podIPs".to_owned(), list(addresses));
     }
     status.entry("startTime").or_insert_with(|| time.into());
-    status.entry("qosClass").or_insert_with(|| "BestEffort".into());
+    status
+        .entry("qosClass")
+        .or_insert_with(|| "BestEffort".into());
     status
 }
 
@@ -115,7 +146,11 @@ pub fn apply(pod: &mut Value, containers: &[Seen], over: bool) {
     let status = &mut pod["status"];
     status["observedGeneration"] = generation.clone();
     status["containerStatuses"] = containers.iter().map(|one| one.value(false)).collect();
-    let unready: Vec<&str> = containers.iter().filter(|one| !one.ready).map(|one| one.name.as_str()).collect();
+    let unready: Vec<&str> = containers
+        .iter()
+        .filter(|one| !one.ready)
+        .map(|one| one.name.as_str())
+        .collect();
     let running = containers.iter().any(|one| one.state.is_running());
     let ended = |one: &Seen| match one.state {
         State::Terminated { code, .. } => Some(code),
@@ -131,40 +166,70 @@ pub fn apply(pod: &mut Value, containers: &[Seen], over: bool) {
     status["phase"] = phase.into();
     let gate_open = |name: &String| {
         let conditions = status["conditions"].as_array().into_iter().flatten();
-        conditions.into_iter().any(|one| one["type"] == name.as_str() && one["status"] == "True")
+        conditions
+            .into_iter()
+            .any(|one| one["type"] == name.as_str() && one["status"] == "True")
     };
     let closed: Vec<&String> = gates.iter().filter(|gate| !gate_open(gate)).collect();
     let why = match phase {
         "Succeeded" => Some(("PodCompleted", String::new())),
         "Failed" => Some(("PodFailed", String::new())),
-        _ if !unready.is_empty() => {
-            Some(("ContainersNotReady", format!("containers with unready status: [{}]", unready.join(" "))))
-        }
+        _ if !unready.is_empty() => Some((
+            "ContainersNotReady",
+            format!("containers with unready status: [{}]", unready.join(" ")),
+        )),
         _ => None,
     };
     let gated = (!closed.is_empty() && why.is_none()).then(|| {
-        let missing: Vec<String> =
-            closed.iter().map(|gate| format!("the status of pod readiness gate \"{gate}\" is not \"True\", but False")).collect();
+        let missing: Vec<String> = closed
+            .iter()
+            .map(|gate| {
+                format!("the status of pod readiness gate \"{gate}\" is not \"True\", but False")
+            })
+            .collect();
         ("ReadinessGatesNotReady", missing.join(", "))
     });
-    condition(status, &generation, "PodReadyToStartContainers", !over, None);
+    condition(
+        status,
+        &generation,
+        "PodReadyToStartContainers",
+        !over,
+        None,
+    );
     condition(status, &generation, "Initialized", true, None);
-    condition(status, &generation, "Ready", why.is_none() && gated.is_none(), gated.or_else(|| why.clone()));
+    condition(
+        status,
+        &generation,
+        "Ready",
+        why.is_none() && gated.is_none(),
+        gated.or_else(|| why.clone()),
+    );
     condition(status, &generation, "ContainersReady", why.is_none(), why);
     condition(status, &generation, "PodScheduled", true, None);
 }
 
 /// Sets a condition; its time changes with its status alone.
-pub fn condition(status: &mut Value, generation: &Value, kind: &str, holds: bool, why: Option<(&str, String)>) {
+pub fn condition(
+    status: &mut Value,
+    generation: &Value,
+    kind: &str,
+    holds: bool,
+    why: Option<(&str, String)>,
+) {
     if !status["conditions"].is_array() {
         status["conditions"] = json!([]);
     }
-    let Some(conditions) = status["conditions"].as_array_mut() else { return };
+    let Some(conditions) = status["conditions"].as_array_mut() else {
+        return;
+    };
     let word = if holds { "True" } else { "False" };
     let old = conditions.iter().position(|one| one["type"] == kind);
     let since = old
         .filter(|at| conditions[*at]["status"] == word)
-        .map_or_else(|| now().into(), |at| conditions[at]["lastTransitionTime"].clone());
+        .map_or_else(
+            || now().into(),
+            |at| conditions[at]["lastTransitionTime"].clone(),
+        );
     let mut entry = json!({"type": kind, "observedGeneration": generation, "status": word,
         "lastProbeTime": null, "lastTransitionTime": since});
     if let Some((reason, message)) = why {
@@ -186,5 +251,8 @@ fn identity(prefix: &str, name: &str, state: &State) -> String {
         State::Running { since } | State::Terminated { since, .. } => since.as_str(),
         State::Waiting { .. } => "",
     };
-    format!("{prefix}{}", data_encoding::HEXLOWER.encode(&Sha256::digest(format!("{name} {since}"))))
+    format!(
+        "{prefix}{}",
+        data_encoding::HEXLOWER.encode(&Sha256::digest(format!("{name} {since}")))
+    )
 }

@@ -15,12 +15,22 @@ use crate::lab::world::World;
 
 /// The mounts of a container. Kinds the lab has nothing for show as empty folders.
 pub fn of(world: &World, run: &PodRun, container: &Container) -> Result<Vec<Mount>> {
-    let volumes = run.pod.spec.as_ref().and_then(|spec| spec.volumes.clone()).unwrap_or_default();
+    let volumes = run
+        .pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.volumes.clone())
+        .unwrap_or_default();
     let mut mounts = Vec::new();
     for mount in container.volume_mounts.iter().flatten() {
-        let Some(volume) = volumes.iter().find(|volume| volume.name == mount.name) else { continue };
+        let Some(volume) = volumes.iter().find(|volume| volume.name == mount.name) else {
+            continue;
+        };
         let from = source(world, run, volume)?;
-        let from = mount.sub_path.as_ref().map_or_else(|| from.clone(), |below| from.join(below));
+        let from = mount
+            .sub_path
+            .as_ref()
+            .map_or_else(|| from.clone(), |below| from.join(below));
         if from.exists() {
             mounts.push(Mount {
                 from,
@@ -40,12 +50,21 @@ fn source(world: &World, run: &PodRun, volume: &Volume) -> Result<PathBuf> {
     fs::create_dir_all(&folder)?;
     let namespace = &run.store_key.namespace;
     if let Some(name) = volume.config_map.as_ref().map(|source| &source.name) {
-        let map = world.store.get(&Key::new("", "configmaps", namespace, name));
+        let map = world
+            .store
+            .get(&Key::new("", "configmaps", namespace, name));
         write(&folder, map.as_deref().map(|map| &map["data"]))?;
     }
     if volume.projected.is_some() {
-        let account = run.pod.spec.as_ref().and_then(|spec| spec.service_account_name.clone());
-        let token = format!("serviceaccount:{namespace}:{}", account.as_deref().unwrap_or("default"));
+        let account = run
+            .pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.service_account_name.clone());
+        let token = format!(
+            "serviceaccount:{namespace}:{}",
+            account.as_deref().unwrap_or("default")
+        );
         fs::write(folder.join("token"), token)?;
         fs::write(folder.join("ca.crt"), world.authority.pem())?;
         fs::write(folder.join("namespace"), namespace)?;

@@ -51,7 +51,9 @@ impl Wires {
                     })
                 })
                 .collect();
-            let joined = jobs.into_iter().map(|job| job.join().map_err(|_| anyhow!("panicked"))?);
+            let joined = jobs
+                .into_iter()
+                .map(|job| job.join().map_err(|_| anyhow!("panicked"))?);
             joined.collect::<Result<BTreeMap<_, _>>>()
         })?;
         let wires = Self {
@@ -84,7 +86,9 @@ impl Wires {
         if name == "fabric" {
             return Ok(&self.fabric);
         }
-        self.hosts.get(name).with_context(|| format!("no host {name} in this lab"))
+        self.hosts
+            .get(name)
+            .with_context(|| format!("no host {name} in this lab"))
     }
 
     /// Plugs a pod in; a pod that is plugged already stays.
@@ -92,7 +96,10 @@ impl Wires {
         if let Some(wire) = self.pod(key) {
             return Ok(wire);
         }
-        let planned = self.plan.node(node).with_context(|| format!("no node {node}"))?;
+        let planned = self
+            .plan
+            .node(node)
+            .with_context(|| format!("no node {node}"))?;
         let wire = PodWire::plug(key, self.host(node)?, planned, &self.plan, addresses)?;
         self.pods.write().insert(key.to_owned(), wire.clone());
         Ok(wire)
@@ -112,6 +119,9 @@ impl Wires {
 
     /// Whether a pod has this address.
     pub fn is_taken(&self, address: IpAddr) -> bool {
-        self.pods.read().values().any(|wire| wire.addresses.contains(&address))
+        self.pods
+            .read()
+            .values()
+            .any(|wire| wire.addresses.contains(&address))
     }
 }

@@ -16,7 +16,10 @@ pub const BRIDGE: &str = "cni0";
 pub fn plug(fabric: &Ns, ns: &Ns, host: &Host, mtu: u16) -> Result<()> {
     let port = format!("p-{}", host.name);
     fabric.ip(&[
-        format!("link add {port} mtu {mtu} master br0 type veth peer name eth0 netns {}", ns.name()),
+        format!(
+            "link add {port} mtu {mtu} master br0 type veth peer name eth0 netns {}",
+            ns.name()
+        ),
         format!("link set {port} up"),
     ])?;
     let mut lines = vec![format!("link set eth0 mtu {mtu} up")];
@@ -33,7 +36,10 @@ pub fn furnish(ns: &Ns, node: &NodePlan, plan: &Plan) -> Result<()> {
         ("net/ipv4/ip_forward", "1"),
         ("net/ipv4/conf/all/rp_filter", "0"),
         ("net/ipv4/conf/default/rp_filter", "0"),
-        ("net/ipv6/conf/all/forwarding", if dual(plan) { "1" } else { "0" }),
+        (
+            "net/ipv6/conf/all/forwarding",
+            if dual(plan) { "1" } else { "0" },
+        ),
         ("net/bridge/bridge-nf-call-iptables", "1"),
         ("net/bridge/bridge-nf-call-ip6tables", "1"),
     ])?;
@@ -79,7 +85,11 @@ pub fn host_rules(cluster: &IpNet) -> String {
         }
         IpNet::V6(_) => "",
     };
-    let firewall = if local.is_empty() { "" } else { ":KUBE-FIREWALL - [0:0]\n" };
+    let firewall = if local.is_empty() {
+        ""
+    } else {
+        ":KUBE-FIREWALL - [0:0]\n"
+    };
     format!(
         "*mangle\n:KUBE-IPTABLES-HINT - [0:0]\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n\
          *filter\n{firewall}:KUBE-KUBELET-CANARY - [0:0]\n{local}COMMIT\n\
@@ -89,7 +99,10 @@ pub fn host_rules(cluster: &IpNet) -> String {
 }
 
 fn peer_routes(node: &NodePlan, plan: &Plan) -> Vec<String> {
-    let peers = plan.nodes.iter().filter(|peer| peer.host.name != node.host.name);
+    let peers = plan
+        .nodes
+        .iter()
+        .filter(|peer| peer.host.name != node.host.name);
     let routes = peers.flat_map(|peer| peer.pods.iter().map(move |range| (peer, range)));
     routes
         .filter_map(|(peer, range)| {

@@ -97,7 +97,10 @@ impl Ns {
             let Outcome { code, stderr, .. } = outcome;
             let called = arguments.join(" ");
             let (said, given) = (beginning(&stderr), beginning(input));
-            bail!("{}: {program} {called} ended with {code}: {said}\n{given}", self.name);
+            bail!(
+                "{}: {program} {called} ended with {code}: {said}\n{given}",
+                self.name
+            );
         }
         Ok(outcome.stdout)
     }

@@ -29,8 +29,12 @@ pub fn interface(node: &NodePlan, plan: &Plan) -> Vec<String> {
         if let Some((remote, _)) = ends(peer) {
             let range = peer.pods[0];
             let address = hardware(remote);
-            lines.push(format!("neigh add {remote} lladdr {address} dev {DEVICE} nud permanent"));
-            lines.push(format!("route add {range} via {remote} dev {DEVICE} onlink"));
+            lines.push(format!(
+                "neigh add {remote} lladdr {address} dev {DEVICE} nud permanent"
+            ));
+            lines.push(format!(
+                "route add {range} via {remote} dev {DEVICE} onlink"
+            ));
         }
     }
     lines
@@ -38,16 +42,18 @@ pub fn interface(node: &NodePlan, plan: &Plan) -> Vec<String> {
 
 /// Tells the interface at which host each peer's end is.
 pub fn forwarding(ns: &Ns, node: &NodePlan, plan: &Plan) -> Result<()> {
-    let entries = peers(node, plan).filter_map(ends).map(|(remote, host)| {
-        format!("fdb append {} dev {DEVICE} dst {host}\n", hardware(remote))
-    });
+    let entries = peers(node, plan)
+        .filter_map(ends)
+        .map(|(remote, host)| format!("fdb append {} dev {DEVICE} dst {host}\n", hardware(remote)));
     let entries: String = entries.collect();
     ns.must("bridge", &["-batch", "-"], &entries)?;
     Ok(())
 }
 
 fn peers<'a>(node: &'a NodePlan, plan: &'a Plan) -> impl Iterator<Item = &'a NodePlan> {
-    plan.nodes.iter().filter(|peer| peer.host.name != node.host.name)
+    plan.nodes
+        .iter()
+        .filter(|peer| peer.host.name != node.host.name)
 }
 
 /// The address of the tunnel end (the first of the podCIDR) and of the host that carries it.

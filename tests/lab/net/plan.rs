@@ -53,7 +53,12 @@ impl Plan {
     pub fn from_nodes(nodes: &[Node], cluster: &[IpNet], transport: Transport, mtu: u16) -> Self {
         let nodes: Vec<NodePlan> = nodes.iter().map(node_plan).collect();
         let families = nodes.first().map_or(&[][..], |node| &node.host.addresses);
-        let at = |last: u8| families.iter().map(|sample| sibling(*sample, last)).collect();
+        let at = |last: u8| {
+            families
+                .iter()
+                .map(|sample| sibling(*sample, last))
+                .collect()
+        };
         let cluster = if cluster.is_empty() {
             let first = nodes.first().map_or(&[][..], |node| &node.pods);
             first.iter().map(surrounding).collect()
@@ -113,15 +118,27 @@ impl Host {
 
 fn node_plan(node: &Node) -> NodePlan {
     let name = node.metadata.name.clone().unwrap_or_default();
-    let listed = node.status.as_ref().and_then(|status| status.addresses.as_ref());
-    let addresses = listed.into_iter().flatten().filter(|one| one.type_ == "InternalIP");
-    let addresses = addresses.filter_map(|one| one.address.parse().ok()).collect();
+    let listed = node
+        .status
+        .as_ref()
+        .and_then(|status| status.addresses.as_ref());
+    let addresses = listed
+        .into_iter()
+        .flatten()
+        .filter(|one| one.type_ == "InternalIP");
+    let addresses = addresses
+        .filter_map(|one| one.address.parse().ok())
+        .collect();
     let spec = node.spec.as_ref();
     let ranges = spec.and_then(|spec| spec.pod_cidrs.clone()).or_else(|| {
         let one = spec.and_then(|spec| spec.pod_cidr.clone());
         one.map(|one| vec![one])
     });
-    let pods = ranges.into_iter().flatten().filter_map(|range| range.parse().ok()).collect();
+    let pods = ranges
+        .into_iter()
+        .flatten()
+        .filter_map(|range| range.parse().ok())
+        .collect();
     NodePlan {
         host: Host::new(&name, addresses),
         pods,

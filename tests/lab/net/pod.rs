@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use anyhow::Result;
 use ipnet::IpNet;
 
+use super::Ns;
 use super::node::{BRIDGE, gateway};
 use super::plan::{NodePlan, Plan};
-use super::Ns;
 
 /// A pod's end of the network.
 #[derive(Debug, Clone)]
@@ -24,12 +24,21 @@ pub struct PodWire {
 
 impl PodWire {
     /// Makes the namespace of `namespace/name` and plugs it into its node.
-    pub fn plug(key: &str, node_ns: &Ns, node: &NodePlan, plan: &Plan, addresses: &[IpAddr]) -> Result<Self> {
+    pub fn plug(
+        key: &str,
+        node_ns: &Ns,
+        node: &NodePlan,
+        plan: &Plan,
+        addresses: &[IpAddr],
+    ) -> Result<Self> {
         let ns = Ns::create(&key.replace('/', "_"))?;
         let veth = format!("veth{:08x}", fingerprint(key));
         let mtu = plan.pod_mtu();
         node_ns.ip(&[
-            format!("link add {veth} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {}", ns.name()),
+            format!(
+                "link add {veth} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {}",
+                ns.name()
+            ),
             format!("link set {veth} master {BRIDGE} up"),
             format!("link set {veth} type bridge_slave hairpin on"),
         ])?;
@@ -39,7 +48,10 @@ impl PodWire {
                 continue;
             };
             let nodad = if address.is_ipv6() { " nodad" } else { "" };
-            lines.push(format!("addr add {address}/{} dev eth0{nodad}", range.prefix_len()));
+            lines.push(format!(
+                "addr add {address}/{} dev eth0{nodad}",
+                range.prefix_len()
+            ));
             lines.push(format!("route add default via {}", gateway(range)));
         }
         ns.ip(&lines)?;
@@ -79,5 +91,7 @@ fn same_family(range: &IpNet, address: IpAddr) -> bool {
 
 /// FNV-1a: a stable number for a name.
 pub fn fingerprint(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    text.bytes().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
 }

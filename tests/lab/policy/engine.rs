@@ -33,7 +33,9 @@ impl Engine {
         self.on = on;
         if !on {
             for node in std::mem::take(&mut self.written).into_keys() {
-                wires.host(&node)?.run("nft", &["delete", "table", "inet", TABLE], "")?;
+                wires
+                    .host(&node)?
+                    .run("nft", &["delete", "table", "inet", TABLE], "")?;
             }
         }
         Ok(())

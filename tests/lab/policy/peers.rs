@@ -39,12 +39,24 @@ fn subject(pod: &Pod) -> Option<Subject> {
     if spec.host_network == Some(true) || over {
         return None;
     }
-    let addresses: Vec<IpAddr> =
-        status.pod_ips.iter().flatten().filter_map(|one| one.ip.parse().ok()).collect();
-    let ports = spec.containers.iter().flat_map(|one| one.ports.iter().flatten()).filter_map(|port| {
-        let protocol = port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
-        Some((port.name.clone()?, protocol, u16::try_from(port.container_port).ok()?))
-    });
+    let addresses: Vec<IpAddr> = status
+        .pod_ips
+        .iter()
+        .flatten()
+        .filter_map(|one| one.ip.parse().ok())
+        .collect();
+    let ports = spec
+        .containers
+        .iter()
+        .flat_map(|one| one.ports.iter().flatten())
+        .filter_map(|port| {
+            let protocol = port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
+            Some((
+                port.name.clone()?,
+                protocol,
+                u16::try_from(port.container_port).ok()?,
+            ))
+        });
     (!addresses.is_empty()).then(|| Subject {
         namespace: pod.metadata.namespace.clone().unwrap_or_default(),
         labels: pod.metadata.labels.clone().unwrap_or_default(),
@@ -65,7 +77,10 @@ pub fn peers<'a>(
     if listed.is_empty() {
         return vec![Peer::Anyone];
     }
-    listed.iter().filter_map(|peer| one(peer, namespace, all, namespaces)).collect()
+    listed
+        .iter()
+        .filter_map(|peer| one(peer, namespace, all, namespaces))
+        .collect()
 }
 
 fn one<'a>(
@@ -75,14 +90,22 @@ fn one<'a>(
     namespaces: &[Namespace],
 ) -> Option<Peer<'a>> {
     if let Some(block) = &peer.ip_block {
-        let except = block.except.iter().flatten().filter_map(|range| range.parse().ok());
+        let except = block
+            .except
+            .iter()
+            .flatten()
+            .filter_map(|range| range.parse().ok());
         return Some(Peer::Block {
             range: block.cidr.parse().ok()?,
             except: except.collect(),
         });
     }
     let by_namespace = peer.namespace_selector.as_ref().map(Selector::from_object);
-    let by_labels = peer.pod_selector.as_ref().map(Selector::from_object).unwrap_or_default();
+    let by_labels = peer
+        .pod_selector
+        .as_ref()
+        .map(Selector::from_object)
+        .unwrap_or_default();
     let fits = |pod: &&Subject| {
         let there = match &by_namespace {
             Some(selector) => selector.matches(&labels_of(&pod.namespace, namespaces)),
@@ -94,8 +117,15 @@ fn one<'a>(
 }
 
 fn labels_of(namespace: &str, namespaces: &[Namespace]) -> BTreeMap<String, String> {
-    let object = namespaces.iter().find(|one| one.metadata.name.as_deref() == Some(namespace));
-    let mut labels = object.and_then(|one| one.metadata.labels.clone()).unwrap_or_default();
-    labels.insert("kubernetes.io/metadata.name".to_owned(), namespace.to_owned());
+    let object = namespaces
+        .iter()
+        .find(|one| one.metadata.name.as_deref() == Some(namespace));
+    let mut labels = object
+        .and_then(|one| one.metadata.labels.clone())
+        .unwrap_or_default();
+    labels.insert(
+        "kubernetes.io/metadata.name".to_owned(),
+        namespace.to_owned(),
+    );
     labels
 }

@@ -87,9 +87,16 @@ impl Agent {
 
     /// The health-check node ports, with the number of ready endpoints on this node.
     pub fn health_checks(&self) -> Vec<(u16, usize)> {
-        let ports = self.families.iter().flat_map(|family| family.ports.iter().flatten());
+        let ports = self
+            .families
+            .iter()
+            .flat_map(|family| family.ports.iter().flatten());
         let checked = ports.filter_map(|port| {
-            let local = port.endpoints.iter().filter(|one| one.local && one.ready).count();
+            let local = port
+                .endpoints
+                .iter()
+                .filter(|one| one.local && one.ready)
+                .count();
             Some((port.health_check?, local))
         });
         checked.collect()
@@ -110,7 +117,8 @@ impl Agent {
                 Mode::Iptables => family.flush_iptables(&self.ns, self.backend)?,
                 Mode::Nftables => {
                     let word = nftables::family_word(&family.config);
-                    self.ns.run("nft", &["delete", "table", word, nftables::TABLE], "")?;
+                    self.ns
+                        .run("nft", &["delete", "table", word, nftables::TABLE], "")?;
                 }
             }
             family.ports = None;
@@ -131,7 +139,9 @@ impl Family {
         } else {
             Vec::new()
         };
-        let chains: BTreeSet<String> = iptables::nat_chains(wanted, &self.config).into_iter().collect();
+        let chains: BTreeSet<String> = iptables::nat_chains(wanted, &self.config)
+            .into_iter()
+            .collect();
         let stale: Vec<String> = self.chains.difference(&chains).cloned().collect();
         let input = iptables::restore_input(wanted, &self.config, &jumps, &stale);
         let restore = backend.program(ipv6, "-restore");
@@ -144,11 +154,16 @@ impl Family {
     }
 
     fn write_nftables(&self, ns: &Ns, wanted: &[Port]) -> Result<()> {
-        let at = format!("{} {}", nftables::family_word(&self.config), nftables::TABLE);
+        let at = format!(
+            "{} {}",
+            nftables::family_word(&self.config),
+            nftables::TABLE
+        );
         let mut lines = vec![format!("add table {at}"), format!("delete table {at}")];
         lines.extend(nftables::ruleset(wanted, &self.config));
         for piece in pieces::nft(&lines) {
-            ns.must("nft", &["-f", "-"], &piece).with_context(|| format!("kube-proxy of {}", self.config.node))?;
+            ns.must("nft", &["-f", "-"], &piece)
+                .with_context(|| format!("kube-proxy of {}", self.config.node))?;
         }
         Ok(())
     }
@@ -158,11 +173,17 @@ impl Family {
         let there = ns.must(&program, &[], "")?;
         // Everything but what names a chain of kube-proxy; the canary and the firewall are kubelet's too.
         let kept = there.lines().filter(|line| {
-            let ours = line.contains("KUBE-") && !line.contains("KUBE-FIREWALL") && !line.contains("KUBELET");
+            let ours = line.contains("KUBE-")
+                && !line.contains("KUBE-FIREWALL")
+                && !line.contains("KUBELET");
             !ours
         });
         let input = kept.collect::<Vec<_>>().join("\n") + "\n";
-        ns.must(&backend.program(self.config.ipv6, "-restore"), &["-w", "5"], &input)?;
+        ns.must(
+            &backend.program(self.config.ipv6, "-restore"),
+            &["-w", "5"],
+            &input,
+        )?;
         Ok(())
     }
 
@@ -170,13 +191,27 @@ impl Family {
     ///
     /// Source: kube-proxy v1.36 `conntrack/cleanup.go`; a Service without any endpoint is passed over.
     fn forget_stale_flows(&self, ns: &Ns, wanted: &[Port]) {
-        let old = self.ports.iter().flatten().filter(|port| port.protocol == "udp");
+        let old = self
+            .ports
+            .iter()
+            .flatten()
+            .filter(|port| port.protocol == "udp");
         for port in old {
-            let same = wanted.iter().find(|one| one.name == port.name && one.protocol == port.protocol);
-            let Some(now) = same.filter(|now| !now.endpoints.is_empty()) else { continue };
-            let gone = port.endpoints.iter().filter(|one| !now.endpoints.contains(one));
+            let same = wanted
+                .iter()
+                .find(|one| one.name == port.name && one.protocol == port.protocol);
+            let Some(now) = same.filter(|now| !now.endpoints.is_empty()) else {
+                continue;
+            };
+            let gone = port
+                .endpoints
+                .iter()
+                .filter(|one| !now.endpoints.contains(one));
             for endpoint in gone {
-                let (to, from) = (port.cluster_ip.to_string(), endpoint.address.ip().to_string());
+                let (to, from) = (
+                    port.cluster_ip.to_string(),
+                    endpoint.address.ip().to_string(),
+                );
                 let arguments = ["-D", "-p", "udp", "--orig-dst", &to, "--reply-src", &from];
                 // Ends with 1 where there was none, and the tool may be missing.
                 let _ = ns.run("conntrack", &arguments, "");
@@ -197,7 +232,9 @@ fn missing_jumps(dump: &str) -> Vec<(&'static str, String)> {
             present.insert((table, chain.unwrap_or_default(), target.unwrap_or_default()));
         }
     }
-    let missing = iptables::JUMPS.into_iter().filter(|(table, chain, target, _)| !present.contains(&(*table, *chain, *target)));
+    let missing = iptables::JUMPS
+        .into_iter()
+        .filter(|(table, chain, target, _)| !present.contains(&(*table, *chain, *target)));
     missing
         .map(|(table, chain, target, matches)| (table, format!("-I {chain} {matches} -j {target}")))
         .collect()

@@ -42,7 +42,10 @@ impl<'a> Chosen<'a> {
             if local.is_empty() {
                 local = pick(port, |one| one.local && one.serving && one.terminating);
             }
-            any |= port.endpoints.iter().any(|one| one.ready || (one.serving && one.terminating));
+            any |= port
+                .endpoints
+                .iter()
+                .any(|one| one.ready || (one.serving && one.terminating));
         }
         Self {
             internal: any && (!port.internal_local || !local.is_empty()),
@@ -69,8 +72,11 @@ fn ready_near<'a>(port: &'a Port, config: &Config) -> Vec<&'a Endpoint> {
     let ready = pick(port, |one| one.ready);
     let hinted = |hints: fn(&Endpoint) -> &Vec<String>, place: &str| {
         let all = ready.iter().all(|one| !hints(one).is_empty());
-        let near: Vec<&Endpoint> =
-            ready.iter().filter(|one| hints(one).iter().any(|hint| hint == place)).copied().collect();
+        let near: Vec<&Endpoint> = ready
+            .iter()
+            .filter(|one| hints(one).iter().any(|hint| hint == place))
+            .copied()
+            .collect();
         (all && !near.is_empty()).then_some(near)
     };
     if let Some(near) = hinted(|one| &one.node_hints, &config.node) {

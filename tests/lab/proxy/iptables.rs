@@ -15,7 +15,12 @@ pub const JUMPS: [(&str, &str, &str, &str); 14] = [
     ("filter", "INPUT", "KUBE-NODEPORTS", HEALTH),
     ("filter", "FORWARD", "KUBE-SERVICES", NEW_PORTALS),
     ("filter", "OUTPUT", "KUBE-SERVICES", NEW_PORTALS),
-    ("filter", "FORWARD", "KUBE-FORWARD", "-m comment --comment \"kubernetes forwarding rules\""),
+    (
+        "filter",
+        "FORWARD",
+        "KUBE-FORWARD",
+        "-m comment --comment \"kubernetes forwarding rules\"",
+    ),
     ("filter", "INPUT", "KUBE-PROXY-FIREWALL", NEW_FIREWALL),
     ("filter", "OUTPUT", "KUBE-PROXY-FIREWALL", NEW_FIREWALL),
     ("filter", "FORWARD", "KUBE-PROXY-FIREWALL", NEW_FIREWALL),
@@ -23,13 +28,19 @@ pub const JUMPS: [(&str, &str, &str, &str); 14] = [
     ("filter", "OUTPUT", "KUBE-FIREWALL", ""),
     ("nat", "PREROUTING", "KUBE-SERVICES", PORTALS),
     ("nat", "OUTPUT", "KUBE-SERVICES", PORTALS),
-    ("nat", "POSTROUTING", "KUBE-POSTROUTING", "-m comment --comment \"kubernetes postrouting rules\""),
+    (
+        "nat",
+        "POSTROUTING",
+        "KUBE-POSTROUTING",
+        "-m comment --comment \"kubernetes postrouting rules\"",
+    ),
 ];
 
-const NEW_EXTERNAL: &str =
-    "-m conntrack --ctstate NEW -m comment --comment \"kubernetes externally-visible service portals\"";
-const NEW_PORTALS: &str = "-m conntrack --ctstate NEW -m comment --comment \"kubernetes service portals\"";
-const NEW_FIREWALL: &str = "-m conntrack --ctstate NEW -m comment --comment \"kubernetes load balancer firewall\"";
+const NEW_EXTERNAL: &str = "-m conntrack --ctstate NEW -m comment --comment \"kubernetes externally-visible service portals\"";
+const NEW_PORTALS: &str =
+    "-m conntrack --ctstate NEW -m comment --comment \"kubernetes service portals\"";
+const NEW_FIREWALL: &str =
+    "-m conntrack --ctstate NEW -m comment --comment \"kubernetes load balancer firewall\"";
 const HEALTH: &str = "-m comment --comment \"kubernetes health check service ports\"";
 const PORTALS: &str = "-m comment --comment \"kubernetes service portals\"";
 
@@ -42,11 +53,21 @@ const FILTER_CHAINS: [&str; 6] = [
     "KUBE-PROXY-FIREWALL",
     "KUBE-SERVICES",
 ];
-const NAT_CHAINS: [&str; 4] = ["KUBE-MARK-MASQ", "KUBE-NODEPORTS", "KUBE-POSTROUTING", "KUBE-SERVICES"];
+const NAT_CHAINS: [&str; 4] = [
+    "KUBE-MARK-MASQ",
+    "KUBE-NODEPORTS",
+    "KUBE-POSTROUTING",
+    "KUBE-SERVICES",
+];
 
 /// The rules for all ports. `jumps` are the lines that lead into them where they are missing yet,
 /// by table; `stale` are nat chains of earlier rules to remove.
-pub fn restore_input(ports: &[Port], config: &Config, jumps: &[(&str, String)], stale: &[String]) -> String {
+pub fn restore_input(
+    ports: &[Port],
+    config: &Config,
+    jumps: &[(&str, String)],
+    stale: &[String],
+) -> String {
     let tables = tables(ports, config);
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -97,7 +118,11 @@ fn write_filter(
              -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP"
         )?;
     }
-    let counter = if config.nfacct { " -m nfacct --nfacct-name ct_state_invalid_dropped_pkts" } else { "" };
+    let counter = if config.nfacct {
+        " -m nfacct --nfacct-name ct_state_invalid_dropped_pkts"
+    } else {
+        ""
+    };
     writeln!(
         out,
         "-A KUBE-FORWARD -m conntrack --ctstate INVALID{counter} -j DROP\n\
@@ -115,14 +140,20 @@ fn write_nat(
     stale: &[String],
 ) -> std::fmt::Result {
     writeln!(out, "*nat\n:KUBE-PROXY-CANARY - [0:0]")?;
-    let chains = NAT_CHAINS.into_iter().chain(tables.nat_chains.iter().map(String::as_str));
+    let chains = NAT_CHAINS
+        .into_iter()
+        .chain(tables.nat_chains.iter().map(String::as_str));
     for chain in chains.chain(stale.iter().map(String::as_str)) {
         writeln!(out, ":{chain} - [0:0]")?;
     }
     for (_, line) in jumps.iter().filter(|(table, _)| *table == "nat") {
         writeln!(out, "{line}")?;
     }
-    let random = if config.random_fully { " --random-fully" } else { "" };
+    let random = if config.random_fully {
+        " --random-fully"
+    } else {
+        ""
+    };
     writeln!(
         out,
         "-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN\n\
@@ -149,7 +180,10 @@ fn write_nat(
 fn node_port_destinations(config: &Config) -> Vec<String> {
     let local = "-m addrtype --dst-type LOCAL";
     match &config.node_port_addresses {
-        Some(chosen) => chosen.iter().map(|address| format!("-d {address}")).collect(),
+        Some(chosen) => chosen
+            .iter()
+            .map(|address| format!("-d {address}"))
+            .collect(),
         None if config.ipv6 => vec![format!("{local} ! -d ::1/128")],
         None if config.localhost_node_ports => vec![local.to_owned()],
         None => vec![format!("{local} ! -d 127.0.0.0/8")],

@@ -21,7 +21,11 @@ pub struct Tables {
 
 impl Tables {
     fn comment(&self, text: &str) -> String {
-        if self.large { String::new() } else { format!(" -m comment --comment \"{text}\"") }
+        if self.large {
+            String::new()
+        } else {
+            format!(" -m comment --comment \"{text}\"")
+        }
     }
 }
 
@@ -68,14 +72,22 @@ impl Chains {
     fn of(port: &Port, chosen: &Chosen<'_>) -> Self {
         let cluster = service_chain("KUBE-SVC-", port);
         let local = service_chain("KUBE-SVL-", port);
-        let by_policy = |is_local| if is_local { local.clone() } else { cluster.clone() };
+        let by_policy = |is_local| {
+            if is_local {
+                local.clone()
+            } else {
+                cluster.clone()
+            }
+        };
         Self {
             internal_target: by_policy(port.internal_local),
             external_target: by_policy(port.external_local),
             external: service_chain("KUBE-EXT-", port),
             firewall: service_chain("KUBE-FW-", port),
             uses_external: chosen.any && port.is_external(),
-            uses_firewall: chosen.any && !port.load_balancer_ips.is_empty() && !port.source_ranges.is_empty(),
+            uses_firewall: chosen.any
+                && !port.load_balancer_ips.is_empty()
+                && !port.source_ranges.is_empty(),
             cluster,
             local,
         }
@@ -87,28 +99,50 @@ fn capture_cluster_ip(tables: &mut Tables, port: &Port, chosen: &Chosen<'_>, cha
     let name = &port.name;
     if chosen.internal {
         let target = &chains.internal_target;
-        tables.nat.push(format!("-A KUBE-SERVICES -m comment --comment \"{name} cluster IP\" {to} -j {target}"));
+        tables.nat.push(format!(
+            "-A KUBE-SERVICES -m comment --comment \"{name} cluster IP\" {to} -j {target}"
+        ));
     } else {
         let (why, target) = refusal(chosen);
-        tables.filter.push(format!("-A KUBE-SERVICES -m comment --comment \"{name} {why}\" {to} -j {target}"));
+        tables.filter.push(format!(
+            "-A KUBE-SERVICES -m comment --comment \"{name} {why}\" {to} -j {target}"
+        ));
     }
 }
 
-fn capture_external(tables: &mut Tables, port: &Port, chosen: &Chosen<'_>, config: &Config, chains: &Chains) {
+fn capture_external(
+    tables: &mut Tables,
+    port: &Port,
+    chosen: &Chosen<'_>,
+    config: &Config,
+    chains: &Chains,
+) {
     let (name, external) = (&port.name, &chains.external);
     let (why, refused) = refusal(chosen);
-    let entry = if chains.uses_firewall { &chains.firewall } else { external };
-    let addresses = port.external_ips.iter().map(|address| (address, "external IP", external));
-    let balanced = port.load_balancer_ips.iter().map(|address| (address, "loadbalancer IP", entry));
+    let entry = if chains.uses_firewall {
+        &chains.firewall
+    } else {
+        external
+    };
+    let addresses = port
+        .external_ips
+        .iter()
+        .map(|address| (address, "external IP", external));
+    let balanced = port
+        .load_balancer_ips
+        .iter()
+        .map(|address| (address, "loadbalancer IP", entry));
     for (address, what, chain) in addresses.chain(balanced) {
         let to = to(port, *address);
         if chosen.any {
-            tables.nat.push(format!("-A KUBE-SERVICES -m comment --comment \"{name} {what}\" {to} -j {chain}"));
+            tables.nat.push(format!(
+                "-A KUBE-SERVICES -m comment --comment \"{name} {what}\" {to} -j {chain}"
+            ));
         }
         if !chosen.external {
-            tables
-                .filter
-                .push(format!("-A KUBE-EXTERNAL-SERVICES -m comment --comment \"{name} {why}\" {to} -j {refused}"));
+            tables.filter.push(format!(
+                "-A KUBE-EXTERNAL-SERVICES -m comment --comment \"{name} {why}\" {to} -j {refused}"
+            ));
         }
         if chains.uses_firewall && what == "loadbalancer IP" {
             tables.filter.push(format!(
@@ -159,7 +193,13 @@ fn mark_foreign(tables: &mut Tables, port: &Port, config: &Config, chains: &Chai
     ));
 }
 
-fn external_chain(tables: &mut Tables, port: &Port, chosen: &Chosen<'_>, config: &Config, chains: &Chains) {
+fn external_chain(
+    tables: &mut Tables,
+    port: &Port,
+    chosen: &Chosen<'_>,
+    config: &Config,
+    chains: &Chains,
+) {
     let (chain, name, cluster) = (&chains.external, &port.name, &chains.cluster);
     tables.nat_chains.push(chain.clone());
     let nat = &mut tables.nat;
@@ -189,16 +229,19 @@ fn firewall_chain(tables: &mut Tables, port: &Port, config: &Config, chains: &Ch
     let (chain, name, external) = (&chains.firewall, &port.name, &chains.external);
     tables.nat_chains.push(chain.clone());
     let mut allowed: Vec<String> = port.source_ranges.iter().map(ToString::to_string).collect();
-    let node_is_allowed =
-        port.source_ranges.iter().any(|range| config.node_address.is_some_and(|address| range.contains(&address)));
+    let node_is_allowed = port.source_ranges.iter().any(|range| {
+        config
+            .node_address
+            .is_some_and(|address| range.contains(&address))
+    });
     if node_is_allowed {
         // A node that sends to a VIP of its own comes from that VIP.
         allowed.extend(port.load_balancer_ips.iter().map(ToString::to_string));
     }
     for range in allowed {
-        tables
-            .nat
-            .push(format!("-A {chain} -m comment --comment \"{name} loadbalancer IP\" -s {range} -j {external}"));
+        tables.nat.push(format!(
+            "-A {chain} -m comment --comment \"{name} loadbalancer IP\" -s {range} -j {external}"
+        ));
     }
     tables.nat.push(format!(
         "-A {chain} -m comment --comment \"other traffic to {name} will be dropped by KUBE-PROXY-FIREWALL\""
@@ -209,7 +252,9 @@ fn firewall_chain(tables: &mut Tables, port: &Port, config: &Config, chains: &Ch
 fn spread(tables: &mut Tables, port: &Port, chain: &str, endpoints: &[&Endpoint]) {
     tables.nat_chains.push(chain.to_owned());
     let name = &port.name;
-    let each = endpoints.iter().map(|one| (one.address, endpoint_chain(port, one.address)));
+    let each = endpoints
+        .iter()
+        .map(|one| (one.address, endpoint_chain(port, one.address)));
     if let Some(seconds) = port.affinity {
         for (address, target) in each.clone() {
             let comment = tables.comment(&format!("{name} -> {address}"));
@@ -222,12 +267,17 @@ fn spread(tables: &mut Tables, port: &Port, chain: &str, endpoints: &[&Endpoint]
         let left = endpoints.len() - position;
         let chance = match u32::try_from(left) {
             Ok(left) if left > 1 => {
-                format!(" -m statistic --mode random --probability {:.10}", 1.0 / f64::from(left))
+                format!(
+                    " -m statistic --mode random --probability {:.10}",
+                    1.0 / f64::from(left)
+                )
             }
             _ => String::new(),
         };
         let comment = tables.comment(&format!("{name} -> {address}"));
-        tables.nat.push(format!("-A {chain}{comment}{chance} -j {target}"));
+        tables
+            .nat
+            .push(format!("-A {chain}{comment}{chance} -j {target}"));
     }
 }
 
@@ -240,7 +290,9 @@ fn endpoint_rules(tables: &mut Tables, port: &Port, endpoint: &Endpoint) {
         None => String::new(),
     };
     let comment = tables.comment(name);
-    tables.nat.push(format!("-A {chain}{comment} -s {host} -j KUBE-MARK-MASQ"));
+    tables
+        .nat
+        .push(format!("-A {chain}{comment} -s {host} -j KUBE-MARK-MASQ"));
     tables.nat.push(format!(
         "-A {chain}{comment}{remember} -m {protocol} -p {protocol} -j DNAT --to-destination {}",
         endpoint.address

@@ -9,12 +9,18 @@ use super::service::Port;
 
 /// `KUBE-SVC-…` and its siblings: 16 letters of the hash of name and protocol.
 pub fn service_chain(prefix: &str, port: &Port) -> String {
-    format!("{prefix}{}", hash(&format!("{}{}", port.name, port.protocol), 16))
+    format!(
+        "{prefix}{}",
+        hash(&format!("{}{}", port.name, port.protocol), 16)
+    )
 }
 
 /// `KUBE-SEP-…`.
 pub fn endpoint_chain(port: &Port, endpoint: SocketAddr) -> String {
-    format!("KUBE-SEP-{}", hash(&format!("{}{}{endpoint}", port.name, port.protocol), 16))
+    format!(
+        "KUBE-SEP-{}",
+        hash(&format!("{}{}{endpoint}", port.name, port.protocol), 16)
+    )
 }
 
 /// `service-H-ns/name/proto/port` and its siblings.
@@ -29,11 +35,20 @@ pub fn nft_endpoint(prefix: &str, port: &Port, endpoint: SocketAddr) -> String {
         // A colon may not stand in a name of nftables.
         IpAddr::V6(address) => address.to_string().replace(':', "."),
     };
-    nft_name(prefix, &format!("{}__{address}/{}", nft_base(port), endpoint.port()))
+    nft_name(
+        prefix,
+        &format!("{}__{address}/{}", nft_base(port), endpoint.port()),
+    )
 }
 
 fn nft_base(port: &Port) -> String {
-    let Port { namespace, service, protocol, port_name, .. } = port;
+    let Port {
+        namespace,
+        service,
+        protocol,
+        port_name,
+        ..
+    } = port;
     format!("{namespace}/{service}/{protocol}/{port_name}")
 }
 

@@ -5,11 +5,15 @@ use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, sendto, socket,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, sendto,
+    socket,
 };
 
 /// What kube-proxy counts.
-const COUNTERS: [&str; 2] = ["ct_state_invalid_dropped_pkts", "localhost_nps_accepted_pkts"];
+const COUNTERS: [&str; 2] = [
+    "ct_state_invalid_dropped_pkts",
+    "localhost_nps_accepted_pkts",
+];
 
 /// `(NFNL_SUBSYS_ACCT << 8) | NFNL_MSG_ACCT_NEW`, `linux/netfilter/nfnetlink_acct.h`.
 const ACCT_NEW: u16 = 7 << 8;
@@ -30,10 +34,17 @@ pub fn create() -> Result<()> {
     )?;
     bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
     for name in COUNTERS {
-        sendto(socket.as_raw_fd(), &request(name), &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
+        sendto(
+            socket.as_raw_fd(),
+            &request(name),
+            &NetlinkAddr::new(0, 0),
+            MsgFlags::empty(),
+        )?;
         let mut answer = [0_u8; 256];
         let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-        let code = answer[..length].get(16..HEADER).context("a short answer of netfilter")?;
+        let code = answer[..length]
+            .get(16..HEADER)
+            .context("a short answer of netfilter")?;
         match i32::from_ne_bytes(code.try_into()?) {
             0 => {}
             code if code == -nix::libc::EEXIST || code == -nix::libc::EBUSY => {}

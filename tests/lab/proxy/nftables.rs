@@ -30,24 +30,42 @@ pub fn ruleset(ports: &[Port], config: &Config) -> Vec<String> {
         nftables_service::write(&mut parts, port, &Chosen::of(port, config), config);
     }
     if let Some(addresses) = &config.node_port_addresses {
-        let served = addresses.iter().map(|address| ("nodeport-ips", address.to_string()));
+        let served = addresses
+            .iter()
+            .map(|address| ("nodeport-ips", address.to_string()));
         parts.elements.extend(served);
     }
     let family = if config.ipv6 { "ip6" } else { "ip" };
     let at = format!("{family} {TABLE}");
-    let mut lines = vec![format!("add table {at} {{ comment \"rules for kube-proxy\" ; }}")];
+    let mut lines = vec![format!(
+        "add table {at} {{ comment \"rules for kube-proxy\" ; }}"
+    )];
     lines.extend(chains(&at));
-    lines.extend(parts.chains.iter().map(|chain| format!("add chain {at} {chain}")));
+    lines.extend(
+        parts
+            .chains
+            .iter()
+            .map(|chain| format!("add chain {at} {chain}")),
+    );
     lines.extend(sets(&at, config));
     let kind = address_type(config);
     lines.extend(parts.sets.iter().map(|(name, seconds)| {
-        format!("add set {at} {name} {{ type {kind} ; flags dynamic,timeout ; timeout {seconds}s ; }}")
+        format!(
+            "add set {at} {name} {{ type {kind} ; flags dynamic,timeout ; timeout {seconds}s ; }}"
+        )
     }));
-    let rules = rules(config).into_iter().map(|(chain, rule)| (chain.to_owned(), rule));
-    lines.extend(rules.chain(parts.rules).map(|(chain, rule)| format!("add rule {at} {chain} {rule}")));
+    let rules = rules(config)
+        .into_iter()
+        .map(|(chain, rule)| (chain.to_owned(), rule));
+    lines.extend(
+        rules
+            .chain(parts.rules)
+            .map(|(chain, rule)| format!("add rule {at} {chain} {rule}")),
+    );
     let elements = parts.elements.iter();
-    let mut elements: Vec<String> =
-        elements.map(|(set, element)| format!("add element {at} {set} {{ {element} }}")).collect();
+    let mut elements: Vec<String> = elements
+        .map(|(set, element)| format!("add element {at} {set} {{ {element} }}"))
+        .collect();
     elements.sort();
     elements.dedup();
     lines.extend(elements);
@@ -86,26 +104,48 @@ fn chains(at: &str) -> Vec<String> {
 fn sets(at: &str, config: &Config) -> Vec<String> {
     let kind = address_type(config);
     let to_port = "inet_proto . inet_service";
-    let set = |name: &str, of: &str, why: &str| format!("add set {at} {name} {{ type {of} ; comment \"{why}\" ; }}");
+    let set = |name: &str, of: &str, why: &str| {
+        format!("add set {at} {name} {{ type {of} ; comment \"{why}\" ; }}")
+    };
     let map = |name: &str, of: &str, why: &str| {
         format!("add map {at} {name} {{ type {of} : verdict ; comment \"{why}\" ; }}")
     };
     let full = format!("{kind} . {to_port}");
     let mut sets = vec![
-        set("hairpin-connections", &format!("{kind} . {kind} . {to_port}"), "service hairpin connections"),
+        set(
+            "hairpin-connections",
+            &format!("{kind} . {kind} . {to_port}"),
+            "service hairpin connections",
+        ),
         set("cluster-ips", kind, "Active ClusterIPs"),
-        map("no-endpoint-services", &full, "vmap to drop or reject packets to services with no endpoints"),
+        map(
+            "no-endpoint-services",
+            &full,
+            "vmap to drop or reject packets to services with no endpoints",
+        ),
         map(
             "no-endpoint-nodeports",
             to_port,
             "vmap to drop or reject packets to service nodeports with no endpoints",
         ),
-        map("firewall-ips", &full, "destinations that are subject to LoadBalancerSourceRanges"),
-        map("service-ips", &full, "ClusterIP, ExternalIP and LoadBalancer IP traffic"),
+        map(
+            "firewall-ips",
+            &full,
+            "destinations that are subject to LoadBalancerSourceRanges",
+        ),
+        map(
+            "service-ips",
+            &full,
+            "ClusterIP, ExternalIP and LoadBalancer IP traffic",
+        ),
         map("service-nodeports", to_port, "NodePort traffic"),
     ];
     if config.node_port_addresses.is_some() {
-        sets.push(set("nodeport-ips", kind, "IPs that accept NodePort traffic"));
+        sets.push(set(
+            "nodeport-ips",
+            kind,
+            "IPs that accept NodePort traffic",
+        ));
     }
     sets
 }
@@ -116,34 +156,80 @@ fn rules(config: &Config) -> Vec<(&'static str, String)> {
         let to = format!("{ip} daddr @nodeport-ips");
         (to.clone(), to)
     } else if config.ipv6 {
-        ("ip6 daddr != ::1".to_owned(), "fib daddr type local ip6 daddr != ::1".to_owned())
+        (
+            "ip6 daddr != ::1".to_owned(),
+            "fib daddr type local ip6 daddr != ::1".to_owned(),
+        )
     } else {
-        ("ip daddr != 127.0.0.0/8".to_owned(), "fib daddr type local ip daddr != 127.0.0.0/8".to_owned())
+        (
+            "ip daddr != 127.0.0.0/8".to_owned(),
+            "fib daddr type local ip daddr != 127.0.0.0/8".to_owned(),
+        )
     };
     let port = "meta l4proto . th dport";
     let mut rules = vec![
-        ("filter-prerouting-pre-dnat", "ct state new jump firewall-check".to_owned()),
-        ("filter-output-pre-dnat", "ct state new jump firewall-check".to_owned()),
-        ("filter-input", "ct state new jump nodeport-endpoints-check".to_owned()),
-        ("filter-input", "ct state new jump service-endpoints-check".to_owned()),
-        ("filter-forward", "ct state new jump service-endpoints-check".to_owned()),
-        ("filter-forward", "ct state new jump cluster-ips-check".to_owned()),
-        ("filter-output", "ct state new jump service-endpoints-check".to_owned()),
-        ("filter-output", "ct state new jump cluster-ips-check".to_owned()),
+        (
+            "filter-prerouting-pre-dnat",
+            "ct state new jump firewall-check".to_owned(),
+        ),
+        (
+            "filter-output-pre-dnat",
+            "ct state new jump firewall-check".to_owned(),
+        ),
+        (
+            "filter-input",
+            "ct state new jump nodeport-endpoints-check".to_owned(),
+        ),
+        (
+            "filter-input",
+            "ct state new jump service-endpoints-check".to_owned(),
+        ),
+        (
+            "filter-forward",
+            "ct state new jump service-endpoints-check".to_owned(),
+        ),
+        (
+            "filter-forward",
+            "ct state new jump cluster-ips-check".to_owned(),
+        ),
+        (
+            "filter-output",
+            "ct state new jump service-endpoints-check".to_owned(),
+        ),
+        (
+            "filter-output",
+            "ct state new jump cluster-ips-check".to_owned(),
+        ),
         ("nat-prerouting", "jump services".to_owned()),
         ("nat-output", "jump services".to_owned()),
         ("nat-postrouting", "jump masquerading".to_owned()),
-        ("nodeport-endpoints-check", format!("{check} {port} vmap @no-endpoint-nodeports")),
-        ("service-endpoints-check", format!("{ip} daddr . {port} vmap @no-endpoint-services")),
-        ("firewall-check", format!("{ip} daddr . {port} vmap @firewall-ips")),
-        ("masquerading", "mark and 0x4000 != 0 mark set mark xor 0x4000 masquerade fully-random".to_owned()),
+        (
+            "nodeport-endpoints-check",
+            format!("{check} {port} vmap @no-endpoint-nodeports"),
+        ),
+        (
+            "service-endpoints-check",
+            format!("{ip} daddr . {port} vmap @no-endpoint-services"),
+        ),
+        (
+            "firewall-check",
+            format!("{ip} daddr . {port} vmap @firewall-ips"),
+        ),
         (
             "masquerading",
-            format!("ct status dnat {ip} saddr . {ip} daddr . {port} @hairpin-connections masquerade fully-random"),
+            "mark and 0x4000 != 0 mark set mark xor 0x4000 masquerade fully-random".to_owned(),
+        ),
+        (
+            "masquerading",
+            format!(
+                "ct status dnat {ip} saddr . {ip} daddr . {port} @hairpin-connections masquerade fully-random"
+            ),
         ),
         (
             "cluster-ips-check",
-            format!("{ip} daddr @cluster-ips reject comment \"Reject traffic to invalid ports of ClusterIPs\""),
+            format!(
+                "{ip} daddr @cluster-ips reject comment \"Reject traffic to invalid ports of ClusterIPs\""
+            ),
         ),
         ("reject-chain", "reject".to_owned()),
     ];
@@ -151,7 +237,10 @@ fn rules(config: &Config) -> Vec<(&'static str, String)> {
         let ranges: Vec<String> = config.services.iter().map(ToString::to_string).collect();
         rules.push((
             "cluster-ips-check",
-            format!("{ip} daddr {{ {} }} drop comment \"Drop traffic to unallocated ClusterIPs\"", ranges.join(", ")),
+            format!(
+                "{ip} daddr {{ {} }} drop comment \"Drop traffic to unallocated ClusterIPs\"",
+                ranges.join(", ")
+            ),
         ));
     }
     if config.masquerade_all {
@@ -169,7 +258,10 @@ fn rules(config: &Config) -> Vec<(&'static str, String)> {
         ));
     }
     rules.push(("services", format!("{ip} daddr . {port} vmap @service-ips")));
-    rules.push(("services", format!("{serve} {port} vmap @service-nodeports")));
+    rules.push((
+        "services",
+        format!("{serve} {port} vmap @service-nodeports"),
+    ));
     rules
 }
 
@@ -179,5 +271,9 @@ pub const fn family_word(config: &Config) -> &'static str {
 }
 
 const fn address_type(config: &Config) -> &'static str {
-    if config.ipv6 { "ipv6_addr" } else { "ipv4_addr" }
+    if config.ipv6 {
+        "ipv6_addr"
+    } else {
+        "ipv4_addr"
+    }
 }

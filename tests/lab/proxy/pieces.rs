@@ -13,9 +13,13 @@ pub fn restore(input: &str) -> Vec<String> {
         return vec![input.to_owned()];
     }
     let mut pieces = Vec::new();
-    for table in input.split("COMMIT\n").filter(|table| !table.trim().is_empty()) {
+    for table in input
+        .split("COMMIT\n")
+        .filter(|table| !table.trim().is_empty())
+    {
         let (head, body) = table.split_once('\n').unwrap_or((table, ""));
-        let (chains, rules): (Vec<&str>, Vec<&str>) = body.lines().partition(|line| line.starts_with(':'));
+        let (chains, rules): (Vec<&str>, Vec<&str>) =
+            body.lines().partition(|line| line.starts_with(':'));
         for lines in chains.chunks(FIT).chain(rules.chunks(FIT)) {
             pieces.push(format!("{head}\n{}\nCOMMIT\n", lines.join("\n")));
         }
@@ -25,5 +29,8 @@ pub fn restore(input: &str) -> Vec<String> {
 
 /// Pieces of an input of `nft -f`, which is in the right order already.
 pub fn nft(lines: &[String]) -> Vec<String> {
-    lines.chunks(FIT).map(|lines| lines.join("\n") + "\n").collect()
+    lines
+        .chunks(FIT)
+        .map(|lines| lines.join("\n") + "\n")
+        .collect()
 }

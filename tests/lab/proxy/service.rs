@@ -56,7 +56,9 @@ pub struct Endpoint {
 impl Port {
     /// Whether anything but the ClusterIP leads here.
     pub const fn is_external(&self) -> bool {
-        self.node_port.is_some() || !self.load_balancer_ips.is_empty() || !self.external_ips.is_empty()
+        self.node_port.is_some()
+            || !self.load_balancer_ips.is_empty()
+            || !self.external_ips.is_empty()
     }
 }
 
@@ -65,7 +67,10 @@ pub fn ports(services: &[Service], slices: &[EndpointSlice], config: &Config) ->
     let mut by_service: BTreeMap<(String, String), Vec<&EndpointSlice>> = BTreeMap::new();
     for slice in slices {
         let meta = &slice.metadata;
-        let service = meta.labels.as_ref().and_then(|labels| labels.get(SERVICE_NAME));
+        let service = meta
+            .labels
+            .as_ref()
+            .and_then(|labels| labels.get(SERVICE_NAME));
         if let Some(service) = service {
             let key = (meta.namespace.clone().unwrap_or_default(), service.clone());
             by_service.entry(key).or_default().push(slice);
@@ -75,7 +80,10 @@ pub fn ports(services: &[Service], slices: &[EndpointSlice], config: &Config) ->
         .iter()
         .flat_map(|service| {
             let meta = &service.metadata;
-            let key = (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
+            let key = (
+                meta.namespace.clone().unwrap_or_default(),
+                meta.name.clone().unwrap_or_default(),
+            );
             let slices = by_service.get(&key).map_or(&[][..], Vec::as_slice);
             of_service(service, &key.0, &key.1, slices, config)
         })
@@ -84,17 +92,37 @@ pub fn ports(services: &[Service], slices: &[EndpointSlice], config: &Config) ->
     ports
 }
 
-fn of_service(service: &Service, namespace: &str, name: &str, slices: &[&EndpointSlice], config: &Config) -> Vec<Port> {
-    let Some(spec) = &service.spec else { return Vec::new() };
-    let skipped = service.metadata.labels.as_ref().is_some_and(|labels| labels.contains_key(OTHER_PROXY));
+fn of_service(
+    service: &Service,
+    namespace: &str,
+    name: &str,
+    slices: &[&EndpointSlice],
+    config: &Config,
+) -> Vec<Port> {
+    let Some(spec) = &service.spec else {
+        return Vec::new();
+    };
+    let skipped = service
+        .metadata
+        .labels
+        .as_ref()
+        .is_some_and(|labels| labels.contains_key(OTHER_PROXY));
     let listed = spec.cluster_ips.clone().unwrap_or_default();
     let all = listed.iter().chain(&spec.cluster_ip);
-    let cluster_ip = all.filter_map(|text| address(text)).find(|one| config.owns(one));
-    let Some(cluster_ip) = cluster_ip.filter(|_| !skipped && spec.type_.as_deref() != Some("ExternalName")) else {
+    let cluster_ip = all
+        .filter_map(|text| address(text))
+        .find(|one| config.owns(one));
+    let Some(cluster_ip) =
+        cluster_ip.filter(|_| !skipped && spec.type_.as_deref() != Some("ExternalName"))
+    else {
         return Vec::new();
     };
     let of_family = |texts: &[String]| -> Vec<IpAddr> {
-        texts.iter().filter_map(|text| address(text)).filter(|one| config.owns(one)).collect()
+        texts
+            .iter()
+            .filter_map(|text| address(text))
+            .filter(|one| config.owns(one))
+            .collect()
     };
     let kind = spec.type_.as_deref().unwrap_or("ClusterIP");
     let external_ips = of_family(spec.external_ips.as_deref().unwrap_or_default());
@@ -102,9 +130,16 @@ fn of_service(service: &Service, namespace: &str, name: &str, slices: &[&Endpoin
     let external_local = can_be_local && spec.external_traffic_policy.as_deref() == Some("Local");
     let ranges = spec.load_balancer_source_ranges.clone().unwrap_or_default();
     let source_ranges: Vec<IpNet> = ranges.iter().filter_map(|text| range(text)).collect();
-    let health_check = spec.health_check_node_port.and_then(|port| u16::try_from(port).ok());
-    let seconds = spec.session_affinity_config.as_ref().and_then(|config| config.client_ip.as_ref());
-    let seconds = seconds.and_then(|client| client.timeout_seconds).unwrap_or(10_800);
+    let health_check = spec
+        .health_check_node_port
+        .and_then(|port| u16::try_from(port).ok());
+    let seconds = spec
+        .session_affinity_config
+        .as_ref()
+        .and_then(|config| config.client_ip.as_ref());
+    let seconds = seconds
+        .and_then(|client| client.timeout_seconds)
+        .unwrap_or(10_800);
     let template = Port {
         namespace: namespace.to_owned(),
         service: name.to_owned(),
@@ -116,25 +151,39 @@ fn of_service(service: &Service, namespace: &str, name: &str, slices: &[&Endpoin
         node_port: None,
         external_ips,
         load_balancer_ips: load_balancer_ips(service, config),
-        source_ranges: source_ranges.into_iter().filter(|range| config.owns(&range.addr())).collect(),
-        affinity: (spec.session_affinity.as_deref() == Some("ClientIP")).then(|| seconds.unsigned_abs()),
+        source_ranges: source_ranges
+            .into_iter()
+            .filter(|range| config.owns(&range.addr()))
+            .collect(),
+        affinity: (spec.session_affinity.as_deref() == Some("ClientIP"))
+            .then(|| seconds.unsigned_abs()),
         external_local,
         internal_local: spec.internal_traffic_policy.as_deref() == Some("Local"),
-        health_check: health_check.filter(|port| *port > 0 && kind == "LoadBalancer" && external_local),
+        health_check: health_check
+            .filter(|port| *port > 0 && kind == "LoadBalancer" && external_local),
         traffic_distribution: spec.traffic_distribution.clone(),
         endpoints: Vec::new(),
     };
     let each = spec.ports.iter().flatten();
-    each.map(|port| of_port(&template, port, slices, config)).collect()
+    each.map(|port| of_port(&template, port, slices, config))
+        .collect()
 }
 
-fn of_port(template: &Port, port: &ServicePort, slices: &[&EndpointSlice], config: &Config) -> Port {
+fn of_port(
+    template: &Port,
+    port: &ServicePort,
+    slices: &[&EndpointSlice],
+    config: &Config,
+) -> Port {
     let port_name = port.name.clone().unwrap_or_default();
     let separator = if port_name.is_empty() { "" } else { ":" };
     let number = |value: i32| u16::try_from(value).ok().filter(|number| *number > 0);
     let protocol = port.protocol.as_deref().unwrap_or("TCP");
     Port {
-        name: format!("{}/{}{separator}{port_name}", template.namespace, template.service),
+        name: format!(
+            "{}/{}{separator}{port_name}",
+            template.namespace, template.service
+        ),
         protocol: protocol.to_lowercase(),
         port: number(port.port).unwrap_or_default(),
         node_port: port.node_port.and_then(number),
@@ -147,8 +196,14 @@ fn of_port(template: &Port, port: &ServicePort, slices: &[&EndpointSlice], confi
 /// Load balancer addresses that are served by the nodes. With `ipMode: Proxy` the balancer itself
 /// answers, so no rule may catch them (KEP-1860).
 fn load_balancer_ips(service: &Service, config: &Config) -> Vec<IpAddr> {
-    let status = service.status.as_ref().and_then(|status| status.load_balancer.as_ref());
-    let ingress = status.and_then(|status| status.ingress.as_ref()).into_iter().flatten();
+    let status = service
+        .status
+        .as_ref()
+        .and_then(|status| status.load_balancer.as_ref());
+    let ingress = status
+        .and_then(|status| status.ingress.as_ref())
+        .into_iter()
+        .flatten();
     ingress
         .filter(|one| one.ip_mode.as_deref().unwrap_or("VIP") == "VIP")
         .filter_map(|one| address(one.ip.as_ref()?))
@@ -157,7 +212,12 @@ fn load_balancer_ips(service: &Service, config: &Config) -> Vec<IpAddr> {
 }
 
 /// The endpoints of a port, one per address, sorted as kube-proxy sorts them: as text.
-fn endpoints(slices: &[&EndpointSlice], port_name: &str, protocol: &str, config: &Config) -> Vec<Endpoint> {
+fn endpoints(
+    slices: &[&EndpointSlice],
+    port_name: &str,
+    protocol: &str,
+    config: &Config,
+) -> Vec<Endpoint> {
     let family = if config.ipv6 { "IPv6" } else { "IPv4" };
     let mut found: BTreeMap<String, Endpoint> = BTreeMap::new();
     for slice in slices.iter().filter(|slice| slice.address_type == family) {
@@ -181,8 +241,18 @@ fn endpoints(slices: &[&EndpointSlice], port_name: &str, protocol: &str, config:
                     ready,
                     serving: conditions.serving.unwrap_or(ready),
                     terminating: conditions.terminating.unwrap_or(false),
-                    zone_hints: hints.for_zones.into_iter().flatten().map(|zone| zone.name).collect(),
-                    node_hints: hints.for_nodes.into_iter().flatten().map(|node| node.name).collect(),
+                    zone_hints: hints
+                        .for_zones
+                        .into_iter()
+                        .flatten()
+                        .map(|zone| zone.name)
+                        .collect(),
+                    node_hints: hints
+                        .for_nodes
+                        .into_iter()
+                        .flatten()
+                        .map(|node| node.name)
+                        .collect(),
                 };
                 found.insert(address.to_string(), endpoint);
             }

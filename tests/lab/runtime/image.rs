@@ -29,14 +29,27 @@ pub struct Images {
 /// Beside busybox's applets.
 const AGNHOST: [&str; 7] = ["bash", "curl", "dig", "ip", "ss", "nslookup", "getent"];
 const KUBE_PROXY: [&str; 14] = [
-    "sh", "ls", "cat", "iptables-save", "ip6tables-save", "iptables-nft-save", "iptables-legacy-save", "iptables",
-    "ip6tables", "nft", "ipset", "conntrack", "ip", "sysctl",
+    "sh",
+    "ls",
+    "cat",
+    "iptables-save",
+    "ip6tables-save",
+    "iptables-nft-save",
+    "iptables-legacy-save",
+    "iptables",
+    "ip6tables",
+    "nft",
+    "ipset",
+    "conntrack",
+    "ip",
+    "sysctl",
 ];
 /// For hosts without busybox.
 const SMALL: [&str; 40] = [
-    "sh", "ls", "cat", "echo", "sleep", "true", "false", "test", "tar", "gzip", "grep", "sed", "awk", "head", "tail",
-    "wc", "cut", "sort", "tr", "id", "ps", "kill", "env", "mkdir", "rm", "mv", "cp", "chmod", "ln", "touch", "date",
-    "hostname", "uname", "nc", "wget", "nslookup", "ping", "timeout", "dd", "base64",
+    "sh", "ls", "cat", "echo", "sleep", "true", "false", "test", "tar", "gzip", "grep", "sed",
+    "awk", "head", "tail", "wc", "cut", "sort", "tr", "id", "ps", "kill", "env", "mkdir", "rm",
+    "mv", "cp", "chmod", "ln", "touch", "date", "hostname", "uname", "nc", "wget", "nslookup",
+    "ping", "timeout", "dd", "base64",
 ];
 
 // === impl Images ===
@@ -45,9 +58,16 @@ impl Images {
     /// Lays out the images; `extra` are names that stand for one program each.
     pub fn lay_out(extra: BTreeMap<String, PathBuf>) -> Result<Self> {
         let busybox = folder("busybox", &busybox_tools())?;
-        let more = AGNHOST.iter().filter_map(|tool| Some(((*tool).to_owned(), find(tool)?)));
-        let agnhost = folder("agnhost", &busybox_tools().into_iter().chain(more).collect::<Vec<_>>())?;
-        let proxy = KUBE_PROXY.iter().filter_map(|tool| Some(((*tool).to_owned(), find(tool)?)));
+        let more = AGNHOST
+            .iter()
+            .filter_map(|tool| Some(((*tool).to_owned(), find(tool)?)));
+        let agnhost = folder(
+            "agnhost",
+            &busybox_tools().into_iter().chain(more).collect::<Vec<_>>(),
+        )?;
+        let proxy = KUBE_PROXY
+            .iter()
+            .filter_map(|tool| Some(((*tool).to_owned(), find(tool)?)));
         let proxy = folder("kube-proxy", &proxy.collect::<Vec<_>>())?;
         let empty = folder("empty", &[])?;
         let image = |tools: &Path, uid| Image {
@@ -95,10 +115,18 @@ fn busybox_tools() -> Vec<(String, PathBuf)> {
     let applets = find("busybox").and_then(|busybox| {
         let output = Command::new(&busybox).arg("--list").output().ok()?;
         let names = String::from_utf8(output.stdout).ok()?;
-        Some(names.lines().map(|name| (name.to_owned(), busybox.clone())).collect::<Vec<_>>())
+        Some(
+            names
+                .lines()
+                .map(|name| (name.to_owned(), busybox.clone()))
+                .collect::<Vec<_>>(),
+        )
     });
     applets.filter(|list| !list.is_empty()).unwrap_or_else(|| {
-        SMALL.iter().filter_map(|tool| Some(((*tool).to_owned(), find(tool)?))).collect()
+        SMALL
+            .iter()
+            .filter_map(|tool| Some(((*tool).to_owned(), find(tool)?)))
+            .collect()
     })
 }
 

@@ -41,7 +41,9 @@ impl Log {
         let mut entries = self.entries.lock();
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             match entries.last_mut() {
-                Some(last) if last.bytes.last() != Some(&b'\n') => last.bytes.extend_from_slice(line),
+                Some(last) if last.bytes.last() != Some(&b'\n') => {
+                    last.bytes.extend_from_slice(line)
+                }
                 _ => entries.push(Entry {
                     time: Timestamp::now(),
                     bytes: line.to_vec(),
@@ -60,7 +62,11 @@ impl Log {
 
     /// The lines from a position on.
     pub fn from(&self, position: usize) -> Vec<Entry> {
-        self.entries.lock().get(position..).unwrap_or_default().to_vec()
+        self.entries
+            .lock()
+            .get(position..)
+            .unwrap_or_default()
+            .to_vec()
     }
 
     /// Tells of growth and of the end.

@@ -55,7 +55,10 @@ impl Process {
         });
         runtime.spawn(async move {
             let reading = async {
-                tokio::join!(drain(stdout.as_mut(), 1, &out), drain(stderr.as_mut(), 2, &out));
+                tokio::join!(
+                    drain(stdout.as_mut(), 1, &out),
+                    drain(stderr.as_mut(), 2, &out)
+                );
             };
             let waiting = async { child.wait().await };
             let ((), status) = tokio::join!(reading, waiting);
@@ -72,7 +75,11 @@ impl Process {
     }
 
     /// Takes charge of a child on a terminal, whose other end this is.
-    pub fn on_terminal(mut child: Child, master: std::os::fd::OwnedFd, runtime: &Handle) -> Result<Self> {
+    pub fn on_terminal(
+        mut child: Child,
+        master: std::os::fd::OwnedFd,
+        runtime: &Handle,
+    ) -> Result<Self> {
         let log = Log::new();
         let (input, mut inputs) = mpsc::unbounded_channel();
         let (done, exit) = watch::channel(None);
@@ -137,7 +144,11 @@ impl Process {
     /// Waits for the end.
     pub async fn ended(&self) -> i32 {
         let mut exit = self.exit.clone();
-        let code = exit.wait_for(Option::is_some).await.ok().and_then(|code| *code);
+        let code = exit
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|code| *code);
         code.unwrap_or(137)
     }
 
@@ -165,5 +176,8 @@ async fn drain(pipe: Option<&mut (impl AsyncReadExt + Unpin)>, stream: u8, log: 
 fn code(status: std::io::Result<std::process::ExitStatus>) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     let Ok(status) = status else { return 255 };
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(255)
+    status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(255)
 }

@@ -18,7 +18,15 @@ pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 /// Where the host shows inside.
 const HOST: &str = "/.lab/host";
 /// Folders of programs and libraries; where one is a link, it is copied as a link.
-const SHARED: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/etc/alternatives"];
+const SHARED: [&str; 7] = [
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/lib32",
+    "/etc/alternatives",
+];
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// A container's root, not yet entered.
@@ -43,8 +51,17 @@ pub struct Mount {
 
 impl Root {
     /// Lays out the folders. `etc` are files by name.
-    pub fn lay_out(path: &Path, image: &Image, etc: &[(&str, String)], mut mounts: Vec<Mount>, read_only: bool) -> Result<Self> {
-        for folder in ["etc", "proc", "dev/shm", "dev/pts", "sys", "tmp", "root", "run", "var/run", "home", "mnt"] {
+    pub fn lay_out(
+        path: &Path,
+        image: &Image,
+        etc: &[(&str, String)],
+        mut mounts: Vec<Mount>,
+        read_only: bool,
+    ) -> Result<Self> {
+        for folder in [
+            "etc", "proc", "dev/shm", "dev/pts", "sys", "tmp", "root", "run", "var/run", "home",
+            "mnt",
+        ] {
             fs::create_dir_all(path.join(folder))?;
         }
         fs::set_permissions(path.join("tmp"), fs::Permissions::from_mode(0o1777))?;
@@ -52,7 +69,11 @@ impl Root {
             fs::write(path.join("dev").join(device), "")?;
         }
         fs::write(path.join("dev/termination-log"), "")?;
-        for (name, target) in [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1")] {
+        for (name, target) in [
+            ("fd", "/proc/self/fd"),
+            ("stdin", "/proc/self/fd/0"),
+            ("stdout", "/proc/self/fd/1"),
+        ] {
             link(target, &path.join("dev").join(name))?;
         }
         for (name, text) in etc {
@@ -95,12 +116,22 @@ impl Root {
             bind(tools, &self.path.join("bin"), true)?;
         }
         for device in DEVICES {
-            bind(&Path::new("/dev").join(device), &self.path.join("dev").join(device), false)?;
+            bind(
+                &Path::new("/dev").join(device),
+                &self.path.join("dev").join(device),
+                false,
+            )?;
         }
         // Without a network namespace of one's own kind this is refused, and only tools that look
         // at /sys/class/net miss it.
         let sys = self.path.join("sys");
-        let _ = nix::mount::mount(Some("sysfs"), &sys, Some("sysfs"), MsFlags::MS_RDONLY, None::<&str>);
+        let _ = nix::mount::mount(
+            Some("sysfs"),
+            &sys,
+            Some("sysfs"),
+            MsFlags::MS_RDONLY,
+            None::<&str>,
+        );
         for mount in &self.mounts {
             bind(&mount.from, &inside(&self.path, &mount.at), mount.read_only)?;
         }
@@ -125,7 +156,9 @@ pub fn lookup(root: &Root, program: &str) -> bool {
     let seen = |path: &Path| {
         let in_mounts = root.mounts.iter().any(|mount| mount.at == path);
         let in_tools = match (&root.tools, path.parent(), path.file_name()) {
-            (Some(tools), Some(parent), Some(name)) if parent == Path::new("/bin") => tools.join(name).symlink_metadata().is_ok(),
+            (Some(tools), Some(parent), Some(name)) if parent == Path::new("/bin") => {
+                tools.join(name).symlink_metadata().is_ok()
+            }
             (None, ..) => path.exists(),
             _ => false,
         };
@@ -134,7 +167,8 @@ pub fn lookup(root: &Root, program: &str) -> bool {
     if program.contains('/') {
         return seen(Path::new(program));
     }
-    PATH.split(':').any(|folder| seen(&Path::new(folder).join(program)))
+    PATH.split(':')
+        .any(|folder| seen(&Path::new(folder).join(program)))
 }
 
 fn link_host(path: &Path, image: &Image) -> Result<()> {
@@ -151,7 +185,10 @@ fn link_host(path: &Path, image: &Image) -> Result<()> {
     for library in ["lib", "lib64", "lib32"] {
         link(&format!("{HOST}/{library}"), &path.join(library))?;
     }
-    link(&format!("{HOST}/etc/alternatives"), &path.join("etc/alternatives"))?;
+    link(
+        &format!("{HOST}/etc/alternatives"),
+        &path.join("etc/alternatives"),
+    )?;
     if image.tools.is_some() {
         fs::create_dir_all(path.join("bin"))?;
         fs::create_dir_all(path.join("usr"))?;

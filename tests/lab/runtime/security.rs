@@ -5,8 +5,20 @@ use k8s_openapi::api::core::v1::{PodSecurityContext, SecurityContext};
 
 /// What a container without any wishes gets.
 const DEFAULT: [&str; 14] = [
-    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
-    "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FSETID",
+    "FOWNER",
+    "MKNOD",
+    "NET_RAW",
+    "SETGID",
+    "SETUID",
+    "SETFCAP",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "SYS_CHROOT",
+    "KILL",
+    "AUDIT_WRITE",
 ];
 
 /// The user and the powers of a process.
@@ -31,8 +43,12 @@ pub fn security(
     let uid = own(|one| one.run_as_user).or_else(|| shared(|one| one.run_as_user));
     let uid = uid.map_or(image_uid, |uid| u32::try_from(uid).unwrap_or_default());
     let gid = own(|one| one.run_as_group).or_else(|| shared(|one| one.run_as_group));
-    let gid = gid.map_or(if uid == image_uid { uid } else { 0 }, |gid| u32::try_from(gid).unwrap_or_default());
-    let non_root = container.and_then(|one| one.run_as_non_root).or_else(|| pod.and_then(|one| one.run_as_non_root));
+    let gid = gid.map_or(if uid == image_uid { uid } else { 0 }, |gid| {
+        u32::try_from(gid).unwrap_or_default()
+    });
+    let non_root = container
+        .and_then(|one| one.run_as_non_root)
+        .or_else(|| pod.and_then(|one| one.run_as_non_root));
     if non_root == Some(true) && uid == 0 {
         return Err("container has runAsNonRoot and image will run as root".to_owned());
     }
@@ -47,7 +63,9 @@ pub fn security(
 }
 
 fn capabilities(container: Option<&SecurityContext>) -> Vec<String> {
-    let wishes = container.and_then(|one| one.capabilities.clone()).unwrap_or_default();
+    let wishes = container
+        .and_then(|one| one.capabilities.clone())
+        .unwrap_or_default();
     let plain = |name: &String| name.trim_start_matches("CAP_").to_uppercase();
     let dropped: Vec<String> = wishes.drop.iter().flatten().map(plain).collect();
     let mut kept: Vec<String> = DEFAULT.iter().map(|name| (*name).to_owned()).collect();
@@ -72,15 +90,24 @@ impl Security {
         if self.uid != 0 {
             let (uid, gid) = (self.uid, self.gid);
             words.extend([tool("unshare"), "--user".to_owned()]);
-            words.extend([format!("--map-user={uid}"), format!("--map-group={gid}"), "--".to_owned()]);
+            words.extend([
+                format!("--map-user={uid}"),
+                format!("--map-group={gid}"),
+                "--".to_owned(),
+            ]);
         }
         words.push(tool("setpriv"));
         if self.no_new_privileges {
             words.push("--no-new-privs".to_owned());
         }
         if let Some(capabilities) = self.capabilities.as_ref().filter(|_| self.uid == 0) {
-            let kept: String = capabilities.iter().fold(String::new(), |all, one| all + ",+" + &one.to_lowercase());
-            words.extend(["--inh-caps=-all".to_owned(), format!("--bounding-set=-all{kept}")]);
+            let kept: String = capabilities
+                .iter()
+                .fold(String::new(), |all, one| all + ",+" + &one.to_lowercase());
+            words.extend([
+                "--inh-caps=-all".to_owned(),
+                format!("--bounding-set=-all{kept}"),
+            ]);
         }
         words.push("--".to_owned());
         words

@@ -51,9 +51,15 @@ pub fn start_container(
     stdio: Stdio,
     runtime: &Handle,
 ) -> Result<Child> {
-    let pid = place.pid_of.map(|pid| File::open(format!("/proc/{pid}/ns/pid"))).transpose()?;
+    let pid = place
+        .pid_of
+        .map(|pid| File::open(format!("/proc/{pid}/ns/pid")))
+        .transpose()?;
     place.ns.enter(|| {
-        let own = CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
+        let own = CloneFlags::CLONE_FS
+            | CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWUTS
+            | CloneFlags::CLONE_NEWIPC;
         nix::sched::unshare(own).context("namespaces of a container")?;
         nix::unistd::sethostname(&place.hostname)?;
         root.enter()?;
@@ -69,9 +75,23 @@ pub fn start_container(
 }
 
 /// Starts a further process in the container whose first process is `pid`.
-pub fn enter_container(pid: u32, command: &Command, security: &Security, stdio: Stdio, runtime: &Handle) -> Result<Child> {
-    let open = |kind: &str| File::open(format!("/proc/{pid}/ns/{kind}")).context("the container is not running");
-    let (mnt, net, uts, ipc, pids) = (open("mnt")?, open("net")?, open("uts")?, open("ipc")?, open("pid")?);
+pub fn enter_container(
+    pid: u32,
+    command: &Command,
+    security: &Security,
+    stdio: Stdio,
+    runtime: &Handle,
+) -> Result<Child> {
+    let open = |kind: &str| {
+        File::open(format!("/proc/{pid}/ns/{kind}")).context("the container is not running")
+    };
+    let (mnt, net, uts, ipc, pids) = (
+        open("mnt")?,
+        open("net")?,
+        open("uts")?,
+        open("ipc")?,
+        open("pid")?,
+    );
     let work = || -> Result<Child> {
         nix::sched::unshare(CloneFlags::CLONE_FS)?;
         nix::sched::setns(net, CloneFlags::CLONE_NEWNET)?;
@@ -100,20 +120,37 @@ fn wrapped(command: &Command, security: &Security, stdio: &Stdio) -> Vec<String>
 fn spawn(words: &[String], command: &Command, stdio: Stdio, runtime: &Handle) -> Result<Child> {
     let (program, arguments) = words.split_first().context("no command")?;
     let mut process = tokio::process::Command::new(program);
-    process.args(arguments).env_clear().env("PATH", PATH).env("HOME", "/root").envs(&command.env);
-    process.current_dir(if command.folder.is_empty() { "/" } else { &command.folder });
+    process
+        .args(arguments)
+        .env_clear()
+        .env("PATH", PATH)
+        .env("HOME", "/root")
+        .envs(&command.env);
+    process.current_dir(if command.folder.is_empty() {
+        "/"
+    } else {
+        &command.folder
+    });
     match stdio {
         Stdio::Pipes { stdin } => {
-            process.stdin(if stdin { StdStdio::piped() } else { StdStdio::null() });
+            process.stdin(if stdin {
+                StdStdio::piped()
+            } else {
+                StdStdio::null()
+            });
             process.stdout(StdStdio::piped()).stderr(StdStdio::piped());
         }
         Stdio::Terminal(end) => {
             process.stdin(StdStdio::from(end.try_clone()?));
-            process.stdout(StdStdio::from(end.try_clone()?)).stderr(StdStdio::from(end));
+            process
+                .stdout(StdStdio::from(end.try_clone()?))
+                .stderr(StdStdio::from(end));
         }
     }
     let _context = runtime.enter();
-    process.spawn().with_context(|| format!("starting {program}"))
+    process
+        .spawn()
+        .with_context(|| format!("starting {program}"))
 }
 
 /// A tool of the host by the path it has inside.

@@ -36,10 +36,15 @@ pub fn start(
     runtime: &Handle,
 ) -> Result<Running> {
     let _context = runtime.enter();
-    let opened = format!("port {} of {}/{}", server.port, identity.namespace, identity.pod);
+    let opened = format!(
+        "port {} of {}/{}",
+        server.port, identity.namespace, identity.pod
+    );
     let task = match &server.kind {
         Kind::UdpEcho { .. } | Kind::UdpNetExec | Kind::UdpSilent => {
-            let socket = ns.enter(|| first_that_opens(server, udp_socket))?.context(opened)?;
+            let socket = ns
+                .enter(|| first_that_opens(server, udp_socket))?
+                .context(opened)?;
             let other = match server.kind {
                 Kind::UdpEcho { from: Some(from) } => {
                     Some(ns.enter(|| udp_socket(SocketAddr::new(from, server.port)))??)
@@ -52,10 +57,17 @@ pub fn start(
         kind => {
             let backlog = if *kind == Kind::Full { 0 } else { 128 };
             let listen = |address| tcp_listener(address, backlog);
-            let listener = ns.enter(|| first_that_opens(server, listen))?.context(opened)?;
-            let fillers = if *kind == Kind::Full { ns.enter(|| fill(&listener))? } else { Vec::new() };
+            let listener = ns
+                .enter(|| first_that_opens(server, listen))?
+                .context(opened)?;
+            let fillers = if *kind == Kind::Full {
+                ns.enter(|| fill(&listener))?
+            } else {
+                Vec::new()
+            };
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let (server, identity, authority) = (server.clone(), identity.clone(), authority.clone());
+            let (server, identity, authority) =
+                (server.clone(), identity.clone(), authority.clone());
             runtime.spawn(async move {
                 serve_tcp(listener, server, identity, authority).await;
                 drop(fillers);
@@ -93,7 +105,9 @@ fn udp_socket(address: SocketAddr) -> Result<UdpSocket> {
 
 /// Connections that fill a queue nobody empties: one more than the backlog fits.
 fn fill(listener: &TcpListener) -> Vec<Socket> {
-    let Ok(address) = listener.local_addr() else { return Vec::new() };
+    let Ok(address) = listener.local_addr() else {
+        return Vec::new();
+    };
     let own = SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
     let connections = (0..4).map_while(|_| {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;

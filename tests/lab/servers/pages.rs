@@ -23,6 +23,8 @@ pub async fn serve_pages(stream: TcpStream, pages: BTreeMap<String, (u16, String
             Ok::<_, Infallible>(response)
         }
     });
-    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await?;
+    hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await?;
     Ok(())
 }

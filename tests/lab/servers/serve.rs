@@ -19,7 +19,12 @@ use crate::lab::pki::{Authority, Flaw};
 const BULK: usize = 1 << 20;
 
 /// Accepts until it is aborted.
-pub async fn serve_tcp(listener: TcpListener, server: Server, identity: Identity, authority: Arc<Authority>) {
+pub async fn serve_tcp(
+    listener: TcpListener,
+    server: Server,
+    identity: Identity,
+    authority: Arc<Authority>,
+) {
     if server.kind == Kind::Full {
         return std::future::pending().await;
     }
@@ -29,7 +34,9 @@ pub async fn serve_tcp(listener: TcpListener, server: Server, identity: Identity
     };
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         while connections.try_join_next().is_some() {}
         let (server, identity, tls) = (server.clone(), identity.clone(), tls.clone());
         connections.spawn(async move {
@@ -39,7 +46,12 @@ pub async fn serve_tcp(listener: TcpListener, server: Server, identity: Identity
     }
 }
 
-async fn answer(mut stream: TcpStream, server: &Server, identity: Identity, tls: Option<TlsAcceptor>) -> Result<()> {
+async fn answer(
+    mut stream: TcpStream,
+    server: &Server,
+    identity: Identity,
+    tls: Option<TlsAcceptor>,
+) -> Result<()> {
     let delay = Duration::from_millis(server.delay_ms);
     match &server.kind {
         Kind::Echo => {
@@ -55,7 +67,9 @@ async fn answer(mut stream: TcpStream, server: &Server, identity: Identity, tls:
         }
         Kind::Hostname => {
             tokio::time::sleep(delay).await;
-            stream.write_all(format!("{}\n", identity.pod).as_bytes()).await?;
+            stream
+                .write_all(format!("{}\n", identity.pod).as_bytes())
+                .await?;
         }
         Kind::Bulk => {
             tokio::time::sleep(delay).await;
@@ -71,7 +85,10 @@ async fn answer(mut stream: TcpStream, server: &Server, identity: Identity, tls:
             // Closing with linger 0 sends RST.
             stream.set_zero_linger()?;
         }
-        Kind::Http { status, server: name } => {
+        Kind::Http {
+            status,
+            server: name,
+        } => {
             let site = NetExec {
                 identity,
                 delay,
@@ -109,5 +126,9 @@ fn acceptor(authority: &Authority, identity: &Identity, flaw: Flaw) -> Result<Tl
         format!("*.{namespace}.svc"),
         format!("*.{namespace}.svc.cluster.local"),
     ];
-    Ok(TlsAcceptor::from(authority.server(&identity.pod, &names, flaw)?))
+    Ok(TlsAcceptor::from(authority.server(
+        &identity.pod,
+        &names,
+        flaw,
+    )?))
 }

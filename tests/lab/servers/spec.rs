@@ -38,7 +38,10 @@ pub enum Kind {
     /// TCP: listens, but its queue is full and nobody accepts.
     Full,
     /// HTTP as agnhost's netexec, or a fixed status.
-    Http { status: Option<u16>, server: Option<String> },
+    Http {
+        status: Option<u16>,
+        server: Option<String>,
+    },
     /// The same behind TLS.
     Tls { flaw: Flaw },
     /// HTTP: these pages, by path with status and text; anything else is 404.
@@ -53,13 +56,21 @@ pub enum Kind {
 
 /// Reads the annotation.
 pub fn parse_list(text: &str) -> Result<Vec<Server>> {
-    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-    items.map(|item| parse(item).with_context(|| format!("server {item:?}"))).collect()
+    let items = text
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty());
+    items
+        .map(|item| parse(item).with_context(|| format!("server {item:?}")))
+        .collect()
 }
 
 fn parse(item: &str) -> Result<Server> {
     let mut words = item.split_whitespace();
-    let (protocol, port) = words.next().and_then(|word| word.split_once(':')).context("PROTOCOL:PORT is missing")?;
+    let (protocol, port) = words
+        .next()
+        .and_then(|word| word.split_once(':'))
+        .context("PROTOCOL:PORT is missing")?;
     let mut server = Server {
         port: port.parse()?,
         listen: None,
@@ -122,7 +133,10 @@ fn milliseconds(text: &str) -> Result<u64> {
     if let Some(number) = text.strip_suffix("ms") {
         return Ok(number.parse()?);
     }
-    let seconds: u64 = text.strip_suffix('s').context("a time is 250ms or 5s")?.parse()?;
+    let seconds: u64 = text
+        .strip_suffix('s')
+        .context("a time is 250ms or 5s")?
+        .parse()?;
     Ok(seconds * 1000)
 }
 
@@ -130,9 +144,15 @@ fn milliseconds(text: &str) -> Result<u64> {
 /// A known program that serves nothing (`sleep`) has none.
 pub fn of_container(container: &Container) -> Option<Vec<Server>> {
     let image = container.image.as_deref().unwrap_or_default();
-    let command = container.command.iter().flatten().chain(container.args.iter().flatten());
+    let command = container
+        .command
+        .iter()
+        .flatten()
+        .chain(container.args.iter().flatten());
     let words: Vec<&str> = command.map(String::as_str).collect();
-    let program = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
+    let program = words
+        .first()
+        .map_or("", |word| word.rsplit('/').next().unwrap_or(word));
     match program {
         "netexec" => Some(netexec(&words)),
         "agnhost" if words.get(1) == Some(&"netexec") => Some(netexec(&words)),
@@ -149,14 +169,25 @@ pub fn of_container(container: &Container) -> Option<Vec<Server>> {
 
 fn netexec(words: &[&str]) -> Vec<Server> {
     let flag = |name: &str, default: i32| {
-        let given = words.iter().find_map(|word| word.strip_prefix("--")?.strip_prefix(name)?.strip_prefix('='));
-        given.and_then(|value| value.parse().ok()).unwrap_or(default)
+        let given = words.iter().find_map(|word| {
+            word.strip_prefix("--")?
+                .strip_prefix(name)?
+                .strip_prefix('=')
+        });
+        given
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(default)
     };
-    let listen = words.iter().find_map(|word| word.strip_prefix("--http-listen-address="));
+    let listen = words
+        .iter()
+        .find_map(|word| word.strip_prefix("--http-listen-address="));
     let mut servers = Vec::new();
     if let Ok(port) = u16::try_from(flag("http-port", 8080)) {
         let listen = listen.and_then(|address| address.parse().ok());
-        servers.push(Server { listen, ..http(port) });
+        servers.push(Server {
+            listen,
+            ..http(port)
+        });
     }
     if let Ok(port) = u16::try_from(flag("udp-port", 8081)) {
         servers.push(Server {
@@ -169,7 +200,12 @@ fn netexec(words: &[&str]) -> Vec<Server> {
 
 /// busybox: `httpd -f -p [ADDRESS:]PORT`.
 fn httpd(words: &[&str]) -> Server {
-    let given = words.iter().skip_while(|word| **word != "-p").nth(1).copied().unwrap_or("80");
+    let given = words
+        .iter()
+        .skip_while(|word| **word != "-p")
+        .nth(1)
+        .copied()
+        .unwrap_or("80");
     let (listen, port) = match given.rsplit_once(':') {
         Some((address, port)) => (address.parse().ok(), port),
         None => (None, given),
@@ -187,11 +223,16 @@ fn httpd(words: &[&str]) -> Server {
 
 /// `nc -lk -p PORT` and `nc -l PORT`: takes connections and says nothing.
 fn netcat(words: &[&str]) -> Option<Vec<Server>> {
-    if !words.iter().any(|word| word.starts_with('-') && word.contains('l')) {
+    if !words
+        .iter()
+        .any(|word| word.starts_with('-') && word.contains('l'))
+    {
         return None;
     }
     let port = words.iter().find_map(|word| word.parse().ok())?;
-    let udp = words.iter().any(|word| word.starts_with('-') && word.contains('u'));
+    let udp = words
+        .iter()
+        .any(|word| word.starts_with('-') && word.contains('u'));
     let kind = if udp { Kind::UdpSilent } else { Kind::Hang };
     Some(vec![Server { kind, ..http(port) }])
 }

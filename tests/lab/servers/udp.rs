@@ -8,10 +8,17 @@ use super::Identity;
 use super::spec::{Kind, Server};
 
 /// Answers until it is aborted; from `other` where the server answers from another address.
-pub async fn serve(socket: UdpSocket, other: Option<std::net::UdpSocket>, server: Server, identity: Identity) {
+pub async fn serve(
+    socket: UdpSocket,
+    other: Option<std::net::UdpSocket>,
+    server: Server,
+    identity: Identity,
+) {
     let mut buffer = vec![0; 65_536];
     loop {
-        let Ok((length, client)) = socket.recv_from(&mut buffer).await else { continue };
+        let Ok((length, client)) = socket.recv_from(&mut buffer).await else {
+            continue;
+        };
         let said = &buffer[..length];
         let answer = match server.kind {
             Kind::UdpEcho { .. } => Some(said.to_vec()),

@@ -105,14 +105,20 @@ impl Store {
 
     /// Every object of a resource, `("apps", "deployments")`.
     pub fn list(&self, group: &str, plural: &str) -> Vec<Arc<Value>> {
-        self.lock().list(group, plural, None).map(|(_, object)| object.clone()).collect()
+        self.lock()
+            .list(group, plural, None)
+            .map(|(_, object)| object.clone())
+            .collect()
     }
 
     /// Every object of a resource in the library's types. An object that does not fit its type was
     /// refused at the door, so none is lost here.
     pub fn typed<T: DeserializeOwned>(&self, group: &str, plural: &str) -> Vec<T> {
         let objects = self.list(group, plural);
-        objects.iter().filter_map(|object| T::deserialize(&**object).ok()).collect()
+        objects
+            .iter()
+            .filter_map(|object| T::deserialize(&**object).ok())
+            .collect()
     }
 
     /// Changes an object if it is there and `change` changes it.
@@ -136,7 +142,8 @@ impl Store {
             if !key.namespace.is_empty() {
                 object["metadata"]["namespace"] = key.namespace.clone().into();
             }
-            defaults::apply(inner, &mut object).map_err(|refused| anyhow!("{}: {}", key.path(), refused.message))?;
+            defaults::apply(inner, &mut object)
+                .map_err(|refused| anyhow!("{}: {}", key.path(), refused.message))?;
             inner.put(key.clone(), object);
             Ok(key)
         })
@@ -154,7 +161,11 @@ impl Store {
 
     /// Every object there is.
     pub fn everything(&self) -> Vec<(Key, Arc<Value>)> {
-        self.lock().objects.iter().map(|(key, object)| (key.clone(), object.clone())).collect()
+        self.lock()
+            .objects
+            .iter()
+            .map(|(key, object)| (key.clone(), object.clone()))
+            .collect()
     }
 
     /// Whether an object with this uid was here and is gone.
@@ -241,7 +252,12 @@ impl Inner {
 
     fn note(&mut self, key: Key, before: Option<Arc<Value>>, after: Option<Arc<Value>>) {
         let revision = self.revision;
-        self.changes.push_back(Change { revision, key, before, after });
+        self.changes.push_back(Change {
+            revision,
+            key,
+            before,
+            after,
+        });
         while self.changes.len() > KEPT {
             let oldest = self.changes.pop_front();
             self.compacted = oldest.map_or(self.compacted, |change| change.revision);
@@ -253,7 +269,10 @@ impl Inner {
         if revision < self.compacted {
             return None;
         }
-        let newer = self.changes.iter().filter(|change| change.revision > revision);
+        let newer = self
+            .changes
+            .iter()
+            .filter(|change| change.revision > revision);
         Some(newer.cloned().collect())
     }
 }

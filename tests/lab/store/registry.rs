@@ -9,7 +9,14 @@ const BUILT_IN: &str = include_str!("resources.txt");
 
 /// What `*` in the list stands for.
 const ALL_VERBS: [&str; 8] = [
-    "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch",
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
 ];
 
 /// A kind of object as the API serves it.
@@ -68,19 +75,27 @@ impl Registry {
     /// By the words of an object, whatever version it is written in.
     pub fn by_kind(&self, api_version: &str, kind: &str) -> Option<&ResourceType> {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        self.types.iter().find(|one| one.group == group && one.kind == kind)
+        self.types
+            .iter()
+            .find(|one| one.group == group && one.kind == kind)
     }
 
     /// Every version of a group, the preferred one first, with what it holds.
     pub fn groups(&self) -> Vec<(String, Vec<(String, Vec<&ResourceType>)>)> {
         let mut groups: Vec<(String, Vec<(String, Vec<&ResourceType>)>)> = Vec::new();
         for one in &self.types {
-            let at = groups.iter().position(|(name, _)| *name == one.group).unwrap_or_else(|| {
-                groups.push((one.group.clone(), Vec::new()));
-                groups.len() - 1
-            });
+            let at = groups
+                .iter()
+                .position(|(name, _)| *name == one.group)
+                .unwrap_or_else(|| {
+                    groups.push((one.group.clone(), Vec::new()));
+                    groups.len() - 1
+                });
             let versions = &mut groups[at].1;
-            match versions.iter_mut().find(|(version, _)| *version == one.version) {
+            match versions
+                .iter_mut()
+                .find(|(version, _)| *version == one.version)
+            {
                 Some((_, types)) => types.push(one),
                 None => versions.push((one.version.clone(), vec![one])),
             }
@@ -100,14 +115,17 @@ impl Registry {
         let Some(version) = version else { return };
         let group = text(&spec["group"]);
         let plural = text(&names["plural"]);
-        self.types.retain(|one| one.group != group || one.plural != plural);
+        self.types
+            .retain(|one| one.group != group || one.plural != plural);
         let kind = text(&names["kind"]);
-        let status = version["subresources"]["status"].is_object().then(|| Subresource {
-            name: "status".to_owned(),
-            group_version: None,
-            kind: kind.clone(),
-            verbs: words("get,patch,update"),
-        });
+        let status = version["subresources"]["status"]
+            .is_object()
+            .then(|| Subresource {
+                name: "status".to_owned(),
+                group_version: None,
+                kind: kind.clone(),
+                verbs: words("get,patch,update"),
+            });
         self.types.push(ResourceType {
             group,
             version: text(&version["name"]),
@@ -129,7 +147,9 @@ impl Registry {
         if self.by_kind(&api_version, &kind).is_some() {
             return;
         }
-        let Some((group, version)) = api_version.split_once('/') else { return };
+        let Some((group, version)) = api_version.split_once('/') else {
+            return;
+        };
         let singular = kind.to_lowercase();
         let plural = match singular.strip_suffix('y') {
             Some(stem) => format!("{stem}ies"),
@@ -152,8 +172,12 @@ impl Registry {
 
     /// Stops serving what a definition defined.
     pub fn forget(&mut self, definition: &Value) {
-        let (group, plural) = (&definition["spec"]["group"], &definition["spec"]["names"]["plural"]);
-        self.types.retain(|one| *group != one.group || *plural != one.plural);
+        let (group, plural) = (
+            &definition["spec"]["group"],
+            &definition["spec"]["names"]["plural"],
+        );
+        self.types
+            .retain(|one| *group != one.group || *plural != one.plural);
     }
 }
 
@@ -190,7 +214,11 @@ impl ResourceType {
 
 fn parse(line: &str) -> Option<ResourceType> {
     let mut fields = line.split_whitespace();
-    let mut next = || fields.next().map(|field| if field == "-" { "" } else { field });
+    let mut next = || {
+        fields
+            .next()
+            .map(|field| if field == "-" { "" } else { field })
+    };
     let (group, version, plural) = (next()?, next()?, next()?);
     let (singular, kind, scope, verbs) = (next()?, next()?, next()?, next()?);
     let (short_names, categories) = (words(next()?), words(next()?));

@@ -45,7 +45,9 @@ impl Selector {
             match parser.next() {
                 None | Some(",") => {}
                 Some(other) => {
-                    return Err(BadSelector(format!("found '{other}', expected: ',' or 'end of string'")));
+                    return Err(BadSelector(format!(
+                        "found '{other}', expected: ',' or 'end of string'"
+                    )));
                 }
             }
         }
@@ -80,7 +82,9 @@ impl Selector {
     }
 
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.requirements.iter().all(|one| one.holds(labels.get(&one.key)))
+        self.requirements
+            .iter()
+            .all(|one| one.holds(labels.get(&one.key)))
     }
 }
 
@@ -180,7 +184,10 @@ impl<'a> Parser<'a> {
 }
 
 fn expected(found: Option<&str>, wanted: &str) -> BadSelector {
-    BadSelector(format!("found '{}', expected: {wanted}", found.unwrap_or_default()))
+    BadSelector(format!(
+        "found '{}', expected: {wanted}",
+        found.unwrap_or_default()
+    ))
 }
 
 fn is_word(token: &str) -> bool {
@@ -194,7 +201,9 @@ fn tokens(text: &str) -> Vec<&str> {
         let length = match rest.as_bytes() {
             [b'!' | b'=', b'=', ..] => 2,
             [b'!' | b'=' | b'(' | b')' | b',', ..] => 1,
-            _ => rest.find(['!', '=', '(', ')', ',', ' ']).unwrap_or(rest.len()),
+            _ => rest
+                .find(['!', '=', '(', ')', ',', ' '])
+                .unwrap_or(rest.len()),
         };
         let (token, after) = rest.split_at(length.max(1));
         tokens.push(token);
