@@ -21,10 +21,9 @@ pub fn open_outside(world: &Arc<World>) -> Result<()> {
     let plan = &world.wires.plan;
     let ns = world.wires.host("ext")?.clone();
     let lines = |host: &super::net::Host, names: &str| -> String {
-        host.addresses
-            .iter()
-            .map(|address| format!("    {address} {names}\n"))
-            .collect()
+        let lines = host.addresses.iter();
+        let lines = lines.map(|address| format!("    {address} {names}\n"));
+        lines.collect::<Vec<_>>().concat()
     };
     let text = format!(
         "lab.example {{\n  hosts {{\n{}{}  }}\n}}\n. {{\n  template ANY ANY {{\n    rcode NXDOMAIN\n  }}\n}}\n",

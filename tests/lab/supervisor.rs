@@ -52,16 +52,14 @@ fn run(options: &str) -> Result<()> {
     };
     writeln!(life, "{}", serde_json::to_string(&ready)?)?;
     let world = built?;
-    if options.detached.is_some() {
-        runtime.block_on(asked_to_end(&world));
-    } else {
+    if options.detached.is_none() {
         std::thread::spawn(move || {
             // Nothing is ever sent: this returns when the other end is gone.
             let _ = life.read(&mut [0]);
             std::process::exit(0);
         });
-        runtime.block_on(asked_to_end(&world));
     }
+    runtime.block_on(asked_to_end(&world));
     if let Some(folder) = &options.detached {
         let _ = std::fs::remove_dir_all(folder);
     }

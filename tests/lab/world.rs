@@ -110,11 +110,6 @@ impl World {
     pub fn run(&self, place: &str, script: &str) -> Result<Outcome> {
         place::run(self, place, script)
     }
-
-    /// A process in whose PID namespace the pods of a node with `hostPID` live.
-    pub fn node_process(&self, _node: &str) -> Option<u32> {
-        None
-    }
 }
 
 /// Takes in the objects of a scenario as the API server would: first what others are completed with.

@@ -92,7 +92,7 @@ async fn start(client: &Client, pod: &Pod, spec: &Spec<'_>) -> Result<Ephemeral,
 /// Starts a container that sleeps for so long, to upload to.
 ///
 /// # Errors
-/// As [`start`].
+/// When the patch is refused, or the container does not start.
 pub async fn start_idle(
     client: &Client,
     pod: &Pod,
@@ -110,7 +110,7 @@ pub async fn start_idle(
 /// Starts a container whose image runs the agent by itself.
 ///
 /// # Errors
-/// As [`start`].
+/// When the patch is refused, or the container does not start.
 pub async fn start_image(
     client: &Client,
     pod: &Pod,

@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    fn pod(name: &str, host: bool, security: serde_json::Value) -> Pod {
+    fn pod(name: &str, host: bool, security: &serde_json::Value) -> Pod {
         serde_json::from_value(json!({
             "metadata": {"name": name, "namespace": "kube-system"},
             "spec": {"hostNetwork": host, "containers": [{"name": "c", "securityContext": security}]},
@@ -87,15 +87,15 @@ mod tests {
     #[test]
     fn only_privileged_pods_of_the_node_are_borrowed() {
         let pods = [
-            pod("kube-proxy-x", true, json!({"privileged": true})),
+            pod("kube-proxy-x", true, &json!({"privileged": true})),
             pod(
                 "calico-node-x",
                 true,
-                json!({"capabilities": {"add": ["NET_ADMIN"]}}),
+                &json!({"capabilities": {"add": ["NET_ADMIN"]}}),
             ),
-            pod("canal-x", true, json!({})),
-            pod("cilium-x", false, json!({"privileged": true})),
-            pod("etcd-x", true, json!({"privileged": true})),
+            pod("canal-x", true, &json!({})),
+            pod("cilium-x", false, &json!({"privileged": true})),
+            pod("etcd-x", true, &json!({"privileged": true})),
         ];
         assert_eq!(
             choose(&pods).map(|found| found.pod).as_deref(),

@@ -12,7 +12,7 @@ pub fn letters(text: &str, count: usize) -> String {
     let mut left = fingerprint(text);
     let pick = |_| {
         let letter = LETTERS[(left % 27) as usize];
-        left = left / 27 ^ fingerprint(&format!("{text}{left}"));
+        left = (left / 27) ^ fingerprint(&format!("{text}{left}"));
         char::from(letter)
     };
     (0..count).map(pick).collect()

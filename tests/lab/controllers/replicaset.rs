@@ -28,7 +28,7 @@ fn one(store: &Store, set: &Value) {
             store.get(&Key::pod(namespace, name)).is_some()
         });
         pods::create(store, set, &name, &BTreeMap::new(), |pod| {
-            pod["metadata"]["generateName"] = prefix.clone().into()
+            pod["metadata"]["generateName"] = prefix.clone().into();
         });
     }
     if have.len() > wanted {
@@ -78,7 +78,7 @@ fn adopt(store: &Store, set: &Value) {
             &text(&pod["metadata"]["name"]),
         );
         store.modify(&key, |pod| {
-            pod["metadata"]["ownerReferences"] = json!([reference(set)])
+            pod["metadata"]["ownerReferences"] = json!([reference(set)]);
         });
     }
 }

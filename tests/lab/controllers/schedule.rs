@@ -50,44 +50,41 @@ fn one(store: &Store, pod: &Value) {
         &text(&pod["metadata"]["namespace"]),
         &text(&pod["metadata"]["name"]),
     );
-    match chosen {
-        Some(node) => {
-            store.modify(&key, |pod| {
-                pod["spec"]["nodeName"] = node["metadata"]["name"].clone();
-                let generation = pod["metadata"]["generation"].clone();
-                status::condition(&mut pod["status"], &generation, "PodScheduled", true, None);
-            });
-            let message = format!("Successfully assigned {} to {}", key.path(), name(node));
-            record(store, pod, ("default-scheduler", ""), "Scheduled", &message);
-        }
-        None => {
-            let count = nodes.len();
-            let message = format!(
-                "0/{count} nodes are available: {count} node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, \
+    if let Some(node) = chosen {
+        store.modify(&key, |pod| {
+            pod["spec"]["nodeName"] = node["metadata"]["name"].clone();
+            let generation = pod["metadata"]["generation"].clone();
+            status::condition(&mut pod["status"], &generation, "PodScheduled", true, None);
+        });
+        let message = format!("Successfully assigned {} to {}", key.path(), name(node));
+        record(store, pod, ("default-scheduler", ""), "Scheduled", &message);
+    } else {
+        let count = nodes.len();
+        let message = format!(
+            "0/{count} nodes are available: {count} node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, \
                  preemption: 0/{count} nodes are available: {count} Preemption is not helpful for scheduling."
-            );
-            let known = pod["status"]["conditions"].as_array();
-            if known
-                .into_iter()
-                .flatten()
-                .any(|one| one["type"] == "PodScheduled" && one["status"] == "False")
-            {
-                return;
-            }
-            store.modify(&key, |pod| {
-                let generation = pod["metadata"]["generation"].clone();
-                let why = Some(("Unschedulable", message.clone()));
-                status::condition(&mut pod["status"], &generation, "PodScheduled", false, why);
-                pod["status"]["phase"] = json!("Pending");
-            });
-            record(
-                store,
-                pod,
-                ("default-scheduler", ""),
-                "FailedScheduling",
-                &message,
-            );
+        );
+        let known = pod["status"]["conditions"].as_array();
+        if known
+            .into_iter()
+            .flatten()
+            .any(|one| one["type"] == "PodScheduled" && one["status"] == "False")
+        {
+            return;
         }
+        store.modify(&key, |pod| {
+            let generation = pod["metadata"]["generation"].clone();
+            let why = Some(("Unschedulable", message.clone()));
+            status::condition(&mut pod["status"], &generation, "PodScheduled", false, why);
+            pod["status"]["phase"] = json!("Pending");
+        });
+        record(
+            store,
+            pod,
+            ("default-scheduler", ""),
+            "FailedScheduling",
+            &message,
+        );
     }
 }
 

@@ -48,7 +48,7 @@ pub struct Source {
 // === impl Source ===
 
 impl Source {
-    pub fn new(store: Arc<Store>) -> Self {
+    pub const fn new(store: Arc<Store>) -> Self {
         Self {
             store,
             cached: Mutex::new(None),

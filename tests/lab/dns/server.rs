@@ -22,6 +22,9 @@ use super::zone::{self, Answer, alias, fqdn};
 use super::{forward, reverse};
 use crate::lab::net::Ns;
 
+/// What names of addresses end in.
+const REVERSE: &str = ".arpa";
+
 /// What one server knows.
 #[derive(Clone)]
 pub struct Resolver {
@@ -189,10 +192,10 @@ impl Resolver {
         ttl: u32,
         raw: &[u8],
     ) -> Option<Reply> {
-        let forward_zone = zones.iter().find(|zone| !zone.ends_with(".arpa"))?;
+        let forward_zone = zones.iter().find(|zone| !zone.ends_with(REVERSE))?;
         let zone = zones.iter().find(|zone| is_below(name, zone))?;
         let index = self.source.index();
-        if zone.ends_with(".arpa") {
+        if zone.ends_with(REVERSE) {
             let found = reverse::address_of(name)
                 .and_then(|address| reverse::name_of(&index, address, forward_zone))?;
             let record = Record::from_rdata(fqdn(name), ttl, RData::PTR(PTR(fqdn(&found))));

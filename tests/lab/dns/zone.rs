@@ -116,7 +116,7 @@ impl Query<'_> {
     fn addresses(&self, addresses: impl IntoIterator<Item = IpAddr>) -> Answer {
         let records = addresses
             .into_iter()
-            .filter_map(|address| self.address(self.name.clone(), address));
+            .map(|address| self.address(self.name.clone(), address));
         let answers: Vec<Record> = records
             .filter(|record| record.record_type() == self.kind)
             .collect();
@@ -129,12 +129,12 @@ impl Query<'_> {
         }
     }
 
-    fn address(&self, name: Name, address: IpAddr) -> Option<Record> {
+    fn address(&self, name: Name, address: IpAddr) -> Record {
         let data = match address {
             IpAddr::V4(address) => RData::A(A(address)),
             IpAddr::V6(address) => RData::AAAA(AAAA(address)),
         };
-        Some(Record::from_rdata(name, self.ttl, data))
+        Record::from_rdata(name, self.ttl, data)
     }
 
     /// SRV records of the ports that fit, with the addresses of their targets.
@@ -152,7 +152,7 @@ impl Query<'_> {
                 extra.extend(
                     addresses
                         .iter()
-                        .filter_map(|one| self.address(target.clone(), *one)),
+                        .map(|one| self.address(target.clone(), *one)),
                 );
             }
         };

@@ -74,11 +74,7 @@ impl ContainerRun {
             place: Where {
                 ns: run.ns.clone(),
                 hostname,
-                pid_of: if shared {
-                    world.node_process(&run.node)
-                } else {
-                    beside
-                },
+                pid_of: beside.filter(|_| !shared),
             },
             root: Mutex::default(),
             process: Mutex::default(),

@@ -58,7 +58,7 @@ impl Kubelet {
                 Some(run) => ephemeral::sync(world, &run, object),
                 None if deleted => drop(world.store.remove(&pod_key(object))),
                 None if !over && world.wires.plan.node(node).is_some() => {
-                    starting.push(object.clone())
+                    starting.push(object.clone());
                 }
                 None => {}
             }

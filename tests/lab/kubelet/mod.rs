@@ -16,6 +16,10 @@ mod end;
 mod environment;
 mod ephemeral;
 mod events;
+#[expect(
+    clippy::module_inception,
+    reason = "one kubelet for the kubelets of all nodes"
+)]
 mod kubelet;
 mod pod;
 mod probe;

@@ -271,10 +271,10 @@ impl PodRun {
     pub fn halt(&self) {
         self.ending.store(true, Ordering::SeqCst);
         self.servers.lock().clear();
-        for task in self.tasks.lock().drain(..) {
-            task.abort();
-        }
-        for container in std::mem::take(&mut *self.containers.lock()).into_values() {
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        tasks.iter().for_each(JoinHandle::abort);
+        let containers = std::mem::take(&mut *self.containers.lock());
+        for container in containers.into_values() {
             container.kill();
         }
     }

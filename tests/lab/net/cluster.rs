@@ -38,6 +38,10 @@ impl Wires {
         let hosts = thread::scope(|scope| {
             let plan = &plan;
             let fabric = &fabric;
+            #[expect(
+                clippy::needless_collect,
+                reason = "all start before the first is waited for"
+            )]
             let jobs: Vec<_> = plan
                 .hosts()
                 .map(|host| {

@@ -26,6 +26,7 @@ pub enum Backend {
 
 /// A kube-proxy of one address family.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "as kube-proxy has them")]
 pub struct Config {
     pub ipv6: bool,
     pub node: String,

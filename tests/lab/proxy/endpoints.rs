@@ -5,6 +5,7 @@ use super::service::{Endpoint, Port};
 
 /// The endpoints of a port by traffic policy.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "as kube-proxy has them")]
 pub struct Chosen<'a> {
     /// For policy Cluster.
     pub cluster: Vec<&'a Endpoint>,

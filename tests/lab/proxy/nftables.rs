@@ -150,6 +150,7 @@ fn sets(at: &str, config: &Config) -> Vec<String> {
     sets
 }
 
+#[expect(clippy::too_many_lines, reason = "one flat list of rules")]
 fn rules(config: &Config) -> Vec<(&'static str, String)> {
     let ip = family_word(config);
     let (check, serve) = if config.node_port_addresses.is_some() {

@@ -41,6 +41,7 @@ pub struct Port {
 
 /// An endpoint, as kube-proxy's `BaseEndpointInfo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "as kube-proxy has them")]
 pub struct Endpoint {
     pub address: SocketAddr,
     pub local: bool,
@@ -129,7 +130,7 @@ fn of_service(
     let can_be_local = matches!(kind, "NodePort" | "LoadBalancer") || !external_ips.is_empty();
     let external_local = can_be_local && spec.external_traffic_policy.as_deref() == Some("Local");
     let ranges = spec.load_balancer_source_ranges.clone().unwrap_or_default();
-    let source_ranges: Vec<IpNet> = ranges.iter().filter_map(|text| range(text)).collect();
+    let source_ranges = ranges.iter().filter_map(|text| range(text));
     let health_check = spec
         .health_check_node_port
         .and_then(|port| u16::try_from(port).ok());
@@ -152,7 +153,6 @@ fn of_service(
         external_ips,
         load_balancer_ips: load_balancer_ips(service, config),
         source_ranges: source_ranges
-            .into_iter()
             .filter(|range| config.owns(&range.addr()))
             .collect(),
         affinity: (spec.session_affinity.as_deref() == Some("ClientIP"))

@@ -42,7 +42,7 @@ impl Log {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             match entries.last_mut() {
                 Some(last) if last.bytes.last() != Some(&b'\n') => {
-                    last.bytes.extend_from_slice(line)
+                    last.bytes.extend_from_slice(line);
                 }
                 _ => entries.push(Entry {
                     time: Timestamp::now(),

@@ -63,7 +63,7 @@ impl Process {
             let waiting = async { child.wait().await };
             let ((), status) = tokio::join!(reading, waiting);
             out.close();
-            let _ = done.send(Some(code(status)));
+            let _ = done.send(Some(code(&status)));
         });
         Self {
             pid,
@@ -120,7 +120,7 @@ impl Process {
             let status = child.wait().await;
             let _ = read.await;
             out.close();
-            let _ = done.send(Some(code(status)));
+            let _ = done.send(Some(code(&status)));
         });
         Ok(Self {
             pid,
@@ -173,7 +173,7 @@ async fn drain(pipe: Option<&mut (impl AsyncReadExt + Unpin)>, stream: u8, log: 
     }
 }
 
-fn code(status: std::io::Result<std::process::ExitStatus>) -> i32 {
+fn code(status: &std::io::Result<std::process::ExitStatus>) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     let Ok(status) = status else { return 255 };
     status

@@ -156,13 +156,13 @@ pub fn of_container(container: &Container) -> Option<Vec<Server>> {
     match program {
         "netexec" => Some(netexec(&words)),
         "agnhost" if words.get(1) == Some(&"netexec") => Some(netexec(&words)),
-        "pause" | "sleep" => Some(Vec::new()),
+        "pause" | "sleep" | "kube-proxy" => Some(Vec::new()),
         "httpd" => Some(vec![httpd(&words)]),
         "nc" => netcat(&words),
-        "" | "-conf" if image.contains("coredns") => Some(Vec::new()),
         "" if image.contains("nginx") => Some(vec![http(80)]),
-        "" if image.contains("pause") => Some(Vec::new()),
-        "kube-proxy" => Some(Vec::new()),
+        "" | "-conf" if ["coredns", "pause"].iter().any(|one| image.contains(one)) => {
+            Some(Vec::new())
+        }
         _ => None,
     }
 }

@@ -31,27 +31,24 @@ pub fn complete(object: &mut Value, before: Option<&Value>) {
     let changed = before.is_some_and(|before| before["spec"] != object["spec"]);
     let spec = object.get("spec").is_some();
     let meta = &mut object["metadata"];
-    match before.map(|before| &before["metadata"]) {
-        Some(old) => {
-            for field in ["uid", "creationTimestamp", "generation"] {
-                if !old[field].is_null() {
-                    meta[field] = old[field].clone();
-                }
-            }
-            if changed && let Some(generation) = old["generation"].as_u64() {
-                meta["generation"] = json!(generation + 1);
+    if let Some(old) = before.map(|before| &before["metadata"]) {
+        for field in ["uid", "creationTimestamp", "generation"] {
+            if !old[field].is_null() {
+                meta[field] = old[field].clone();
             }
         }
-        None => {
-            if meta["uid"].is_null() {
-                meta["uid"] = fresh_uid().into();
-            }
-            if meta["creationTimestamp"].is_null() {
-                meta["creationTimestamp"] = now().into();
-            }
-            if spec && meta["generation"].is_null() {
-                meta["generation"] = json!(1);
-            }
+        if changed && let Some(generation) = old["generation"].as_u64() {
+            meta["generation"] = json!(generation + 1);
+        }
+    } else {
+        if meta["uid"].is_null() {
+            meta["uid"] = fresh_uid().into();
+        }
+        if meta["creationTimestamp"].is_null() {
+            meta["creationTimestamp"] = now().into();
+        }
+        if spec && meta["generation"].is_null() {
+            meta["generation"] = json!(1);
         }
     }
 }

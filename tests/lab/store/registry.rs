@@ -35,6 +35,9 @@ pub struct ResourceType {
     pub subresources: Vec<Subresource>,
 }
 
+/// A group with its versions, and what each of them holds.
+pub type Group<'a> = (String, Vec<(String, Vec<&'a ResourceType>)>);
+
 /// A part of an object with an address of its own, `pods/log`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subresource {
@@ -81,8 +84,8 @@ impl Registry {
     }
 
     /// Every version of a group, the preferred one first, with what it holds.
-    pub fn groups(&self) -> Vec<(String, Vec<(String, Vec<&ResourceType>)>)> {
-        let mut groups: Vec<(String, Vec<(String, Vec<&ResourceType>)>)> = Vec::new();
+    pub fn groups(&self) -> Vec<Group<'_>> {
+        let mut groups: Vec<Group<'_>> = Vec::new();
         for one in &self.types {
             let at = groups
                 .iter()
