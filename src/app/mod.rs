@@ -3,6 +3,7 @@
 mod agent;
 mod capture;
 mod cleanup;
+mod complete;
 mod demo;
 mod explain;
 mod policy;
@@ -42,6 +43,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
             Ok(Exit::Fine)
         }
         Some(Command::Agent(args)) => agent::run(&args, out),
+        Some(Command::Complete(args)) => complete::run(&args, out),
         Some(Command::Completion { shell }) => {
             crate::cli::completion(shell, out);
             Ok(Exit::Fine)

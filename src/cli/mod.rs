@@ -5,6 +5,7 @@
 //! ```
 
 mod agent;
+mod complete;
 mod duration;
 mod kube;
 mod policy;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::net::{Protocol, UnknownProtocol};
 
 pub use agent::AgentArgs;
+pub use complete::{Candidate, Wanted, cluster_of, wanted};
 pub use kube::KubeArgs;
 pub use policy::PolicyArgs;
 pub use probe::ProbeArgs;
@@ -72,6 +74,18 @@ pub enum Command {
     /// Probe from here: what runs inside the cluster.
     #[command(hide = true)]
     Agent(AgentArgs),
+    /// What fits at the cursor, for kubectl.
+    #[command(hide = true, name = "__complete")]
+    Complete(CompleteArgs),
+}
+
+/// `kubectl netpath __complete WORD…`.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub struct CompleteArgs {
+    /// The words behind `kubectl netpath`; the last one is being typed.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<String>,
 }
 
 /// `kubectl netpath snapshot DIR [SRC DST]`.
