@@ -17,6 +17,8 @@ pub enum Exit {
     Broken,
     /// What was asked could not be read or understood, and could change the answer.
     Undetermined,
+    /// Part of what was asked makes no sense, or could not be asked.
+    NotAsked,
 }
 
 /// What ends a command early: wrong usage, or a cluster or file that could not be asked. Exit code 2,
@@ -53,6 +55,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Fine => 0,
             Exit::Broken => 1,
+            Exit::NotAsked => 2,
             Exit::Undetermined => 3,
         })
     }

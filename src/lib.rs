@@ -26,5 +26,6 @@ pub mod report;
 pub mod resolve;
 pub mod route;
 pub mod rules;
+pub mod suite;
 pub mod target;
 pub mod text;

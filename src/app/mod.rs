@@ -2,6 +2,7 @@
 
 mod agent;
 mod capture;
+mod check;
 mod cleanup;
 mod complete;
 mod demo;
@@ -13,11 +14,13 @@ mod trace;
 use std::io::Write;
 
 use crate::cli::{Cli, Command, Terminal, ViewArgs};
-use crate::cluster::{Builder, ClusterView, Provenance, live, snapshot};
+use crate::cluster::{ClusterView, live, snapshot};
 use crate::error::{Error, Exit};
 use crate::probe::Depth;
 use crate::probe::rights::cluster_role;
 use crate::report;
+
+pub use trace::{examine, question};
 
 /// Does what the command line asks for; the report goes to `out`.
 ///
@@ -29,6 +32,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         None => trace::run(&cli.trace, terminal, out),
         Some(Command::Snapshot(args)) => capture::run(&args, out),
         Some(Command::Demo(args)) => demo::run(&args, terminal, out),
+        Some(Command::Check(args)) => check::run(&args, terminal, out),
         Some(Command::Explain(args)) => explain::run(&args, terminal, out),
         Some(Command::Policy(args)) => policy::run(&args, terminal, out),
         Some(Command::Rules(args)) => crate::rules::run(&args, terminal, out),
@@ -53,20 +57,20 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
 
 /// A view of everything: the snapshot, or the whole cluster.
 fn whole(args: &ViewArgs) -> Result<ClusterView, Error> {
+    whole_and_namespace(args).map(|(view, _)| view)
+}
+
+/// The same, with the namespace where names without one live.
+fn whole_and_namespace(args: &ViewArgs) -> Result<(ClusterView, String), Error> {
     if let Some(path) = &args.snapshot {
-        return Ok(snapshot::load(path)?);
+        let namespace = args.kube.namespace.as_deref().unwrap_or("default");
+        return Ok((snapshot::load(path)?, namespace.to_owned()));
     }
-    let (objects, unread) = runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let connection = live::connect(&args.kube).await?;
-        live::read_all(&connection.client).await
-    })?;
-    let mut builder = Builder::default();
-    builder.view().provenance = Provenance::Live;
-    for object in objects {
-        builder.add(object);
-    }
-    builder.view().unread = unread;
-    Ok(builder.finish())
+        let view = live::read_whole(&connection.client).await?;
+        Ok((view, connection.namespace))
+    })
 }
 
 /// The runtime of the two edges that wait for a network.

@@ -10,7 +10,7 @@ use crate::diagnose::{Case, Verdict, diagnose};
 use crate::error::{Error, Exit};
 use crate::path::{Basis, walk};
 use crate::probe::Observations;
-use crate::report::{self, Left};
+use crate::report::{self, Left, PathReport};
 use crate::resolve::{Request, resolve};
 use crate::target::Target;
 
@@ -32,28 +32,14 @@ pub(super) fn run(
     answer(&known, args.output, terminal, out)
 }
 
-/// Answers from what is known: the pure part, from resolving to the report.
+/// Answers from what is known.
 pub(super) fn answer(
     known: &Known,
     format: Format,
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
-    let view = &known.view;
-    let flow = resolve(view, &known.request)?;
-    let confirmed = confirm(view, &flow, walk(view, &flow), &known.observations);
-    let mut basis = vec![Basis::Api];
-    if !known.observations.is_empty() {
-        basis.push(Basis::Probe);
-    }
-    let case = Case {
-        view,
-        flow: &flow,
-        walk: &confirmed.walk,
-        symptoms: &confirmed.symptoms,
-        basis: &basis,
-    };
-    let mut report = report::build(case, &diagnose(case));
+    let mut report = examine(&known.view, &known.request, &known.observations)?;
     report.left.clone_from(&known.left);
     report::print(&report, format, terminal, out)?;
     Ok(match report.verdict {
@@ -63,16 +49,41 @@ pub(super) fn answer(
     })
 }
 
+/// The pure part, from resolving to the report: the same for a live cluster, a snapshot and a test.
+///
+/// # Errors
+/// When an end of the question cannot be found in the view.
+pub fn examine(
+    view: &ClusterView,
+    request: &Request,
+    observations: &Observations,
+) -> Result<PathReport, Error> {
+    let flow = resolve(view, request)?;
+    let confirmed = confirm(view, &flow, walk(view, &flow), observations);
+    let mut basis = vec![Basis::Api];
+    if !observations.is_empty() {
+        basis.push(Basis::Probe);
+    }
+    let case = Case {
+        view,
+        flow: &flow,
+        walk: &confirmed.walk,
+        symptoms: &confirmed.symptoms,
+        basis: &basis,
+    };
+    Ok(report::build(case, &diagnose(case)))
+}
+
 /// Reads the snapshot, or the cluster and what probes say of it.
 fn learn(args: &TraceArgs) -> Result<Known, Error> {
     if let Some(path) = &args.view.snapshot {
         let namespace = args.view.kube.namespace.as_deref().unwrap_or("default");
-        let request = typed(args, namespace)?;
+        let request = question(args, namespace)?;
         return Ok(Known::from_view(request, snapshot::load(path)?));
     }
     runtime()?.block_on(async {
         let connection = live::connect(&args.view.kube).await?;
-        let request = typed(args, &connection.namespace)?;
+        let request = question(args, &connection.namespace)?;
         let view = live::read(&connection.client, &request).await?;
         let mut known = Known::from_view(request, view);
         probe::run(&connection.client, &args.probe, &mut known).await?;
@@ -80,7 +91,11 @@ fn learn(args: &TraceArgs) -> Result<Known, Error> {
     })
 }
 
-fn typed(args: &TraceArgs, namespace: &str) -> Result<Request, Error> {
+/// What was typed, made into a question; `namespace` is where a name without one lives.
+///
+/// # Errors
+/// When a target or the port makes no sense.
+pub fn question(args: &TraceArgs, namespace: &str) -> Result<Request, Error> {
     let mut request = request(
         args.source.as_deref().unwrap_or_default(),
         args.destination.as_deref().unwrap_or_default(),

@@ -5,6 +5,7 @@
 //! ```
 
 mod agent;
+mod check;
 mod complete;
 mod duration;
 mod kube;
@@ -21,6 +22,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::net::{Protocol, UnknownProtocol};
 
 pub use agent::AgentArgs;
+pub use check::{CheckArgs, CheckFormat};
 pub use complete::{Candidate, Wanted, cluster_of, wanted};
 pub use kube::KubeArgs;
 pub use policy::PolicyArgs;
@@ -56,6 +58,8 @@ pub enum Command {
     Snapshot(Box<SnapshotArgs>),
     /// Diagnose a cluster that is built into the program: no cluster needed.
     Demo(DemoArgs),
+    /// Check many paths against what is expected of each, for CI.
+    Check(Box<CheckArgs>),
     /// What a cause means, how it is recognised, how it is fixed.
     Explain(ExplainArgs),
     /// The policy verdict alone, explained; or many at once.

@@ -8,6 +8,7 @@ mod build;
 pub mod json;
 mod model;
 pub mod policy;
+pub mod suite;
 mod text;
 
 use std::io::{self, Write};

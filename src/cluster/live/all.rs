@@ -1,15 +1,19 @@
 //! Everything netpath can read of a cluster, for a capture: page by page.
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use http::Request;
 use kube::Client;
 use serde_json::Value;
 
 use super::fetch::{Answer, LiveError, api_groups, fetch};
 use crate::cluster::query::Query;
-use crate::cluster::{Resource, Unread};
+use crate::cluster::{Builder, ClusterView, Provenance, Resource, Unread};
 
 /// How many objects a page holds, as in kubectl.
 const PAGE: u32 = 500;
+
+/// How many lists are asked for at the same time.
+const AT_ONCE: usize = 6;
 
 /// Resources that a capture leaves out: events are asked for where they explain something, and
 /// ReplicaSets only say again what their pods do.
@@ -20,28 +24,56 @@ const LEFT_OUT: [Resource; 1] = [Resource::Events];
 /// # Errors
 /// When the server cannot be reached, or knows nobody of this name.
 pub async fn read_all(client: &Client) -> Result<(Vec<Value>, Vec<Unread>), LiveError> {
-    let groups = api_groups(client).await.unwrap_or_default();
-    let (mut objects, mut unread) = (Vec::new(), Vec::new());
-    for resource in Resource::ALL.iter().copied() {
-        let exists = resource.group().is_empty() || groups.contains(resource.group());
-        if LEFT_OUT.contains(&resource) || !exists {
-            continue;
-        }
+    // Without the list of groups every resource is asked for: one that does not exist is absent.
+    let groups = api_groups(client).await.ok();
+    let exists = |resource: Resource| {
+        let group = resource.group();
+        let is_served = groups.as_ref().is_none_or(|groups| groups.contains(group));
+        !LEFT_OUT.contains(&resource) && (group.is_empty() || is_served)
+    };
+    let wanted = Resource::ALL.iter().copied().filter(|one| exists(*one));
+    let lists = wanted.map(|resource| async move {
         // Of ConfigMaps only those of the DNS and of kube-proxy matter; others may hold secrets.
         let query = match resource {
             Resource::ConfigMaps => Query::list(resource, Some("kube-system")),
             _ => Query::list(resource, None),
         };
-        match pages(client, &query).await? {
-            Ok(found) => objects.extend(
-                found
-                    .into_iter()
-                    .filter(|object| is_wanted(resource, object)),
-            ),
+        Ok::<_, LiveError>((resource, pages(client, &query).await?))
+    });
+    let (mut objects, mut unread) = (Vec::new(), Vec::new());
+    let lists: Vec<_> = stream::iter(lists).buffered(AT_ONCE).try_collect().await?;
+    for (resource, list) in lists {
+        match list {
+            Ok(found) => {
+                let found = found.into_iter();
+                objects.extend(found.filter(|object| is_wanted(resource, object)));
+            }
             Err(refusal) => unread.push(refusal),
         }
     }
     Ok((objects, unread))
+}
+
+/// A view of everything.
+///
+/// # Errors
+/// As [`read_all`].
+pub async fn read_whole(client: &Client) -> Result<ClusterView, LiveError> {
+    let (objects, unread) = read_all(client).await?;
+    let mut builder = Builder::default();
+    for object in objects {
+        builder.add(object);
+    }
+    let mut view = builder.finish();
+    view.provenance = Provenance::Live;
+    for resource in Resource::ALL.iter().copied() {
+        let is_read = unread.iter().all(|one| one.resource != Some(resource));
+        if is_read && resource != Resource::ConfigMaps && !LEFT_OUT.contains(&resource) {
+            view.mark_whole(resource, None);
+        }
+    }
+    view.unread = unread;
+    Ok(view)
 }
 
 fn is_wanted(resource: Resource, object: &Value) -> bool {

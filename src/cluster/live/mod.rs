@@ -20,7 +20,7 @@ use super::scope::{self, Asked};
 use super::{Builder, ClusterView, Provenance};
 use crate::resolve::Request;
 
-pub use all::read_all;
+pub use all::{read_all, read_whole};
 pub use connect::{Connection, connect};
 pub use fetch::{Answer, LiveError, fetch};
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Builder, ClusterView};
 
-pub use text::{BadText, objects};
+pub use text::{BadText, document, objects};
 pub use write::Capture;
 
 /// Why a snapshot could not be read.

@@ -1,5 +1,6 @@
 //! YAML and JSON text to objects, with bounded work for hostile input.
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Text that is not the YAML or JSON of Kubernetes objects.
@@ -26,8 +27,8 @@ pub fn objects(text: &str) -> Result<Vec<Value>, BadText> {
         return Ok(vec![value]);
     }
     let mut objects = Vec::new();
-    for (first_line, document) in documents(text) {
-        let value = yaml(document).map_err(|mut bad| {
+    for (first_line, text) in documents(text) {
+        let value = document::<Value>(text).map_err(|mut bad| {
             bad.line += first_line;
             bad
         })?;
@@ -38,12 +39,16 @@ pub fn objects(text: &str) -> Result<Vec<Value>, BadText> {
     Ok(objects)
 }
 
-fn yaml(document: &str) -> Result<Value, BadText> {
+/// Reads one YAML document, with the same bounds.
+///
+/// # Errors
+/// What cannot be read, with its line.
+pub fn document<T: DeserializeOwned>(text: &str) -> Result<T, BadText> {
     let options = serde_saphyr::options! {
-        budget: budget(document.len()),
+        budget: budget(text.len()),
         with_snippet: false,
     };
-    serde_saphyr::from_str_with_options(document, options).map_err(|error| BadText {
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| BadText {
         line: error.location().map_or(1, |at| at.line()),
         message: error
             .to_string()

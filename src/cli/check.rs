@@ -1,0 +1,32 @@
+//! `kubectl netpath check`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::ViewArgs;
+
+/// `kubectl netpath check SUITE.yaml`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The suite: paths with what is expected of each; - for standard input.
+    #[arg(value_name = "SUITE")]
+    pub suite: PathBuf,
+    #[command(flatten)]
+    pub view: ViewArgs,
+    /// How to print the results.
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: CheckFormat,
+}
+
+/// The forms of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum CheckFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For what shows the results of CI.
+    Junit,
+    Json,
+    Yaml,
+}

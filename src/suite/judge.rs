@@ -1,0 +1,100 @@
+//! What became of a check.
+
+use serde::Serialize;
+
+use super::Check;
+use crate::error::Exit;
+use crate::report::PathReport;
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    Passed,
+    Failed,
+    /// What was read does not tell.
+    Undetermined,
+    /// An end does not exist, or makes no sense.
+    NotAsked,
+}
+
+/// How many checks ended in which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tally {
+    pub passed: usize,
+    pub failed: usize,
+    pub undetermined: usize,
+    pub not_asked: usize,
+}
+
+/// Compares what was found with what is expected: the outcome, and why it is not `Passed`.
+///
+/// An undetermined path proves no expectation but its own, and refutes none.
+#[must_use]
+pub fn judge(check: &Check, report: &PathReport) -> (Outcome, String) {
+    use crate::diagnose::Verdict::Undetermined;
+    let found = report.verdict;
+    let deciding = report.findings.first();
+    if found != check.verdict {
+        let outcome = if found == Undetermined {
+            Outcome::Undetermined
+        } else {
+            Outcome::Failed
+        };
+        let cause = deciding.map_or_else(String::new, |finding| {
+            format!(": {} {}", finding.code, finding.title)
+        });
+        let unread = match report.unread.first() {
+            Some(unread) if found == Undetermined => format!(
+                "; not read: {} ({}), needs {}",
+                unread.what, unread.why, unread.grant
+            ),
+            _ => String::new(),
+        };
+        let why = format!(
+            "expected {:?}, found {found:?}{cause}{unread}",
+            check.verdict
+        );
+        return (outcome, why);
+    }
+    match &check.code {
+        Some(code) if deciding.is_none_or(|finding| finding.code != *code) => {
+            let other = deciding.map_or("no cause", |finding| finding.code.as_str());
+            let why = format!("{found:?} as expected, but because of {other}, not of {code}");
+            (Outcome::Failed, why)
+        }
+        _ => (Outcome::Passed, String::new()),
+    }
+}
+
+// === impl Tally ===
+
+impl Tally {
+    /// Counts outcomes.
+    pub fn of(outcomes: impl Iterator<Item = Outcome>) -> Self {
+        let mut tally = Self::default();
+        for outcome in outcomes {
+            *match outcome {
+                Outcome::Passed => &mut tally.passed,
+                Outcome::Failed => &mut tally.failed,
+                Outcome::Undetermined => &mut tally.undetermined,
+                Outcome::NotAsked => &mut tally.not_asked,
+            } += 1;
+        }
+        tally
+    }
+
+    /// The worst there is: what is known to be wrong, before what could not be asked or told.
+    #[must_use]
+    pub const fn exit(self) -> Exit {
+        match self {
+            Self { failed: 1.., .. } => Exit::Broken,
+            Self { not_asked: 1.., .. } => Exit::NotAsked,
+            Self {
+                undetermined: 1.., ..
+            } => Exit::Undetermined,
+            Self { .. } => Exit::Fine,
+        }
+    }
+}
