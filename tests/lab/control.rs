@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::api::Fault;
 use super::net::Outcome;
 
 /// The socket's name.
@@ -18,6 +19,12 @@ pub const SOCKET: &str = "control.sock";
 pub enum Request {
     /// Run a shell script at a place.
     Run { place: String, script: String },
+    /// Break the API server a little more.
+    Fault { fault: Fault },
+    /// Mend the API server.
+    NoFaults,
+    /// Forget the past: older watches and continue tokens expire.
+    Compact,
     /// End the lab.
     Down,
 }

@@ -45,6 +45,18 @@ fn answer(world: &World, mut stream: UnixStream) {
 fn act(world: &World, request: Request) -> Result<Answer> {
     match request {
         Request::Run { place, script } => Ok(world.run(&place, &script)?.into()),
+        Request::Fault { fault } => {
+            world.faults.add(fault);
+            Ok(Answer::Done)
+        }
+        Request::NoFaults => {
+            world.faults.clear();
+            Ok(Answer::Done)
+        }
+        Request::Compact => {
+            world.store.compact();
+            Ok(Answer::Done)
+        }
         Request::Down => {
             world.over.notify_one();
             Ok(Answer::Done)

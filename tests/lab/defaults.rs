@@ -52,7 +52,7 @@ pub fn apply(inner: &Inner, object: &mut Value) -> Result<(), vips::Refused> {
         }
         "NetworkPolicy" => network_policy(object),
         "EndpointSlice" => {
-            for port in object["ports"].as_array_mut().into_iter().flatten() {
+            for port in list(object, "ports") {
                 set(port, "name", json!(""));
                 set(port, "protocol", json!("TCP"));
             }
@@ -120,7 +120,7 @@ fn mount_token(spec: &mut Value, pod: &str) {
     ]}});
     push(spec, "volumes", entry);
     for kind in ["containers", "initContainers"] {
-        for one in spec[kind].as_array_mut().into_iter().flatten() {
+        for one in list(spec, kind) {
             push(
                 one,
                 "volumeMounts",
@@ -141,7 +141,7 @@ fn pod_spec(spec: &mut Value) {
     set(spec, "securityContext", json!({}));
     set(spec, "schedulerName", json!("default-scheduler"));
     for kind in ["containers", "initContainers"] {
-        for one in spec[kind].as_array_mut().into_iter().flatten() {
+        for one in list(spec, kind) {
             container(one);
         }
     }
@@ -160,12 +160,11 @@ fn container(one: &mut Value) {
         "imagePullPolicy",
         json!(if latest { "Always" } else { "IfNotPresent" }),
     );
-    for port in one["ports"].as_array_mut().into_iter().flatten() {
+    for port in list(one, "ports") {
         set(port, "protocol", json!("TCP"));
     }
     for kind in ["readinessProbe", "livenessProbe", "startupProbe"] {
-        if one[kind].is_object() {
-            let probe = &mut one[kind];
+        if let Some(probe) = one.get_mut(kind).filter(|probe| probe.is_object()) {
             for (field, value) in [
                 ("timeoutSeconds", 1),
                 ("periodSeconds", 10),
@@ -174,9 +173,9 @@ fn container(one: &mut Value) {
             ] {
                 set(probe, field, json!(value));
             }
-            if probe["httpGet"].is_object() {
-                set(&mut probe["httpGet"], "scheme", json!("HTTP"));
-                set(&mut probe["httpGet"], "path", json!("/"));
+            if let Some(get) = probe.get_mut("httpGet").filter(|get| get.is_object()) {
+                set(get, "scheme", json!("HTTP"));
+                set(get, "path", json!("/"));
             }
         }
     }
@@ -186,7 +185,7 @@ fn service(object: &mut Value) {
     let spec = &mut object["spec"];
     set(spec, "type", json!("ClusterIP"));
     set(spec, "sessionAffinity", json!("None"));
-    for port in spec["ports"].as_array_mut().into_iter().flatten() {
+    for port in list(spec, "ports") {
         set(port, "protocol", json!("TCP"));
         let number = port["port"].clone();
         set(port, "targetPort", number);
@@ -216,12 +215,18 @@ fn network_policy(object: &mut Value) {
     }
     set(spec, "podSelector", json!({}));
     for direction in ["ingress", "egress"] {
-        for rule in spec[direction].as_array_mut().into_iter().flatten() {
-            for port in rule["ports"].as_array_mut().into_iter().flatten() {
+        for rule in list(spec, direction) {
+            for port in list(rule, "ports") {
                 set(port, "protocol", json!("TCP"));
             }
         }
     }
+}
+
+/// The entries of a field, if it is there and is a list.
+fn list<'a>(object: &'a mut Value, field: &str) -> impl Iterator<Item = &'a mut Value> {
+    let list = object.get_mut(field).and_then(Value::as_array_mut);
+    list.into_iter().flatten()
 }
 
 /// Sets a field that is not there.

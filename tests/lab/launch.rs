@@ -95,7 +95,7 @@ impl Lab {
 
     /// The administrator's kubeconfig. The file lives and ends with the lab.
     pub fn kubeconfig(&self) -> PathBuf {
-        inside(self.ready.pid, "kubeconfig")
+        self.ready.kubeconfig()
     }
 
     /// Runs a shell script at a place of the lab: `node1`, `ext`, `cp`, `fabric`, `shop/client-1`.
@@ -109,7 +109,7 @@ impl Lab {
 
     /// Asks the supervisor.
     pub fn ask(&self, request: &control::Request) -> Result<control::Answer> {
-        control::ask(&inside(self.ready.pid, control::SOCKET), request)
+        self.ready.ask(request)
     }
 
     /// Lets go of a detached lab: it runs on.
@@ -125,6 +125,20 @@ impl Drop for Lab {
             // The supervisor sees the end of the pair and ends; its parent `unshare` follows.
             let _ = self.child.wait();
         }
+    }
+}
+
+// === impl Ready ===
+
+impl Ready {
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> PathBuf {
+        inside(self.pid, "kubeconfig")
+    }
+
+    /// Asks the supervisor.
+    pub fn ask(&self, request: &control::Request) -> Result<control::Answer> {
+        control::ask(&inside(self.pid, control::SOCKET), request)
     }
 }
 
@@ -205,8 +219,11 @@ fn launch(options: &Options) -> Result<Lab> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let port = listener.local_addr()?.port();
     let path = std::env::var("PATH").unwrap_or_default();
-    let mut command = Command::new("unshare");
+    // A lab of its own must not end with the terminal it was started from.
+    let detached = options.detached.is_some();
+    let mut command = Command::new(if detached { "setsid" } else { "unshare" });
     command
+        .args(detached.then_some("unshare"))
         .args(NAMESPACES)
         .arg("--")
         .arg(std::env::current_exe()?)

@@ -1,28 +1,139 @@
-//! `cargo run --example lab -- up`: a cluster to play with, without Kubernetes.
+//! A cluster to play with, without Kubernetes.
+//!
+//! ```text
+//!  cargo run --example lab -- up [SCENARIO] [--nftables]    leaves it running, prints a KUBECONFIG
+//!  cargo run --example lab -- run PLACE SCRIPT              runs a shell script in it (node1, ext, shop/client-1)
+//!  cargo run --example lab -- down                          removes it
+//! ```
 
 #[path = "mod.rs"]
 mod lab;
 
-fn main() {
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use lab::control::Request;
+use lab::launch::Ready;
+use lab::proxy::Mode;
+
+const USAGE: &str =
+    "usage: lab up [SCENARIO] [--nftables | --iptables] | lab run PLACE SCRIPT | lab down";
+
+fn main() -> ExitCode {
     lab::supervisor::run_if_told();
-    let options = lab::Options {
-        scenario: std::env::args().nth(1).map(Into::into),
-        ..lab::Options::default()
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["up", rest @ ..] => up(rest),
+        ["run", place, script @ ..] => run(place, &script.join(" ")),
+        ["down"] => down(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
     };
-    let started = std::time::Instant::now();
-    let lab = lab::Lab::start(&options).expect("a lab");
-    eprintln!(
-        "{:?} pid {} port {}",
-        started.elapsed(),
-        lab.pid(),
-        lab.port()
-    );
-    let mut args = std::env::args().skip(2);
-    while let (Some(place), Some(script)) = (args.next(), args.next()) {
-        let o = lab.run(&place, &script).unwrap();
-        println!(
-            "== {place}: {script} => {}\n{}{}",
-            o.code, o.stdout, o.stderr
+    done.unwrap_or_else(|error| {
+        eprintln!("lab: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn up(words: &[&str]) -> Result<ExitCode> {
+    let folder = home();
+    if let Ok(ready) = running() {
+        bail!(
+            "a lab runs already (KUBECONFIG={}); `lab down` removes it",
+            ready.kubeconfig().display()
         );
     }
+    let mut options = lab::Options {
+        detached: Some(folder.clone()),
+        ..lab::Options::default()
+    };
+    for word in words {
+        match *word {
+            "--nftables" => options.proxy = Some(Mode::Nftables),
+            "--iptables" => options.proxy = Some(Mode::Iptables),
+            name if !name.starts_with('-') => options.scenario = Some(scenario(name)?),
+            other => bail!("{other}: no such option\n{USAGE}"),
+        }
+    }
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let since = Instant::now();
+    let started = lab::Lab::start(&options);
+    let ready = match started {
+        Ok(lab) => lab.detach(),
+        Err(error) => {
+            let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+            let _ = std::fs::remove_dir_all(&folder);
+            bail!("{error}\n{log}");
+        }
+    };
+    std::fs::write(folder.join("ready"), serde_json::to_string(&ready)?)?;
+    eprintln!(
+        "the lab is up after {:.1} s; it is told where by",
+        since.elapsed().as_secs_f64()
+    );
+    println!("export KUBECONFIG={}", ready.kubeconfig().display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(place: &str, script: &str) -> Result<ExitCode> {
+    let request = Request::Run {
+        place: place.to_owned(),
+        script: script.to_owned(),
+    };
+    let outcome = running()?.ask(&request)?.into_outcome()?;
+    print!("{}", outcome.stdout);
+    eprint!("{}", outcome.stderr);
+    Ok(ExitCode::from(u8::try_from(outcome.code).unwrap_or(255)))
+}
+
+fn down() -> Result<ExitCode> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let ready = running()?;
+    ready.ask(&Request::Down)?;
+    let since = Instant::now();
+    while Path::new(&format!("/proc/{}/root", ready.pid)).exists() {
+        if since.elapsed() > PATIENCE {
+            bail!("the lab (process {}) does not end", ready.pid);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The lab that `up` left running.
+fn running() -> Result<Ready> {
+    let file = home().join("ready");
+    let text = std::fs::read_to_string(&file).context("no lab runs (`lab up` starts one)")?;
+    let ready: Ready = serde_json::from_str(&text)?;
+    if !ready.kubeconfig().exists() {
+        bail!("the lab that was left running has ended");
+    }
+    Ok(ready)
+}
+
+/// What `up` leaves for the others to find.
+fn home() -> PathBuf {
+    let user = nix::unistd::getuid();
+    std::env::temp_dir().join(format!("netpath-lab-{user}"))
+}
+
+/// A scenario by its path, or by its name among those of the tests.
+fn scenario(name: &str) -> Result<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/scenarios");
+    for path in [PathBuf::from(name), own.join(name)] {
+        if path.exists() {
+            return Ok(std::fs::canonicalize(path)?);
+        }
+    }
+    let names = std::fs::read_dir(own)?.flatten();
+    let mut names: Vec<String> = names
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    bail!("{name}: no such scenario (there are {})", names.join(", "))
 }

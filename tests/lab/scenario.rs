@@ -110,7 +110,7 @@ struct InjectFile {
 impl Scenario {
     /// Reads a scenario and lays the options over it.
     pub fn load(options: &Options) -> Result<Self> {
-        let world = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/world");
+        let world = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/scenarios/world");
         let path = options.scenario.clone().unwrap_or(world);
         let mut scenario = Self::read(&path)?;
         scenario.name = path

@@ -18,7 +18,7 @@ use super::launch::{HOME, ROLE, Ready};
 use super::options::Options;
 use super::scenario::Scenario;
 use super::world::World;
-use super::{control_server, net};
+use super::{api, control_server, net};
 
 /// Becomes a lab's supervisor and never returns, if this process was started to be one.
 pub fn run_if_told() {
@@ -86,7 +86,7 @@ fn build(options: &Options, runtime: &Runtime, listener: TcpListener) -> Result<
     let scenario = Scenario::load(options)?;
     let world = World::build(&scenario, options, runtime.handle().clone())?;
     world.start()?;
-    drop(listener);
+    api::serve(&world, listener)?;
     control_server::serve(&world)?;
     Ok(world)
 }

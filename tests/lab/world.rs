@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use super::api::{self, Faults};
 use super::controllers;
 use super::dns;
 use super::hosts::{self, Doors};
@@ -46,6 +47,8 @@ pub struct World {
     pub doors: Mutex<Doors>,
     /// Held while the controllers run.
     pub reconciling: Mutex<()>,
+    /// What is wrong with the API server.
+    pub faults: Faults,
     /// Asks the supervisor to end.
     pub over: Notify,
 }
@@ -56,6 +59,7 @@ impl World {
     /// Builds the cluster of a scenario.
     pub fn build(scenario: &Scenario, options: &Options, runtime: Handle) -> Result<Arc<Self>> {
         let store = Arc::new(Store::new());
+        api::bootstrap(&store)?;
         load(&store, &scenario.objects)?;
         let settings = scenario.settings.clone();
         let nodes: Vec<Node> = store.typed("", "nodes");
@@ -80,6 +84,7 @@ impl World {
             proxies,
             doors: Mutex::default(),
             reconciling: Mutex::new(()),
+            faults: Faults::default(),
             over: Notify::new(),
         }))
     }

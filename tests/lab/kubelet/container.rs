@@ -1,5 +1,6 @@
 //! One container: what it would run, and the process once it runs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -92,7 +93,7 @@ impl ContainerRun {
         {
             return Ok(running.clone());
         }
-        if process.is_some() {
+        if process.is_some() || run.is_ending() {
             anyhow::bail!("container not running");
         }
         let sleep = find("sleep").unwrap_or_else(|| "/usr/bin/sleep".into());
@@ -195,7 +196,7 @@ impl ContainerRun {
         let stdin = self.spec.stdin == Some(true);
         let command = Command {
             words,
-            env: environment::of(world, run, &self.spec),
+            env: self.environment(world, run),
             folder: self.spec.working_dir.clone().unwrap_or_default(),
         };
         let (place, security, runtime) = (&self.place, &self.security, &world.runtime);
@@ -220,6 +221,11 @@ impl ContainerRun {
             runtime,
         )?;
         Ok(Process::piped(child, runtime))
+    }
+
+    /// The variables of a process in it.
+    pub fn environment(&self, world: &World, run: &PodRun) -> BTreeMap<String, String> {
+        environment::of(world, run, &self.spec)
     }
 
     /// Its root folder, made once.
@@ -255,8 +261,11 @@ impl ContainerRun {
             .as_ref()
             .and_then(|program| program.file_name());
         let entry = entry.map(|name| vec![format!("/{}", name.to_string_lossy())]);
-        let mut words = command.or(entry).unwrap_or_else(|| vec!["sh".to_owned()]);
+        let mut words = command.or(entry).unwrap_or_default();
         words.extend(self.spec.args.iter().flatten().cloned());
+        if words.is_empty() {
+            words.push("sh".to_owned());
+        }
         words
     }
 

@@ -27,7 +27,7 @@ pub fn stop(world: &World, run: &PodRun) {
 
 /// Begins to end a pod whose object is marked; the object goes when the pod is gone.
 pub fn begin(world: &Arc<World>, run: &Arc<PodRun>, object: &Value) {
-    if run.ending.swap(true, Ordering::SeqCst) {
+    if run.leaving.swap(true, Ordering::SeqCst) {
         return;
     }
     let wanted = object["metadata"]["annotations"][LINGERS]

@@ -82,5 +82,7 @@ pub fn etc(run: &PodRun, resolver: &str) -> Vec<(&'static str, String)> {
                 .to_owned(),
         ),
         ("group", "root:x:0:\nnogroup:x:65534:\n".to_owned()),
+        // As busybox's, which asks once.
+        ("wgetrc", "tries = 1\n".to_owned()),
     ]
 }

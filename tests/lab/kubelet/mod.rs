@@ -26,6 +26,7 @@ mod probe;
 pub mod status;
 mod volumes;
 
+pub use container::ContainerRun;
 pub use events::record;
 pub use kubelet::Kubelet;
 pub use pod::PodRun;

@@ -40,6 +40,8 @@ pub struct PodRun {
     pub servers: Mutex<Vec<Running>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     pub ending: AtomicBool,
+    /// Whether its object is marked and will go.
+    pub leaving: AtomicBool,
     /// Readiness probes that have not decided yet.
     pub undecided: AtomicUsize,
     /// Whether the object already said that it runs: a recording's.
@@ -91,6 +93,7 @@ impl PodRun {
             servers: Mutex::default(),
             tasks: Mutex::default(),
             ending: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             undecided: AtomicUsize::new(0),
             adopted,
             pod,
@@ -273,7 +276,8 @@ impl PodRun {
         self.servers.lock().clear();
         let tasks = std::mem::take(&mut *self.tasks.lock());
         tasks.iter().for_each(JoinHandle::abort);
-        let containers = std::mem::take(&mut *self.containers.lock());
+        // What they wrote stays readable as long as the object is there.
+        let containers = self.containers.lock().clone();
         for container in containers.into_values() {
             container.kill();
         }

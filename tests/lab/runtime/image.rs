@@ -110,8 +110,18 @@ impl Images {
     }
 }
 
-/// busybox's applets, or the like of the host's own tools.
+/// busybox's applets, or the like of the host's own tools. Its wget crashes where it is linked
+/// statically, as Debian's is; the host's own takes the same options.
 fn busybox_tools() -> Vec<(String, PathBuf)> {
+    let mut tools = applets();
+    if let Some(wget) = find("wget") {
+        tools.retain(|(name, _)| name != "wget");
+        tools.push(("wget".to_owned(), wget));
+    }
+    tools
+}
+
+fn applets() -> Vec<(String, PathBuf)> {
     let applets = find("busybox").and_then(|busybox| {
         let output = Command::new(&busybox).arg("--list").output().ok()?;
         let names = String::from_utf8(output.stdout).ok()?;

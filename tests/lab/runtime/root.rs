@@ -122,6 +122,10 @@ impl Root {
                 false,
             )?;
         }
+        // Terminals are the supervisor's, opened outside.
+        bind(Path::new("/dev/pts"), &self.path.join("dev/pts"), false)?;
+        // A new /proc can be mounted only where one is to be seen already; it goes on top of this one.
+        bind(Path::new("/proc"), &self.path.join("proc"), false)?;
         // Without a network namespace of one's own kind this is refused, and only tools that look
         // at /sys/class/net miss it.
         let sys = self.path.join("sys");

@@ -218,6 +218,12 @@ impl Inner {
         })
     }
 
+    /// What storing an object would make of it, but for its revision.
+    pub fn preview(&self, key: &Key, mut object: Value) -> Value {
+        load::complete(&mut object, self.objects.get(key).map(|one| &**one));
+        object
+    }
+
     /// Stores an object under a new revision.
     pub fn put(&mut self, key: Key, mut object: Value) -> Arc<Value> {
         self.revision += 1;
