@@ -111,8 +111,8 @@ fn allowed(call: &Call, target: &Target, kind: &ResourceType) -> Result<(), Refu
     };
     let known = verbs.iter().any(|one| one == verb);
     // Reviews and the like are created without a name, everything else is addressed by one.
-    let whole = call.method == Method::POST && target.subresource.is_empty();
-    if known && !(whole && !target.name.is_empty()) {
+    let addressed = call.method != Method::POST || !target.subresource.is_empty();
+    if known && (addressed || target.name.is_empty()) {
         Ok(())
     } else {
         Err(Refusal::method_not_allowed())

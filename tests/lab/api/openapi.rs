@@ -48,15 +48,12 @@ fn document(name: &str, kinds: &[&ResourceType]) -> Value {
     let paths: Map<String, Value> = kinds
         .iter()
         .map(|kind| {
-            let namespace = if kind.namespaced {
-                "namespaces/{namespace}/"
+            let below = if kind.namespaced {
+                format!("namespaces/{{namespace}}/{}", kind.plural)
             } else {
-                ""
+                kind.plural.clone()
             };
-            (
-                format!("/{name}/{namespace}{}/{{name}}", kind.plural),
-                operations(kind),
-            )
+            (format!("/{name}/{below}/{{name}}"), operations(kind))
         })
         .collect();
     json!({"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.36.2"}, "paths": paths,

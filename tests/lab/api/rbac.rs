@@ -53,7 +53,7 @@ pub fn rules(store: &Arc<Store>, user: &User, namespace: &str) -> Vec<PolicyRule
     const GROUP: &str = "rbac.authorization.k8s.io";
     let mut rules = Vec::new();
     for binding in store.typed::<ClusterRoleBinding>(GROUP, "clusterrolebindings") {
-        if is_about(&binding.subjects, user, "") {
+        if is_about(binding.subjects.as_ref(), user, "") {
             rules.extend(of_role(store, &binding.role_ref, ""));
         }
     }
@@ -62,7 +62,7 @@ pub fn rules(store: &Arc<Store>, user: &User, namespace: &str) -> Vec<PolicyRule
     }
     for binding in store.typed::<RoleBinding>(GROUP, "rolebindings") {
         let own = binding.metadata.namespace.as_deref().unwrap_or_default();
-        if own == namespace && is_about(&binding.subjects, user, own) {
+        if own == namespace && is_about(binding.subjects.as_ref(), user, own) {
             rules.extend(of_role(store, &binding.role_ref, own));
         }
     }
@@ -164,9 +164,9 @@ fn of_role(store: &Store, reference: &RoleRef, namespace: &str) -> Vec<PolicyRul
     rules.unwrap_or_default()
 }
 
-fn is_about(subjects: &Option<Vec<Subject>>, user: &User, namespace: &str) -> bool {
+fn is_about(subjects: Option<&Vec<Subject>>, user: &User, namespace: &str) -> bool {
     subjects
-        .iter()
+        .into_iter()
         .flatten()
         .any(|subject| match subject.kind.as_str() {
             "User" => subject.name == user.name,
@@ -180,8 +180,10 @@ fn is_about(subjects: &Option<Vec<Subject>>, user: &User, namespace: &str) -> bo
 }
 
 fn covers(rule: &PolicyRule, ask: &Ask) -> bool {
-    let listed = |list: &Option<Vec<String>>, word: &str| {
-        list.iter().flatten().any(|one| one == "*" || one == word)
+    let listed = |list: Option<&Vec<String>>, word: &str| {
+        list.into_iter()
+            .flatten()
+            .any(|one| one == "*" || one == word)
     };
     if !rule
         .verbs
@@ -201,11 +203,11 @@ fn covers(rule: &PolicyRule, ask: &Ask) -> bool {
         .resource
         .split_once('/')
         .map(|(_, sub)| format!("*/{sub}"));
-    let named = listed(&rule.resources, &ask.resource)
+    let named = listed(rule.resources.as_ref(), &ask.resource)
         || any_parent.is_some_and(|any| rule.resources.iter().flatten().any(|one| *one == any));
     let object = rule
         .resource_names
         .as_ref()
         .is_none_or(|names| names.is_empty() || names.contains(&ask.name));
-    named && object && listed(&rule.api_groups, &ask.group)
+    named && object && listed(rule.api_groups.as_ref(), &ask.group)
 }

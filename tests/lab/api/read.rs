@@ -108,7 +108,7 @@ fn entries(
         .list(&kind.group, &kind.plural, namespace)
         .map(|(key, object)| (key.clone(), object.clone()))
         .collect();
-    let revision = page.map_or(inner.revision(), |page| page.revision);
+    let revision = page.map_or_else(|| inner.revision(), |page| page.revision);
     let newer = inner.since(revision).ok_or_else(|| {
         Refusal::expired(
             "The provided continue parameter is too old to display a consistent list result. You can \

@@ -53,7 +53,14 @@ impl Call {
     /// The verb by which rights are given.
     pub fn verb(&self) -> &'static str {
         let Some(target) = &self.target else {
-            return lower(&self.method);
+            return match self.method {
+                Method::POST => "post",
+                Method::PUT => "put",
+                Method::PATCH => "patch",
+                Method::DELETE => "delete",
+                Method::HEAD => "head",
+                _ => "get",
+            };
         };
         let one = !target.name.is_empty();
         match self.method {
@@ -71,17 +78,6 @@ impl Call {
     /// Whether changes are only tried out.
     pub fn is_dry(&self) -> bool {
         self.query.get("dryRun") == Some("All")
-    }
-}
-
-fn lower(method: &Method) -> &'static str {
-    match *method {
-        Method::POST => "post",
-        Method::PUT => "put",
-        Method::PATCH => "patch",
-        Method::DELETE => "delete",
-        Method::HEAD => "head",
-        _ => "get",
     }
 }
 

@@ -25,12 +25,12 @@ pub fn answer(store: &Arc<Store>, user: &User, kind: &ResourceType, body: &Value
         }
         "SelfSubjectRulesReview" => {
             let namespace = spec["namespace"].as_str().unwrap_or_default();
-            return Some(answered(kind, json!({}), rules(store, user, namespace)));
+            return Some(answered(kind, &json!({}), &rules(store, user, namespace)));
         }
         "SelfSubjectReview" => json!({"userInfo": user.value()}),
         _ => return None,
     };
-    Some(answered(kind, spec, status))
+    Some(answered(kind, &spec, &status))
 }
 
 /// A token for a service account: `kubectl create token`.
@@ -51,10 +51,10 @@ pub fn token(
     )
 }
 
-fn answered(kind: &ResourceType, spec: Value, status: Value) -> Value {
+fn answered(kind: &ResourceType, spec: &Value, status: &Value) -> Value {
     let mut review = json!({"kind": kind.kind, "apiVersion": kind.api_version(), "metadata": {}, "status": status});
     if kind.kind != "SelfSubjectReview" {
-        review["spec"] = spec;
+        review["spec"] = spec.clone();
     }
     review
 }

@@ -36,7 +36,7 @@ fn step(object: &mut Value, operation: &Value) -> Result<(), Refusal> {
             add(object, path, copied)
         }
         "test" if object.pointer(path).unwrap_or(&Value::Null) == &operation["value"] => Ok(()),
-        "test" => Err(cannot(format!("testing path {path} failed"))),
+        "test" => Err(cannot(&format!("testing path {path} failed"))),
         other => Err(Refusal::bad_request(format!("unexpected kind: {other}"))),
     }
 }
@@ -79,10 +79,10 @@ fn remove(object: &mut Value, path: &str) -> Result<Value, Refusal> {
 }
 
 fn missing(path: &str) -> Refusal {
-    cannot(format!("missing value: {path}"))
+    cannot(&format!("missing value: {path}"))
 }
 
-fn cannot(why: String) -> Refusal {
+fn cannot(why: &str) -> Refusal {
     let message = format!("the server rejected our request due to an error in our request: {why}");
     Refusal::new(422, "Invalid", message)
 }

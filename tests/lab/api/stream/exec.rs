@@ -48,29 +48,25 @@ pub async fn run(
     };
     let mut pumps = JoinSet::new();
     let mut stdin = started.child.stdin.take();
-    match &started.terminal {
-        Some(terminal) => {
-            let (terminal, out) = (terminal.clone(), out.clone());
-            pumps.spawn(async move { pump_terminal(&terminal, &out).await });
-        }
-        None => {
-            if let Some(pipe) = started.child.stdout.take() {
-                pumps.spawn(pump(pipe, 1, out.clone(), wish.stdout));
-            }
-            if let Some(pipe) = started.child.stderr.take() {
-                pumps.spawn(pump(pipe, 2, out.clone(), wish.stderr));
-            }
-        }
+    if let Some(terminal) = started.terminal.clone() {
+        let out = out.clone();
+        pumps.spawn(async move { pump_terminal(&terminal, &out).await });
+    }
+    if let Some(pipe) = started.child.stdout.take() {
+        pumps.spawn(pump(pipe, 1, out.clone(), wish.stdout));
+    }
+    if let Some(pipe) = started.child.stderr.take() {
+        pumps.spawn(pump(pipe, 2, out.clone(), wish.stderr));
     }
     let code = loop {
         tokio::select! {
-            ended = started.child.wait() => break code(ended),
-            input = next_input(&mut source) => match input {
-                Some(input) => feed(input, &mut stdin, started.terminal.as_deref()).await,
-                None => {
+            ended = started.child.wait() => break ended.map_or(255, code),
+            input = next_input(&mut source) => {
+                let Some(input) = input else {
                     let _ = started.child.start_kill();
                     break 137;
-                }
+                };
+                feed(input, &mut stdin, started.terminal.as_deref()).await;
             }
         }
     };
@@ -172,9 +168,8 @@ async fn feed(input: Input, stdin: &mut Option<ChildStdin>, terminal: Option<&Ow
     }
 }
 
-fn code(ended: std::io::Result<std::process::ExitStatus>) -> i32 {
+fn code(status: std::process::ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
-    let Ok(status) = ended else { return 255 };
     let signal = status.signal().map(|signal| 128 + signal);
     status.code().or(signal).unwrap_or(255)
 }

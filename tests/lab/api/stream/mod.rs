@@ -34,6 +34,7 @@ const PROTOCOL: &str = "sec-websocket-protocol";
 const SPOKEN: [&str; 2] = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 
 /// What a session connects.
+#[expect(clippy::struct_excessive_bools, reason = "the words of the URL")]
 struct Wish {
     attach: bool,
     command: Vec<String>,
