@@ -12,7 +12,7 @@ use crate::cluster::Unread;
 use crate::confirm::confirm;
 use crate::diagnose::Case;
 use crate::error::Error;
-use crate::path::{Basis, walk};
+use crate::path::walk;
 use crate::probe::{
     Answers, Depth, Plain, ProbeError, Progress, Session, Settings, Spinner, Step, Vantage, plan,
 };
@@ -90,7 +90,7 @@ fn next(known: &Known, depth: Depth, args: &ProbeArgs) -> Result<Vec<Step>, Erro
         flow: &flow,
         walk: &confirmed.walk,
         symptoms: &confirmed.symptoms,
-        basis: &[Basis::Api],
+        basis: &confirmed.walk.basis(),
     };
     Ok(plan(case, &known.observations, depth, args.timeout))
 }

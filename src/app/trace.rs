@@ -60,7 +60,7 @@ pub fn examine(
 ) -> Result<PathReport, Error> {
     let flow = resolve(view, request)?;
     let confirmed = confirm(view, &flow, walk(view, &flow), observations);
-    let mut basis = vec![Basis::Api];
+    let mut basis = confirmed.walk.basis();
     if !observations.is_empty() {
         basis.push(Basis::Probe);
     }

@@ -93,12 +93,14 @@ fn open<'v>(
         }
         Break::DestinationDown(_) | Break::StaleEndpoint { .. } => false,
         Break::NodeDown { stage, .. } => *stage != Stage::Destination,
+        // The backend was asked by its own address: that says nothing of the Service's.
+        Break::Node(fault) => fault.stage <= Stage::Nat,
         _ => true,
     });
     for hop in path
         .hops
         .iter_mut()
-        .filter(|hop| hop.stage >= Stage::EgressPolicy)
+        .filter(|hop| hop.stage >= Stage::EgressPolicy && hop.stage != Stage::Nat)
     {
         let was_denied = hop.status == Status::Fail;
         if hop.stage == Stage::Destination {
@@ -123,10 +125,9 @@ fn open<'v>(
 
 /// It does not answer: where a break was predicted, that is confirmed; else the destination fails.
 fn closed(path: &mut Path<'_>, text: &str) {
-    let predicted = path
-        .hops
-        .iter()
-        .position(|hop| hop.stage >= Stage::EgressPolicy && hop.status == Status::Fail);
+    let predicted = path.hops.iter().position(|hop| {
+        hop.stage >= Stage::EgressPolicy && hop.stage != Stage::Nat && hop.status == Status::Fail
+    });
     let at = predicted.or_else(|| {
         path.hops
             .iter()

@@ -20,6 +20,7 @@ mod finding;
 mod ing;
 pub(crate) mod kubectl;
 mod measured;
+mod node;
 mod pol;
 mod pol_cause;
 mod rte;
@@ -28,6 +29,7 @@ mod svc;
 mod svc_near;
 mod verdict;
 
+pub(in crate::diagnose) use crate::path::Path;
 pub use case::Case;
 pub use catalogue::{Cause, FAMILIES, catalogue, cause};
 pub use finding::{Blame, Confidence, Finding, Fix, Severity};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Case, Confidence, Finding, Severity};
-use super::{beside, dns, dst, eps, ext, ing, measured, pol, rte, src, svc};
+use super::{beside, dns, dst, eps, ext, ing, measured, node, pol, rte, src, svc};
 use crate::path::{Basis, Break, Outcome, Path, Status};
 
 /// Does traffic reach the destination?
@@ -33,7 +33,7 @@ pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
     let mut findings = Vec::new();
     for path in case.paths() {
         for seen in &path.breaks {
-            let mut finding = confirmed(name(case, seen), path, seen);
+            let mut finding = confirmed(name(case, path, seen), path, seen);
             if is_partial(case, path, seen) && finding.severity == Severity::Broken {
                 finding.severity = Severity::Degraded;
             }
@@ -85,7 +85,7 @@ fn confirmed(finding: Finding, path: &Path<'_>, seen: &Break<'_>) -> Finding {
 }
 
 /// The cause of a break, by the family of the stage that saw it.
-fn name(case: Case<'_, '_>, seen: &Break<'_>) -> Finding {
+fn name(case: Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
     match seen {
         Break::SourceWithoutNetwork(pod) => src::without_network(case, pod),
         Break::NoSourcePod(object) => src::no_pod(case, object),
@@ -118,6 +118,7 @@ fn name(case: Case<'_, '_>, seen: &Break<'_>) -> Finding {
             address,
         } => eps::stale(service, slice, *address),
         Break::Policy(denied) => pol::denied(case, denied),
+        Break::Node(fault) => node::cause(case, path, fault),
     }
 }
 

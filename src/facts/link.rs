@@ -23,6 +23,8 @@ pub struct Link {
     /// The index of the other end of a veth pair.
     pub peer_index: Option<u32>,
     pub kind: LinkKind,
+    /// For a bridge: whether it calls iptables and ip6tables for itself, whatever the sysctl says.
+    pub calls_filters: [bool; 2],
     pub addresses: Vec<LinkAddress>,
 }
 
@@ -59,6 +61,10 @@ pub struct Overlay {
     pub local: Option<IpAddr>,
     /// The interface that carries the outer packets.
     pub carrier: Option<String>,
+    /// Where frames go that no forwarding entry knows: one peer, or a multicast group.
+    pub default_peer: Option<IpAddr>,
+    /// Whether somebody else (eBPF, Open vSwitch) decides packet by packet where they go.
+    pub is_external: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -108,6 +114,11 @@ impl From<RawLink> for Link {
         let flag = |name: &str| raw.flags.iter().any(|flag| flag == name);
         let is_up = flag("UP");
         let kind = LinkKind::of(&raw);
+        let calls = |key: &str| {
+            let value = raw.linkinfo.info_data.get(key);
+            value.and_then(Value::as_u64) == Some(1)
+        };
+        let calls_filters = ["nf_call_iptables", "nf_call_ip6tables"].map(calls);
         // `eth0@if5` stands for eth0 in the text form; JSON has the name alone.
         Self {
             index: raw.ifindex,
@@ -118,6 +129,7 @@ impl From<RawLink> for Link {
             master: raw.master,
             peer_index: raw.link_index,
             kind,
+            calls_filters,
             addresses: raw
                 .addr_info
                 .into_iter()
@@ -187,6 +199,12 @@ impl LinkKind {
                     .get("link")
                     .and_then(Value::as_str)
                     .map(ToOwned::to_owned),
+                default_peer: ["remote", "group", "remote6", "group6"]
+                    .iter()
+                    .find_map(|key| data.get(key)?.as_str()?.parse().ok()),
+                is_external: data
+                    .get("external")
+                    .is_some_and(|value| value.as_bool() != Some(false)),
             }),
             "" if raw.link_type == "loopback" => Self::Loopback,
             // Without -d the name is all there is to go by.
@@ -197,6 +215,8 @@ impl LinkKind {
                     port: None,
                     local: None,
                     carrier: None,
+                    default_peer: None,
+                    is_external: false,
                 })
             }
             kind => Self::Other(kind.to_owned()),

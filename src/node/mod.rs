@@ -4,8 +4,12 @@
 //!  NodeFacts (raw text) ─► NodeState { rules, host, sysctls, neighbours, bridges, connections … }
 //! ```
 
+mod attachment;
 mod setup;
+mod sites;
 mod state;
 
+pub use attachment::{Attachment, Hanging};
 pub use setup::proxy_setup;
-pub use state::{NodeState, PodState, Unreadable};
+pub use sites::{NodeSite, Nodes};
+pub use state::{Dump, NodeState, PodState, Unreadable};

@@ -6,6 +6,7 @@ use crate::facts::{
     connections, forwarding_entries, links, listeners, neighbours, route_rules, routes,
 };
 use crate::nat::model::Ruleset;
+use crate::nat::proxy::Mode;
 use crate::nat::read::{ipset, ipvs, read_iptables, read_nft};
 use crate::net::Family;
 use crate::route::{Host, Routing};
@@ -15,6 +16,8 @@ use crate::route::{Host, Routing};
 pub struct NodeState {
     /// None when no rule dump of any kind was gathered.
     pub rules: Option<Ruleset>,
+    /// The kinds that `rules` holds.
+    pub dumps: Vec<Dump>,
     pub host: Host,
     pub sysctls: Option<Sysctls>,
     pub neighbours: Option<Vec<Neighbour>>,
@@ -25,6 +28,14 @@ pub struct NodeState {
     /// `iptables`, `nftables`, `ipvs`, as kube-proxy says it.
     pub proxy_mode: Option<String>,
     pub unreadable: Vec<Unreadable>,
+}
+
+/// A rule dump that was gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dump {
+    Iptables(Family),
+    Nftables,
+    VirtualServers,
 }
 
 /// A pod's network namespace.
@@ -52,6 +63,16 @@ struct Reader {
 // === impl NodeState ===
 
 impl NodeState {
+    /// Whether the rules that kube-proxy writes in a mode for a family were gathered.
+    #[must_use]
+    pub fn has_rules_of(&self, mode: Mode, family: Family) -> bool {
+        self.dumps.contains(&match mode {
+            Mode::Iptables => Dump::Iptables(family),
+            Mode::Nftables => Dump::Nftables,
+            Mode::Ipvs => Dump::VirtualServers,
+        })
+    }
+
     /// Reads all that was gathered on a node.
     #[must_use]
     pub fn read(facts: &NodeFacts) -> Self {
@@ -93,6 +114,7 @@ impl NodeState {
         rules.virtual_servers = facts.ipvs.as_deref().map(ipvs::virtual_servers);
         Self {
             rules: has_rules.then_some(rules),
+            dumps: dumps(facts),
             host: reader.host(
                 facts.addresses.as_deref(),
                 facts.routes.as_deref(),
@@ -120,6 +142,25 @@ impl NodeState {
             unreadable: reader.unreadable,
         }
     }
+}
+
+/// `iptables-save` prints nothing where there are no tables, so that an empty dump counts only beside
+/// an nftables listing.
+fn dumps(facts: &NodeFacts) -> Vec<Dump> {
+    let lists_all = facts.nft_json.is_some();
+    let is_told = |text: &Option<String>| {
+        text.as_ref()
+            .is_some_and(|text| lists_all || !text.trim().is_empty())
+    };
+    let found = [
+        (Dump::Iptables(Family::V4), is_told(&facts.iptables)),
+        (Dump::Iptables(Family::V4), facts.iptables_legacy.is_some()),
+        (Dump::Iptables(Family::V6), is_told(&facts.ip6tables)),
+        (Dump::Nftables, lists_all),
+        (Dump::VirtualServers, facts.ipvs.is_some()),
+    ];
+    let gathered = found.into_iter().filter(|(_, is_told)| *is_told);
+    gathered.map(|(dump, _)| dump).collect()
 }
 
 // === impl PodState ===

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Node, Pod, Service, ServicePort};
 use k8s_openapi::api::networking::v1::Ingress;
 
-use super::Stage;
+use super::{NodeFault, Stage};
 use crate::cluster::ObjectRef;
 use crate::net::{Family, Protocol};
 use crate::policy::{DirectionJudgement, End};
@@ -70,6 +70,8 @@ pub enum Break<'v> {
     },
     /// A policy denies.
     Policy(Box<Denied>),
+    /// What a node or a pod really holds stops it.
+    Node(Box<NodeFault>),
 }
 
 /// A name that leads nowhere, or elsewhere.
@@ -218,6 +220,7 @@ impl Break<'_> {
                 Stage::Destination
             }
             Self::Policy(denied) => denied.stage,
+            Self::Node(fault) => fault.stage,
         }
     }
 }

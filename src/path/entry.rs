@@ -12,7 +12,7 @@ use crate::cluster::access::{
     EndpointExt, NodeExt, PodExt, ServiceExt, ServiceKind, ServicePortExt,
 };
 use crate::cluster::{ClusterView, Named};
-use crate::net::{Family, Protocol, parse_prefix};
+use crate::net::{Family, Protocol, parse_address, parse_prefix};
 use crate::target::PortSpec;
 
 /// The node where a packet meets its first kube-proxy.
@@ -52,6 +52,7 @@ pub(super) fn to_service<'v>(
         .unwrap_or_default();
     let node_port = chosen
         .and_then(|chosen| chosen.port.node_port)
+        .and_then(|port| u16::try_from(port).ok())
         .filter(|port| *port > 0);
     let is_balancer = service.service_kind() == ServiceKind::LoadBalancer;
     let hop = |status, text: String| {
@@ -110,16 +111,22 @@ pub(super) fn to_service<'v>(
     if entries.is_empty() {
         return walker.through_service(&leg, service, address, chosen, paths);
     }
+    // An address of its own keeps the Service's port; at a node it is the node port.
+    let own = vip.or_else(|| {
+        let mut listed = addresses.iter().chain(&external);
+        listed.find_map(|text| parse_address(text))
+    });
     for node in entries {
         let mut leg = leg.clone();
         leg.entry = Some(Entry::at(node, service));
-        walker.through_service(
-            &leg,
-            service,
-            vip.or_else(|| node_address(node, service)),
-            chosen,
-            paths,
-        );
+        match (own, node_port) {
+            (None, Some(number)) => {
+                let address = node_address(node, service);
+                let chosen = Chosen { number, ..chosen };
+                walker.through_service(&leg, service, address, chosen, paths);
+            }
+            _ => walker.through_service(&leg, service, own, chosen, paths),
+        }
     }
 }
 

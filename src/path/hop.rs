@@ -152,6 +152,17 @@ impl Hop {
         self
     }
 
+    /// Adds a fact that a node or a pod holds.
+    #[must_use]
+    pub fn held(mut self, reference: impl Into<String>, text: impl Into<String>) -> Self {
+        self.evidence.push(Evidence {
+            source: Basis::Node,
+            reference: reference.into(),
+            text: text.into(),
+        });
+        self
+    }
+
     /// Says in which network it takes place.
     #[must_use]
     pub fn within(self, boundary: Boundary) -> Self {

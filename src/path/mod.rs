@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!  Flow ─► for every source ─► source · dns · service · endpoints ─► for every backend ─► egress-policy
-//!                                        (or entry · ingress)           · ingress-policy · destination ─► Path
+//!                                        (or entry · ingress)           · ingress-policy · destination
+//!                                            and, where facts of nodes and pods were gathered,
+//!                                                                       · nat · route · return ─► Path
 //! ```
 //!
 //! A stage adds a [`Hop`] and, where traffic cannot go on, a [`Break`] that says what it saw there.
@@ -16,9 +18,11 @@ mod dns;
 mod dns_server;
 mod endpoints;
 mod entry;
+mod fault;
 mod group;
 mod hop;
 mod ingress;
+mod nodes;
 mod policy;
 mod service;
 mod source;
@@ -36,6 +40,7 @@ use crate::resolve::Site;
 
 pub use breaks::{Break, Denied, DnsTrouble, IngressTrouble, NameTrouble, PortTrouble};
 pub(crate) use endpoints::{resolve_port, selected, slices};
+pub use fault::{Fault, KernelFault, NodeFault, PodFault, ProxyFault, TunnelFault, WayFault};
 pub use hop::{Basis, Boundary, Evidence, Hop, Stage, Status, Translation};
 pub(crate) use ingress::{class_name, reference as ingress_reference};
 pub(crate) use service::ports_text;
@@ -122,6 +127,21 @@ impl Path<'_> {
             ));
         }
         hops
+    }
+
+    /// Whether two walks of one group tell the same story, up to the backend's own name and address.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let is_same = |left: &Hop, right: &Hop| {
+            left.stage == right.stage
+                && left.status == right.status
+                && (left.status == Status::Pass || left.summary == right.summary)
+        };
+        self.hops.len() == other.hops.len()
+            && self
+                .hops
+                .iter()
+                .zip(&other.hops)
+                .all(|(left, right)| is_same(left, right))
     }
 
     /// The hop where it breaks.

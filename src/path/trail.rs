@@ -32,6 +32,15 @@ impl<'v> Trail<'v> {
         self.breaks.push(seen);
     }
 
+    /// Adds a hop that traffic passes, but not as it should, with what was seen there.
+    pub(super) fn warn(&mut self, hop: Hop, seen: Break<'v>) {
+        self.hops.push(Hop {
+            status: Status::Warn,
+            ..hop
+        });
+        self.breaks.push(seen);
+    }
+
     /// Adds a hop that leaves open whether traffic passes, with what was seen there.
     pub(super) fn doubt(&mut self, hop: Hop, seen: Break<'v>) {
         self.hops.push(Hop {

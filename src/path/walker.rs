@@ -1,18 +1,19 @@
 //! The order in which stages are passed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::endpoints::{self, Asker};
 use super::service::{self, Asked, Chosen};
 use super::trail::Trail;
-use super::{Backend, Break, Hop, Mode, Path, Stage, Status};
-use super::{destination, dns, entry, group, ingress, policy, source};
+use super::{Backend, Basis, Break, Hop, Mode, Path, Stage, Status};
+use super::{destination, dns, entry, group, ingress, nodes, policy, source};
 use crate::cluster::access::{PodExt, ServiceExt, ServiceKind, ServicePortExt};
 use crate::cluster::{ClusterView, Named};
 use crate::dns::ClusterDns;
 use crate::net::{Family, Packet, Protocol};
+use crate::node::Nodes;
 use crate::policy::{Ends, Policies};
 use crate::resolve::{Flow, Place, Site};
 use crate::target::PortSpec;
@@ -33,6 +34,7 @@ pub(super) struct Walker<'v> {
     pub dns: ClusterDns<'v>,
     pub policies: Policies,
     pub ends: Ends<'v>,
+    pub nodes: Nodes<'v>,
 }
 
 /// Walks a flow from every source to every backend.
@@ -44,6 +46,7 @@ pub fn walk<'v>(view: &'v ClusterView, flow: &'v Flow<'v>) -> Walk<'v> {
         dns: ClusterDns::of(view),
         policies: Policies::compile(view),
         ends: Ends::new(view),
+        nodes: Nodes::of(view),
     };
     let mut paths = Vec::new();
     if flow.source.sites.is_empty() {
@@ -71,6 +74,22 @@ pub(super) struct Leg<'a, 'v> {
     pub mode: Mode,
     /// Where the packet met its first kube-proxy, if not on the source's own node.
     pub entry: Option<entry::Entry<'v>>,
+    /// The address and port of the Service that is asked.
+    pub asked: Option<SocketAddr>,
+}
+
+// === impl Walk ===
+
+impl Walk<'_> {
+    /// What it rests on: the objects of the API, and what nodes and pods hold where that was read.
+    #[must_use]
+    pub fn basis(&self) -> Vec<Basis> {
+        let mut hops = self.paths.iter().flat_map(|path| &path.hops);
+        let has_node = hops.any(|hop| hop.evidence.iter().any(|one| one.source == Basis::Node));
+        let mut basis = vec![Basis::Api];
+        basis.extend(has_node.then_some(Basis::Node));
+        basis
+    }
 }
 
 // === impl Walker ===
@@ -85,6 +104,7 @@ impl<'v> Walker<'v> {
             trail,
             mode: Mode::PodToService,
             entry: None,
+            asked: None,
         };
         self.to_place(leg, &self.flow.destination.place, paths);
     }
@@ -194,6 +214,7 @@ impl<'v> Walker<'v> {
             let backends =
                 endpoints::step(self.view, service, chosen, family, asker, &mut leg.trail);
             let vip = address.or_else(|| service.cluster_ip(family));
+            leg.asked = vip.map(|vip| SocketAddr::new(vip, chosen.number));
             if backends.is_empty() {
                 paths.push(leg.end(Some(family)));
                 continue;
@@ -219,21 +240,14 @@ impl<'v> Walker<'v> {
         let mut backends = Vec::new();
         for pod in pods {
             let port = pod_port(pod, self.flow.destination.port.as_ref(), protocol);
-            let families: Vec<Family> = site
-                .families()
-                .into_iter()
-                .filter(|family| pod.ip(*family).is_some())
-                .collect();
-            let families = if families.is_empty() {
-                vec![Family::V4]
-            } else {
-                families
-            };
-            backends.extend(
-                families
-                    .into_iter()
-                    .map(|family| (family, Backend::of_pod(pod, family, port.unwrap_or(0)))),
-            );
+            // A pod is asked at its primary address, as by everything that names a pod; its others
+            // are asked by address.
+            let of_source = site.families();
+            let mut own = pod.ips().into_iter().map(Family::of);
+            let primary = own.find(|family| of_source.contains(family));
+            let asked = self.flow.destination.family.or(primary);
+            let family = asked.unwrap_or(Family::V4);
+            backends.push((family, Backend::of_pod(pod, family, port.unwrap_or(0))));
         }
         if backends.is_empty() {
             let mut leg = leg.clone();
@@ -285,13 +299,41 @@ impl<'v> Walker<'v> {
         self.to_backend(leg, None, Family::of(addr), protocol, vec![backend], paths);
     }
 
-    /// Policies and the destination of one group of backends.
+    /// Policies, nodes and the destination of one group of backends.
     pub(super) fn to_backend(
         &self,
-        mut leg: Leg<'_, 'v>,
+        leg: Leg<'_, 'v>,
         service: Option<&'v Service>,
         family: Family,
         protocol: Protocol,
+        backends: Vec<Backend<'v>>,
+        paths: &mut Vec<Path<'v>>,
+    ) {
+        // The API shows them alike; nodes and pods may hold something else for each.
+        if self.nodes.is_empty() {
+            return self.to_alike(leg, service, (family, protocol), backends, paths);
+        }
+        let start = paths.len();
+        for backend in backends {
+            let mut own = Vec::new();
+            let mut leg = leg.clone();
+            leg.retranslate(&backend);
+            self.to_alike(leg, service, (family, protocol), vec![backend], &mut own);
+            for path in own {
+                let mut known = paths[start..].iter_mut();
+                match known.find(|known| known.is_like(&path)) {
+                    Some(known) => known.backends.extend(path.backends),
+                    None => paths.push(path),
+                }
+            }
+        }
+    }
+
+    fn to_alike(
+        &self,
+        mut leg: Leg<'_, 'v>,
+        service: Option<&'v Service>,
+        (family, protocol): (Family, Protocol),
         backends: Vec<Backend<'v>>,
         paths: &mut Vec<Path<'v>>,
     ) {
@@ -320,6 +362,7 @@ impl<'v> Walker<'v> {
             }
             None => destination::step(self.view, backend, &mut leg.trail),
         }
+        nodes::step(self, &mut leg, backend, service, (family, protocol));
         paths.push(
             leg.trail
                 .finish(leg.sites.to_vec(), backends, Some(family), leg.mode),
@@ -359,6 +402,17 @@ impl<'v> Leg<'_, 'v> {
             .find(|hop| hop.stage == Stage::Endpoints)
         {
             *hop = hop.clone().translating(packet, after);
+        }
+    }
+
+    /// The same for another backend of the group.
+    fn retranslate(&mut self, backend: &Backend<'v>) {
+        let mut hops = self.trail.hops.iter_mut();
+        let hop = hops.find(|hop| hop.stage == Stage::Endpoints);
+        if let (Some(hop), Some(address)) = (hop, backend.address)
+            && let Some(translation) = &mut hop.packet
+        {
+            translation.after = translation.before.to(address, backend.port);
         }
     }
 }

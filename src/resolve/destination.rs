@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Service;
 use super::{Destination, Place, Request, Unresolved, near, workload};
 use crate::cluster::access::{NodeExt, PodExt, ServiceExt};
 use crate::cluster::{ClusterView, ObjectRef};
+use crate::net::Family;
 use crate::target::{Kind, Spec};
 
 pub(super) fn find<'v>(
@@ -40,6 +41,10 @@ pub(super) fn find<'v>(
     Ok(Destination {
         object,
         place,
+        family: match &request.destination.spec {
+            Spec::Address(addr) | Spec::External(Some(addr)) => Some(Family::of(*addr)),
+            _ => None,
+        },
         port: request.destination.port.clone(),
         url: request.destination.url.clone(),
     })

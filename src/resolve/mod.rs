@@ -71,6 +71,8 @@ pub struct Destination<'v> {
     /// What was named.
     pub object: ObjectRef,
     pub place: Place<'v>,
+    /// The family of the address that was asked, when it was an address.
+    pub family: Option<Family>,
     pub port: Option<PortSpec>,
     pub url: Option<Url>,
 }

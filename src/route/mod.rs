@@ -13,4 +13,4 @@ mod lookup;
 
 pub use decision::{Decision, NoWay, Query};
 pub use host::{AddressType, Host, Known};
-pub use lookup::Routing;
+pub use lookup::{Routing, Selected};

@@ -41,6 +41,8 @@ pub struct Tracer<'a> {
     rules: &'a Ruleset,
     host: &'a Host,
     scope: Option<Scope>,
+    /// Whether packets that a program in userspace is asked about go on.
+    trusts_userspace: bool,
     /// IPv4 and IPv6.
     orders: [hooks::Order; 2],
 }
@@ -71,8 +73,17 @@ impl<'a> Tracer<'a> {
             rules,
             host,
             scope,
+            trusts_userspace: false,
             orders: Family::ALL.map(|family| hooks::Order::of(rules, family, scope)),
         }
+    }
+
+    /// The same where a program in userspace (`NFQUEUE`, `queue`) lets everything pass: for those who
+    /// know what it decides from elsewhere.
+    #[must_use]
+    pub const fn trusting_userspace(mut self) -> Self {
+        self.trusts_userspace = true;
+        self
     }
 
     /// The rules it walks.

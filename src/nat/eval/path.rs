@@ -222,6 +222,7 @@ impl Walker<'_> {
     fn ended(&mut self, state: State, end: End) -> Option<State> {
         let fate = match end {
             End::Accept | End::Return => return Some(state),
+            End::Queue(_) if self.trusts_userspace => return Some(state),
             End::Drop => Fate::Drop,
             End::Reject(with) => Fate::Reject(with),
             End::Unknown(why) => Fate::Unknown(why),

@@ -9,7 +9,8 @@ use crate::nat::eval::TrailStep;
 use crate::nat::model::{Action, NatKind, NatTarget, Ruleset};
 
 /// Translations to somewhere else that stand in the chain of an endpoint behind its own.
-pub(super) fn targets(entry: &Entry<'_>, rules: &Ruleset, known: &[Difference]) -> Vec<Difference> {
+#[must_use]
+pub fn targets(entry: &Entry<'_>, rules: &Ruleset, known: &[Difference]) -> Vec<Difference> {
     let name = entry.name();
     let choice = &entry.choice;
     let mut endpoints: Vec<SocketAddr> = choice

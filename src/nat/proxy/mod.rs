@@ -25,5 +25,6 @@ pub use drift::{
 pub use entries::{Entry, EntryKind, SliceIndex, entries, entries_of};
 pub use expected::{Expected, Origin, OriginKind, expect};
 pub use footprint::{Footprint, Layer, MissingJump};
+pub use idle::targets as idle_targets;
 pub use judge::differences;
 pub use setup::{Detector, Mode, NodePortAddresses, ProxySetup};

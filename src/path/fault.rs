@@ -1,0 +1,266 @@
+//! What a node or a pod really holds that keeps traffic from passing, or makes it limp.
+
+use std::net::IpAddr;
+
+use super::Stage;
+use crate::cluster::ObjectRef;
+use crate::nat::eval::TrailStep;
+use crate::nat::proxy::Difference;
+use crate::net::{Family, Packet};
+use crate::node::Hanging;
+
+/// One thing found, and where.
+#[derive(Debug, Clone)]
+pub struct NodeFault {
+    /// The node or the pod that holds it.
+    pub at: ObjectRef,
+    pub stage: Stage,
+    /// Whether it stops the answers and not the questions.
+    pub is_return: bool,
+    pub kind: Fault,
+}
+
+/// By what it is about.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// The rules for Services.
+    Proxy(ProxyFault),
+    /// A rule drops or rejects the packet.
+    Blocked {
+        rule: TrailStep,
+        /// What the sender hears: `icmp-port-unreachable` …; none for silence.
+        answer: Option<String>,
+        packet: Packet,
+    },
+    Way(WayFault),
+    Tunnel(TunnelFault),
+    /// A setting or a table of the kernel.
+    Kernel(KernelFault),
+    /// Inside the destination pod.
+    Pod(PodFault),
+}
+
+/// The rules for Services are not what they ought to be.
+#[derive(Debug, Clone)]
+pub enum ProxyFault {
+    /// There are none of any Service, and nobody else serves Services.
+    Absent,
+    /// They are there, and nothing leads to them.
+    Unreferenced { missing: Vec<String> },
+    /// Those of one address differ from its Service.
+    Drift {
+        difference: Box<Difference>,
+        /// Whether they are what kube-proxy would have written at an earlier time.
+        is_older_state: bool,
+        /// How many other addresses of Services differ, too.
+        others: usize,
+    },
+    /// Somebody else's rule rewrites the packet first.
+    Foreign { rule: TrailStep, to: String },
+    /// Somebody else's rule hides who calls.
+    Masqueraded { rule: TrailStep },
+    /// Untracked packets are never translated.
+    Untracked { rule: TrailStep },
+    /// Two rule sets serve it, and no dump shows which one is asked first.
+    Ambiguous { why: String },
+    /// Node ports answer on other addresses of the node only.
+    NodePortElsewhere { asked: IpAddr, answers: Vec<IpAddr> },
+    /// A connection that still leads to an endpoint that is gone.
+    StaleConnection { entry: String, endpoint: IpAddr },
+    /// A pod's own packet may not come back through its bridge port.
+    NoHairpin { port: String },
+}
+
+/// The way between two ends.
+#[derive(Debug, Clone)]
+pub enum WayFault {
+    NoRoute {
+        to: IpAddr,
+    },
+    /// The packet for a pod leaves by the default route, though its way back has a route of its own.
+    ByDefault {
+        to: IpAddr,
+        gateway: Option<IpAddr>,
+        peer_route: String,
+    },
+    /// A `blackhole`, `unreachable` or `prohibit` route, or a policy rule that sends it to one.
+    DeadEnd {
+        to: IpAddr,
+        what: String,
+    },
+    /// The next hop does not answer.
+    DeadNeighbour {
+        ip: IpAddr,
+        device: String,
+    },
+    /// The next hop is another node than the one with the pod.
+    WrongNode {
+        to: IpAddr,
+        gateway: IpAddr,
+        owner: String,
+    },
+    /// A link address was written by hand, and it is not the one.
+    WrongLinkAddress {
+        ip: IpAddr,
+        noted: String,
+        real: String,
+    },
+    LinkDown {
+        device: String,
+        is_tunnel: bool,
+    },
+    /// The other end takes smaller packets than are sent, and nobody on the way can say so.
+    TooLarge {
+        sends: u32,
+        takes: u32,
+        device: String,
+    },
+    /// The pod does not hang on the node's network.
+    Detached {
+        pod: ObjectRef,
+        how: Hanging,
+    },
+    /// The bridge has lost the address that pods use as gateway.
+    NoGateway {
+        pod: ObjectRef,
+        gateway: IpAddr,
+    },
+}
+
+/// The tunnel between two nodes.
+#[derive(Debug, Clone)]
+pub enum TunnelFault {
+    /// No entry says to which node frames for a link address go.
+    NoEntry {
+        device: String,
+        mac: Option<String>,
+        gateway: IpAddr,
+    },
+    /// The entry names an address that the peer does not have.
+    WrongPeer {
+        device: String,
+        to: IpAddr,
+        peer: Vec<IpAddr>,
+    },
+    /// The peer's end has another link address.
+    OtherAddress {
+        device: String,
+        noted: String,
+        real: String,
+    },
+    /// Identifier or port differ.
+    Differs {
+        device: String,
+        here: String,
+        there: String,
+    },
+    /// The peer has no such tunnel.
+    NoPeer { device: String },
+}
+
+/// A setting or a table of the kernel.
+#[derive(Debug, Clone)]
+pub enum KernelFault {
+    NotForwarding {
+        setting: String,
+        family: Family,
+    },
+    /// Strict reverse-path filtering drops what comes in by another interface than it would go out.
+    ReversePath {
+        setting: String,
+        interface: String,
+        source: IpAddr,
+        back: String,
+    },
+    /// Answers between pods of one bridge pass the node's translation by.
+    BridgeBypass {
+        setting: String,
+        value: Option<i64>,
+        bridge: String,
+    },
+    /// The connection table has no room.
+    ConnectionsFull {
+        count: i64,
+        max: i64,
+    },
+    NeighboursFull {
+        count: usize,
+        max: i64,
+    },
+}
+
+/// Inside the destination.
+#[derive(Debug, Clone)]
+pub enum PodFault {
+    /// No socket on the port; the ports that have one.
+    NotListening {
+        port: u16,
+        open: Vec<u16>,
+    },
+    LoopbackOnly {
+        port: u16,
+        address: IpAddr,
+    },
+    OtherFamily {
+        port: u16,
+        address: IpAddr,
+        family: Family,
+    },
+    QueueFull {
+        port: u16,
+        waiting: u32,
+        backlog: u32,
+    },
+    Filtered {
+        port: u16,
+        rule: TrailStep,
+    },
+    /// The address of the pod's status is not on any of its interfaces.
+    AddressGone {
+        address: IpAddr,
+        has: Vec<IpAddr>,
+    },
+}
+
+// === impl WayFault ===
+
+impl WayFault {
+    /// In a few words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::NoRoute { to } => format!("no route to {to}"),
+            Self::ByDefault { to, .. } => format!("{to} only by the default route"),
+            Self::DeadEnd { to, what } => format!("{to}: {what}"),
+            Self::DeadNeighbour { ip, .. } => format!("{ip} does not answer"),
+            Self::WrongNode { to, owner, .. } => format!("{to} goes to {owner}"),
+            Self::WrongLinkAddress { ip, .. } => format!("wrong link address for {ip}"),
+            Self::LinkDown { device, .. } => format!("{device} is down"),
+            Self::TooLarge { sends, takes, .. } => {
+                format!("sends {sends} bytes, the other end takes {takes}")
+            }
+            Self::Detached { pod, .. } => format!("{} is cut off", pod.name),
+            Self::NoGateway { gateway, .. } => format!("gateway {gateway} is gone"),
+        }
+    }
+}
+
+// === impl TunnelFault ===
+
+impl TunnelFault {
+    /// In a few words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::NoEntry {
+                device, gateway, ..
+            } => format!("{device} does not know where {gateway} is"),
+            Self::WrongPeer { device, to, .. } => format!("{device} sends to {to}"),
+            Self::OtherAddress { device, .. } => {
+                format!("the other end of {device} has another link address")
+            }
+            Self::Differs { device, .. } => format!("the ends of {device} differ"),
+            Self::NoPeer { device } => format!("no other end of {device}"),
+        }
+    }
+}
