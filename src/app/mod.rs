@@ -7,6 +7,7 @@ mod cleanup;
 mod complete;
 mod demo;
 mod explain;
+mod matrix;
 mod policy;
 mod probe;
 mod trace;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         Some(Command::Check(args)) => check::run(&args, terminal, out),
         Some(Command::Explain(args)) => explain::run(&args, terminal, out),
         Some(Command::Policy(args)) => policy::run(&args, terminal, out),
+        Some(Command::Matrix(args)) => matrix::run(&args, terminal, out),
         Some(Command::Rules(args)) => crate::rules::run(&args, terminal, out),
         Some(Command::Cleanup(args)) => cleanup::run(&args, out),
         Some(Command::Rbac(args)) => {

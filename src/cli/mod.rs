@@ -9,6 +9,7 @@ mod check;
 mod complete;
 mod duration;
 mod kube;
+mod matrix;
 mod policy;
 mod probe;
 mod rules;
@@ -25,6 +26,7 @@ pub use agent::AgentArgs;
 pub use check::{CheckArgs, CheckFormat};
 pub use complete::{Candidate, Wanted, cluster_of, wanted};
 pub use kube::KubeArgs;
+pub use matrix::{MatrixArgs, MatrixFormat};
 pub use policy::PolicyArgs;
 pub use probe::ProbeArgs;
 pub use rules::{RulesArgs, RulesFormat};
@@ -64,6 +66,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// The policy verdict alone, explained; or many at once.
     Policy(Box<PolicyArgs>),
+    /// Who may talk to whom: all pairs of workloads.
+    Matrix(Box<MatrixArgs>),
     /// Walk packets through a rule dump, offline.
     Rules(Box<RulesArgs>),
     /// Remove everything that was ever left behind.

@@ -5,7 +5,9 @@
 //! ```
 
 mod build;
+mod gaps;
 pub mod json;
+pub mod matrix;
 mod model;
 pub mod policy;
 pub mod suite;
@@ -14,6 +16,7 @@ mod text;
 use std::io::{self, Write};
 
 pub use build::build;
+pub use gaps::{Gaps, NotUnderstood};
 pub use model::{
     End, Left, PathReport, ReportBackend, ReportFinding, ReportHop, ReportPath, ReportSource,
 };

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::{OUTSIDE, PortSet, UnitMatrix};
-use crate::cluster::{ClusterView, Named, ObjectRef, Resource, Table};
+use super::changes::Changes;
+use super::{PortSet, UnitMatrix};
+use crate::cluster::{ClusterView, ObjectRef};
 use crate::policy::eval::{Judgement, Question};
 use crate::policy::policies::Policies;
+
+pub use super::changes::{Cause, Change};
 
 /// One cluster with its matrix.
 pub struct Side<'a> {
@@ -19,7 +21,7 @@ pub struct Side<'a> {
 }
 
 /// What is different in the other cluster.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// Workloads that are only in the other one.
     pub appeared: Vec<ObjectRef>,
@@ -29,7 +31,7 @@ pub struct Difference {
 }
 
 /// A pair whose ports changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangedPair {
     pub source: ObjectRef,
     pub destination: ObjectRef,
@@ -37,27 +39,10 @@ pub struct ChangedPair {
     pub opened: PortSet,
     /// What was allowed, or open, and is not any more.
     pub closed: PortSet,
+    /// The objects that made the difference: policies, else the ends themselves and their
+    /// namespaces, else what policies refer to. Empty where none of these changed.
     pub because: Vec<Cause>,
 }
-
-/// An object that is not what it was.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Cause {
-    #[serde(flatten)]
-    pub object: ObjectRef,
-    pub change: Change,
-}
-
-/// How an object changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Change {
-    Added,
-    Removed,
-    Changed,
-}
-
-type Changes = BTreeMap<ObjectRef, Change>;
 
 /// Compares two clusters.
 #[must_use]
@@ -71,7 +56,7 @@ pub fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
         .iter()
         .filter_map(|(object, was)| Some((*object, *was, *new.get(object)?)))
         .collect();
-    let changes = changes(before.view, after.view);
+    let changes = Changes::between(before.view, after.view);
     let mut explained: HashMap<_, Explained> = HashMap::new();
     let mut pairs = Vec::new();
     for (source, source_was, source_is) in &both {
@@ -91,7 +76,10 @@ pub fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
                 .or_insert_with(|| Explained::of(before, after, at, &was, &is, &changes));
             let mut because = found.policies.clone();
             if because.is_empty() {
-                because = own_changes(&changes, [source, destination]);
+                because = changes.of_ends([source, destination]);
+            }
+            if because.is_empty() {
+                because = changes.of_references();
             }
             pairs.push(ChangedPair {
                 source: (*source).clone(),
@@ -120,7 +108,10 @@ fn positions(matrix: &UnitMatrix) -> BTreeMap<&ObjectRef, usize> {
 
 /// The classes a unit has in both clusters.
 fn classes(before: &Side<'_>, after: &Side<'_>, at: (usize, usize)) -> (Vec<usize>, Vec<usize>) {
-    let of = |side: &Side<'_>, unit: usize| side.matrix.units[unit].classes.clone();
+    let of = |side: &Side<'_>, unit: usize| {
+        let parts = side.matrix.units[unit].parts.iter();
+        parts.map(|part| part.class).collect()
+    };
     (of(before, at.0), of(after, at.1))
 }
 
@@ -150,11 +141,8 @@ impl Explained {
         {
             let judge = |side: &Side<'_>, source: usize, destination: usize| {
                 let end = |unit: usize| {
-                    let class = side.matrix.units[unit]
-                        .classes
-                        .first()
-                        .copied()
-                        .unwrap_or_default();
+                    let part = side.matrix.units[unit].parts.first();
+                    let class = part.map_or(0, |part| part.class);
                     &side.matrix.matrix.classes()[class].end
                 };
                 side.policies.judge(&Question {
@@ -186,120 +174,7 @@ fn responsible(was: &Judgement, is: &Judgement, changes: &Changes) -> Vec<Cause>
         let rules = was.decided_by.iter().chain(&is.decided_by);
         rules.chain(&was.passed_by).chain(&is.passed_by)
     });
-    let causes = rules.filter_map(|rule| {
-        let object = rule.policy.object();
-        let change = *changes.get(&object)?;
-        Some(Cause { object, change })
-    });
-    causes.collect()
-}
-
-/// Changes of the ends themselves, or of their namespaces.
-fn own_changes(changes: &Changes, ends: [&ObjectRef; 2]) -> Vec<Cause> {
-    let mut causes = BTreeSet::new();
-    for end in ends.into_iter().filter(|end| end.kind != OUTSIDE) {
-        let namespace = ObjectRef::cluster_wide("Namespace", &end.namespace);
-        for object in [end.clone(), namespace] {
-            if let Some(change) = changes.get(&object) {
-                causes.insert(Cause {
-                    object,
-                    change: *change,
-                });
-            }
-        }
-    }
-    causes.into_iter().collect()
-}
-
-/// Every object that policies depend on and that is not the same in both views.
-fn changes(before: &ClusterView, after: &ClusterView) -> Changes {
-    let mut changes = Changes::new();
-    compare(&mut changes, content(before), &content(after));
-    changes
-}
-
-fn compare(
-    changes: &mut Changes,
-    before: BTreeMap<ObjectRef, Value>,
-    after: &BTreeMap<ObjectRef, Value>,
-) {
-    for (object, value) in after {
-        if !before.contains_key(object) {
-            changes.insert(object.clone(), Change::Added);
-        } else if before.get(object) != Some(value) {
-            changes.insert(object.clone(), Change::Changed);
-        }
-    }
-    let gone = before
-        .into_keys()
-        .filter(|object| !after.contains_key(object));
-    changes.extend(gone.map(|object| (object, Change::Removed)));
-}
-
-/// What of each object matters to policies.
-fn content(view: &ClusterView) -> BTreeMap<ObjectRef, Value> {
-    let mut content = BTreeMap::new();
-    for policy in view.network_policies.iter() {
-        let object = ObjectRef::new(
-            Resource::NetworkPolicies.kind(),
-            policy.namespace(),
-            policy.name(),
-        );
-        content.insert(object, json(&policy.spec));
-    }
-    for (resource, table) in &view.custom {
-        for object in table.iter() {
-            let text = |pointer| {
-                object
-                    .pointer(pointer)
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-            };
-            let reference = ObjectRef::new(
-                resource.kind(),
-                text("/metadata/namespace"),
-                text("/metadata/name"),
-            );
-            let parts = [
-                object.get("spec"),
-                object.get("specs"),
-                object.pointer("/metadata/labels"),
-            ];
-            content.insert(reference, json(&parts));
-        }
-    }
-    for namespace in view.namespaces.iter() {
-        let object = ObjectRef::cluster_wide("Namespace", namespace.name());
-        content.insert(object, json(&namespace.metadata.labels));
-    }
-    for pod in view.pods.iter() {
-        let object = ObjectRef::new("Pod", pod.namespace(), pod.name());
-        content.insert(object, json(&pod.metadata.labels));
-    }
-    templates(&mut content, "Deployment", &view.deployments, |object| {
-        &object.spec.template.metadata
-    });
-    templates(&mut content, "StatefulSet", &view.stateful_sets, |object| {
-        &object.spec.template.metadata
-    });
-    templates(&mut content, "DaemonSet", &view.daemon_sets, |object| {
-        &object.spec.template.metadata
-    });
-    content
-}
-
-fn templates<T: Named, M: Serialize>(
-    content: &mut BTreeMap<ObjectRef, Value>,
-    kind: &str,
-    table: &Table<T>,
-    metadata: impl Fn(&T) -> &M,
-) {
-    for object in table.iter() {
-        let reference = ObjectRef::new(kind, object.namespace(), object.name());
-        content.insert(reference, json(metadata(object)));
-    }
-}
-
-fn json(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).unwrap_or_default()
+    rules
+        .filter_map(|rule| changes.of_policy(&rule.policy))
+        .collect()
 }

@@ -9,12 +9,16 @@
 //! node's own pods) and a pod's calls to itself do not show.
 
 mod bits;
+mod changes;
 mod classes;
 pub mod diff;
+mod lines;
+mod outside;
 mod pieces;
 mod ports;
 mod row;
 mod side;
+mod tally;
 mod units;
 mod universe;
 mod walk;
@@ -28,8 +32,10 @@ use side::{Interned, Side};
 use universe::Universe;
 
 pub use classes::Class;
-pub use ports::{Interval, PortSet};
-pub use units::{OUTSIDE, Unit, UnitMatrix};
+pub use lines::{Line, Member};
+pub use ports::{Interval, Openness, PortSet};
+pub use tally::{Census, Tally};
+pub use units::{OUTSIDE, Part, Unit, UnitMatrix};
 
 /// All pairs of a list of ends.
 #[derive(Debug)]

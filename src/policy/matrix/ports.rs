@@ -22,6 +22,19 @@ pub struct Interval {
     pub is_certain: bool,
 }
 
+/// How far something is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Openness {
+    /// Everything that was asked for.
+    All,
+    /// Some ports.
+    Some,
+    None,
+    /// Nothing for sure, but perhaps something.
+    Unknown,
+}
+
 // === impl PortSet ===
 
 impl PortSet {
@@ -72,10 +85,25 @@ impl PortSet {
         *self == Self::all()
     }
 
-    /// Whether anything is open.
+    /// How far it is open: for one port, or for all of them.
     #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.intervals.iter().any(|interval| !interval.is_certain)
+    pub fn openness(&self, port: Option<(Protocol, u16)>) -> Openness {
+        if let Some((protocol, port)) = port {
+            return match self.verdict(protocol, port) {
+                Verdict::Allow => Openness::All,
+                Verdict::Deny => Openness::None,
+                Verdict::Unknown => Openness::Unknown,
+            };
+        }
+        if self.is_all() {
+            Openness::All
+        } else if self.is_empty() {
+            Openness::None
+        } else if self.intervals.iter().any(|interval| interval.is_certain) {
+            Openness::Some
+        } else {
+            Openness::Unknown
+        }
     }
 
     /// The verdict on one port.

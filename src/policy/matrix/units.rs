@@ -1,11 +1,13 @@
 //! The rows and columns of a matrix: workloads with their pods, or what their templates would make,
 //! and everybody outside.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
+use super::outside::outside;
 use super::{Matrix, PortSet};
 use crate::cluster::access::PodExt;
 use crate::cluster::{ClusterView, Named, ObjectRef};
@@ -13,95 +15,111 @@ use crate::policy::ends::{End, Ends};
 use crate::policy::named::workload_namespaces;
 use crate::policy::policies::Policies;
 
-/// The kind of the row and column for what is outside the cluster.
+/// The kind of the rows and columns for what is outside the cluster.
 pub const OUTSIDE: &str = "External";
 
-/// A workload, a bare pod, or the outside.
+/// A workload, a bare pod, or a part of the outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     pub object: ObjectRef,
-    /// Its classes in the matrix: more than one where policies tell its pods apart.
-    pub classes: Vec<usize>,
-    /// How many pods it stands for.
+    /// More than one where policies tell its pods apart; by class.
+    pub parts: Vec<Part>,
+}
+
+/// Pods of a unit that no policy tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Their class in the matrix.
+    pub class: usize,
     pub pods: usize,
 }
 
 /// All pairs of workloads.
 #[derive(Debug)]
 pub struct UnitMatrix {
+    /// By name; the outside comes last.
     pub units: Vec<Unit>,
     pub matrix: Matrix,
+}
+
+// === impl Unit ===
+
+impl Unit {
+    /// How many pods it stands for.
+    #[must_use]
+    pub fn pods(&self) -> usize {
+        self.parts.iter().map(|part| part.pods).sum()
+    }
+
+    /// Whether it is no part of the cluster.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        self.object.kind == OUTSIDE
+    }
 }
 
 // === impl UnitMatrix ===
 
 impl UnitMatrix {
-    /// Every workload of a namespace (none: of all), and the outside.
+    /// Every workload, and the outside: each address block that policies name, and the rest.
     #[must_use]
-    pub fn new(view: &ClusterView, policies: &Policies, namespace: Option<&str>) -> Self {
-        let mut cast = cast(view, namespace);
-        let outside = ObjectRef::cluster_wide(OUTSIDE, "outside");
-        cast.insert(outside, vec![Ends::outside()]);
-        let ends: Vec<End> = cast.values().flatten().cloned().collect();
+    pub fn new(view: &ClusterView, policies: &Policies) -> Self {
+        let ends = Ends::new(view);
+        let mut cast: Vec<(ObjectRef, Vec<End>)> = cast(&ends).into_iter().collect();
+        let outside = outside(policies, &ends).into_iter();
+        cast.extend(outside.map(|(object, end)| (object, vec![end])));
+        let mut sizes = Vec::with_capacity(cast.len());
+        let mut ends = Vec::new();
+        for (object, members) in cast {
+            sizes.push((object, members.len()));
+            ends.extend(members);
+        }
         let matrix = Matrix::new(policies, &ends);
         let mut first = 0;
-        let mut units = Vec::new();
-        for (object, ends) in cast {
-            let mut classes: Vec<usize> = (first..first + ends.len())
-                .map(|end| matrix.class_of(end))
-                .collect();
-            classes.sort_unstable();
-            classes.dedup();
-            first += ends.len();
-            units.push(Unit {
+        let units = sizes.into_iter().map(|(object, count)| {
+            let mut parts: BTreeMap<usize, usize> = BTreeMap::new();
+            for end in first..first + count {
+                *parts.entry(matrix.class_of(end)).or_default() += 1;
+            }
+            first += count;
+            let parts = parts.into_iter();
+            Unit {
                 object,
-                classes,
-                pods: ends.len(),
-            });
+                parts: parts.map(|(class, pods)| Part { class, pods }).collect(),
+            }
+        });
+        Self {
+            units: units.collect(),
+            matrix,
         }
-        // The outside comes last.
-        units.sort_by_key(|unit| unit.object.kind == OUTSIDE);
-        Self { units, matrix }
     }
 
     /// What may go from one unit to another; open where that differs between their pods.
     #[must_use]
-    pub fn between(&self, source: usize, destination: usize) -> PortSet {
-        let (sources, destinations) = (
-            &self.units[source].classes,
-            &self.units[destination].classes,
-        );
+    pub fn between(&self, source: usize, destination: usize) -> Cow<'_, PortSet> {
+        let (sources, destinations) = (&self.units[source].parts, &self.units[destination].parts);
         if let ([source], [destination]) = (sources.as_slice(), destinations.as_slice()) {
-            return self.matrix.between(*source, *destination).clone();
+            return Cow::Borrowed(self.matrix.between(source.class, destination.class));
         }
         let pairs = sources
             .iter()
-            .flat_map(|one| destinations.iter().map(move |other| (*one, *other)));
-        let sets = pairs.map(|(one, other)| self.matrix.between(one, other).clone());
-        sets.reduce(|one, other| one.either(&other))
-            .unwrap_or_default()
+            .flat_map(|one| destinations.iter().map(move |other| (one, other)));
+        let sets = pairs.map(|(one, other)| self.matrix.between(one.class, other.class).clone());
+        let set = sets.reduce(|one, other| one.either(&other));
+        Cow::Owned(set.unwrap_or_default())
     }
 }
 
 /// The ends of each workload, by its name.
-fn cast(view: &ClusterView, namespace: Option<&str>) -> BTreeMap<ObjectRef, Vec<End>> {
-    let ends = Ends::new(view);
+pub(super) fn cast(ends: &Ends<'_>) -> BTreeMap<ObjectRef, Vec<End>> {
+    let view = ends.view();
     let mut cast: BTreeMap<ObjectRef, Vec<End>> = BTreeMap::new();
-    let is_meant = |name: &str| namespace.is_none_or(|wanted| wanted == name);
-    for pod in view
-        .pods
-        .iter()
-        .filter(|pod| is_meant(pod.namespace()) && !pod.is_finished())
-    {
+    for pod in view.pods.iter().filter(|pod| !pod.is_finished()) {
         let owner = owner(view, pod);
-        cast.entry(owner.clone())
-            .or_default()
-            .push(ends.pod(pod).standing_for(owner));
+        let end = ends.pod(pod).standing_for(owner.clone());
+        cast.entry(owner).or_default().push(end);
     }
-    for namespace in workload_namespaces(view)
-        .into_iter()
-        .filter(|name| is_meant(name))
-    {
+    for namespace in workload_namespaces(view) {
         for template in ends.templates(namespace) {
             let Some(object) = template.object.clone() else {
                 continue;

@@ -1,12 +1,12 @@
 //! From judgements to the report.
 
 use super::change::{closing, opening};
-use super::{FlowReport, MissReport, NotUnderstood, PolicyReport, SideReport};
+use super::{FlowReport, MissReport, PolicyReport, SideReport};
 use crate::cluster::ClusterView;
 use crate::policy::{
     Asked, DirectionJudgement, Doubt, Group, Policies, PolicyRef, Question, Verdict,
 };
-use crate::report::model::Rejection;
+use crate::report::Gaps;
 use crate::resolve::Flow;
 
 /// Judges every flow that was asked for.
@@ -30,29 +30,13 @@ pub fn build(
             flows.push(one(policies, source, destination, &question));
         }
     }
-    let rejected = view.rejected.iter().map(|rejected| Rejection {
-        object: rejected.object.to_string(),
-        why: rejected.why.clone(),
-    });
-    let not_understood = policies.problems().iter().map(|problem| NotUnderstood {
-        object: problem.policy.object(),
-        field: problem.field.clone(),
-        why: problem.why.clone(),
-    });
     PolicyReport {
         api_version: "netpath/v1",
         kind: "PolicyReport",
         verdict: over_all(&flows),
         source: flow.source.object.clone(),
         destination: flow.destination.object.clone(),
-        not_understood: not_understood.collect(),
-        unread: view
-            .unread
-            .iter()
-            .filter(|unread| matters(unread, &flows))
-            .cloned()
-            .collect(),
-        rejected: rejected.collect(),
+        gaps: Gaps::of(view, policies, |unread| matters(unread, &flows)),
         flows,
     }
 }

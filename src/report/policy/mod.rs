@@ -9,10 +9,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::json;
-use super::model::Rejection;
+use super::{Gaps, json};
 use crate::cli::{Format, Terminal};
-use crate::cluster::{ObjectRef, Unread};
+use crate::cluster::ObjectRef;
 use crate::net::Protocol;
 use crate::policy::{Direction, RuleRef, Verdict};
 
@@ -30,14 +29,8 @@ pub struct PolicyReport {
     pub destination: ObjectRef,
     /// The distinct flows: sources and destinations that no policy tells apart share one.
     pub flows: Vec<FlowReport>,
-    /// Parts of policies that cannot be read as they are meant.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_understood: Vec<NotUnderstood>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unread: Vec<Unread>,
-    /// Objects that were read and not understood.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub rejected: Vec<Rejection>,
+    #[serde(flatten)]
+    pub gaps: Gaps,
 }
 
 /// One flow.
@@ -100,14 +93,6 @@ pub struct Change {
     pub patch: Value,
     /// The same as lines of YAML.
     pub yaml: String,
-}
-
-/// A part of a policy that cannot be read.
-#[derive(Debug, Clone, Serialize)]
-pub struct NotUnderstood {
-    pub object: ObjectRef,
-    pub field: String,
-    pub why: String,
 }
 
 /// Prints a report in a form.

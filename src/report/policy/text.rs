@@ -48,7 +48,7 @@ pub(super) fn print(
             details(flow, side, is_wide, style, out)?;
         }
     }
-    endings(report, style, out)
+    report.gaps.print(style, out)
 }
 
 /// `pod/web → svc/api TCP 8080`, and how many flows it stands for.
@@ -184,34 +184,4 @@ fn change(change: &Change, is_wide: bool, style: Style, out: &mut dyn Write) -> 
         }
     }
     Ok(())
-}
-
-fn endings(report: &PolicyReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    const SHOWN: usize = 5;
-    let mut lines = Vec::new();
-    for part in report.not_understood.iter().take(SHOWN) {
-        let (object, field, why) = (&part.object, &part.field, &part.why);
-        lines.push(format!("not understood: {object} {field}: {why}"));
-    }
-    for rejected in report.rejected.iter().take(SHOWN) {
-        lines.push(format!(
-            "not understood: {}: {}",
-            rejected.object, rejected.why
-        ));
-    }
-    let more = report.not_understood.len().saturating_sub(SHOWN)
-        + report.rejected.len().saturating_sub(SHOWN);
-    if more > 0 {
-        lines.push(format!("not understood: {more} more"));
-    }
-    for unread in &report.unread {
-        let (what, why, grant) = (&unread.what, &unread.why, &unread.grant);
-        lines.push(format!("not read: {what} ({why}); needs {grant}"));
-    }
-    if !lines.is_empty() {
-        writeln!(out)?;
-    }
-    lines
-        .into_iter()
-        .try_for_each(|line| writeln!(out, "  {}", style.faint(&line)))
 }

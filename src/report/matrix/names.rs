@@ -1,0 +1,73 @@
+//! What to call the lines of a matrix.
+
+use std::collections::BTreeMap;
+
+use super::MatrixReport;
+use crate::cluster::ObjectRef;
+use crate::policy::matrix::{Line, Member, OUTSIDE};
+use crate::report::text::short;
+
+/// How many members of a line are named.
+const NAMED: usize = 2;
+
+/// `deploy/web`, or `ops/deploy/web` where it is not of the namespace in focus.
+pub(super) fn unit(object: &ObjectRef, namespace: Option<&str>) -> String {
+    if object.kind == OUTSIDE {
+        return format!("outside {}", object.name);
+    }
+    match namespace {
+        Some(wanted) if wanted == object.namespace => short(object),
+        _ => format!("{}/{}", object.namespace, short(object)),
+    }
+}
+
+/// `deploy/web`, `deploy/web (2 of 3 pods)`.
+pub(super) fn member(report: &MatrixReport, member: Member) -> String {
+    let of = &report.matrix.units[member.unit];
+    let name = unit(&of.object, report.namespace.as_deref());
+    match of.pods() {
+        all if all == member.pods => name,
+        all => format!("{name} ({} of {all} pods)", member.pods),
+    }
+}
+
+/// `deploy/web`, `deploy/web, deploy/api and 3 more`, `ops/*` for a whole namespace.
+pub(super) fn line(report: &MatrixReport, line: &Line) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for (namespace, members) in by_namespace(report, line) {
+        if members.len() > 1 && is_whole(report, namespace, &members) {
+            names.push(format!("{namespace}/*"));
+        } else {
+            names.extend(members.into_iter().map(|of| member(report, of)));
+        }
+    }
+    let more = names.len().saturating_sub(NAMED);
+    if more > 1 {
+        names.truncate(NAMED);
+        names.push(format!("{more} more"));
+    }
+    crate::text::list(&names)
+}
+
+/// The members of a line, those of a namespace together.
+fn by_namespace<'r>(report: &'r MatrixReport, line: &Line) -> BTreeMap<&'r str, Vec<Member>> {
+    let mut by_namespace: BTreeMap<&str, Vec<Member>> = BTreeMap::new();
+    for member in &line.members {
+        let object = &report.matrix.units[member.unit].object;
+        by_namespace
+            .entry(&object.namespace)
+            .or_default()
+            .push(*member);
+    }
+    by_namespace
+}
+
+/// Whether every pod of a namespace is among some members.
+fn is_whole(report: &MatrixReport, namespace: &str, members: &[Member]) -> bool {
+    let units = report.matrix.units.iter();
+    let there: usize = units
+        .filter(|unit| unit.object.namespace == namespace)
+        .map(|unit| unit.parts.len())
+        .sum();
+    !namespace.is_empty() && members.len() == there
+}

@@ -1,0 +1,238 @@
+//! For people: a grid with one mark for each pair, or a list where that would be too large.
+
+use std::io::{self, Write};
+
+use super::MatrixReport;
+use super::grid::{Cell, Grid};
+use super::listing::{Entry, listing};
+use crate::cli::Terminal;
+use crate::policy::matrix::Tally;
+use crate::report::text::Style;
+use crate::text::count;
+
+/// The most lines of a grid, where the width of the terminal sets no limit.
+const MOST: usize = 60;
+
+/// The most lines of a list.
+const LISTED: usize = 60;
+
+/// The longest name that is shown whole.
+const NAME: usize = 40;
+
+pub(super) fn print(
+    report: &MatrixReport,
+    terminal: Terminal,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let style = Style::new(terminal);
+    heading(report, style, out)?;
+    let room = terminal.width.map_or(MOST, |width| {
+        usize::from(width).saturating_sub(NAME + 6) / 3
+    });
+    let (total, is_whole) = match Grid::within(report, room.min(MOST)) {
+        Some(grid) => {
+            picture(&grid, style, out)?;
+            (grid.total, !grid.is_summary)
+        }
+        None => {
+            let (entries, total) = listing(report);
+            list(report, &entries, style, out)?;
+            (total, false)
+        }
+    };
+    totals(report, total, out)?;
+    if !is_whole {
+        let hint = match report.namespace {
+            None => "-n NAMESPACE shows the workloads of one; -o json or csv have every pair",
+            Some(_) => "-o json or csv have every pair",
+        };
+        writeln!(out, "  {}", style.faint(hint))?;
+    }
+    report.gaps.print(style, out)
+}
+
+fn heading(report: &MatrixReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let units = report.matrix.units.iter();
+    let (of, is_meant): (String, &dyn Fn(&str) -> bool) = match &report.namespace {
+        Some(wanted) => (format!("namespace {wanted}"), &move |name| name == wanted),
+        None => ("all namespaces".to_owned(), &|_| true),
+    };
+    let workloads = units.filter(|unit| !unit.is_outside() && is_meant(&unit.object.namespace));
+    let workloads = count(workloads.count(), "workload");
+    let title = match report.port {
+        Some((protocol, port)) => format!("who may talk to whom at {protocol} {port}"),
+        None => "who may talk to whom".to_owned(),
+    };
+    let note = format!("{of} · {workloads}");
+    writeln!(out, "{}   {}\n", style.strong(&title), style.faint(&note))
+}
+
+fn picture(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let names: Vec<String> = grid
+        .names
+        .iter()
+        .map(|name| cut(&style.plain(name)))
+        .collect();
+    let width = names.iter().map(|name| name.chars().count()).max();
+    let width = width.unwrap_or_default().max(12);
+    let corner = style.plain("from ↓  to →");
+    let numbers: String = (1..=names.len()).map(|at| format!("{at:>3}")).collect();
+    writeln!(
+        out,
+        " {:>2}  {corner:<width$} {}",
+        "",
+        style.faint(&numbers)
+    )?;
+    for (at, (name, row)) in names.iter().zip(&grid.cells).enumerate() {
+        write!(out, " {:>2}  {name:<width$} ", at + 1)?;
+        for cell in row {
+            write!(out, "  {}", style.cell(*cell))?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out)?;
+    legend(grid, style, out)
+}
+
+fn cut(name: &str) -> String {
+    if name.chars().count() <= NAME {
+        return name.to_owned();
+    }
+    let kept: String = name.chars().take(NAME - 2).collect();
+    format!("{kept}..")
+}
+
+/// What the marks that occur mean.
+fn legend(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let has = |wanted: Cell| grid.cells.iter().flatten().any(|cell| *cell == wanted);
+    let all = if grid.is_summary {
+        "every pair of workloads, at one port at least"
+    } else {
+        "everything"
+    };
+    let meanings = [
+        (Cell::All, all),
+        (Cell::Share(67), "most pairs"),
+        (Cell::Share(34), "about half"),
+        (Cell::Share(1), "few"),
+        (Cell::Nothing, "nothing"),
+        (Cell::Unknown, "not known"),
+    ];
+    let is_shown = |cell: Cell| match cell {
+        Cell::Share(_) => grid.is_summary,
+        cell => has(cell),
+    };
+    let shown = meanings.into_iter().filter(|(cell, _)| is_shown(*cell));
+    let shown: Vec<String> = shown
+        .map(|(cell, meaning)| format!("{} {meaning}", style.cell(cell)))
+        .collect();
+    writeln!(out, "  {}", shown.join("   "))?;
+    for (position, ports) in grid.ports.iter().enumerate().take(LETTERS.len()) {
+        writeln!(out, "  {} {ports}", style.cell(Cell::Ports(position)))?;
+    }
+    if grid.ports.len() > LETTERS.len() {
+        let beyond = style.cell(Cell::Ports(LETTERS.len()));
+        writeln!(out, "  {beyond} other ports; -o csv lists them")?;
+    }
+    writeln!(out)
+}
+
+fn list(
+    report: &MatrixReport,
+    entries: &[Entry],
+    style: Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let what = if report.namespace.is_some() {
+        "workload"
+    } else {
+        "namespace"
+    };
+    let width = entries
+        .iter()
+        .map(|entry| entry.name.chars().count().min(NAME));
+    let width = width.max().unwrap_or_default().max(what.len());
+    let head = format!("  {what:<width$}  workloads  may send to  may get from");
+    writeln!(out, "{}", style.faint(&head))?;
+    for entry in entries.iter().take(LISTED) {
+        writeln!(
+            out,
+            "  {:<width$}  {:>9}  {:>11}  {:>12}",
+            cut(&style.plain(&entry.name)),
+            entry.units,
+            share(entry.sends),
+            share(entry.gets),
+        )?;
+    }
+    if entries.len() > LISTED {
+        writeln!(out, "  … {} more", entries.len() - LISTED)?;
+    }
+    writeln!(out)
+}
+
+/// `62 %` of the pairs are open, at one port at least.
+fn share(tally: Tally) -> String {
+    match (tally.open(), tally.pairs()) {
+        (_, 0) => String::new(),
+        (0, _) => "nobody".to_owned(),
+        (open, pairs) if open == pairs => "everybody".to_owned(),
+        (open, pairs) => match open * 100 / pairs {
+            0 => "< 1 %".to_owned(),
+            percent => format!("{percent} %"),
+        },
+    }
+}
+
+fn totals(report: &MatrixReport, total: Tally, out: &mut dyn Write) -> io::Result<()> {
+    let mut parts = vec![(total.all, "open")];
+    if report.port.is_none() {
+        parts.push((total.some, "open at some ports"));
+    }
+    parts.extend([(total.none, "closed"), (total.unknown, "not known")]);
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+    let pairs = count(usize::try_from(total.pairs()).unwrap_or(usize::MAX), "pair");
+    writeln!(out, "  {pairs}: {}", parts.join(", "))
+}
+
+/// What stands for port sets, in order.
+const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+// === impl Style ===
+
+impl Style {
+    /// The mark of a cell in its colour.
+    fn cell(self, cell: Cell) -> String {
+        use owo_colors::OwoColorize;
+        let shades = if self.terminal.unicode {
+            ["●", "·", "░", "▒", "▓", "+"]
+        } else {
+            ["@", ".", "-", "=", "#", "+"]
+        };
+        let mark = match cell {
+            Cell::All => shades[0].to_owned(),
+            Cell::Nothing => shades[1].to_owned(),
+            Cell::Share(0..=33) => shades[2].to_owned(),
+            Cell::Share(34..=66) => shades[3].to_owned(),
+            Cell::Share(_) => shades[4].to_owned(),
+            Cell::Unknown => "?".to_owned(),
+            Cell::Blank => " ".to_owned(),
+            Cell::Ports(position) => match LETTERS.get(position) {
+                Some(letter) => char::from(*letter).to_string(),
+                None => shades[5].to_owned(),
+            },
+        };
+        if !self.terminal.color {
+            return mark;
+        }
+        match cell {
+            Cell::All => mark.green().to_string(),
+            Cell::Nothing | Cell::Blank => mark.dimmed().to_string(),
+            Cell::Unknown => mark.yellow().to_string(),
+            Cell::Ports(_) | Cell::Share(_) => mark.cyan().to_string(),
+        }
+    }
+}
