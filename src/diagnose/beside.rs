@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::kubectl::kubectl;
-use super::{Case, Finding};
+use super::{Case, Finding, pol_idle};
 use crate::cluster::access::{EndpointExt, NodeExt, PodExt, ServiceExt, SliceExt};
 use crate::cluster::{Named, ObjectRef};
 use crate::path::{Stage, class_name, ingress_reference, selected, slices};
@@ -31,6 +31,7 @@ pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
     found.extend(resolver_limits(case));
     found.extend(proxied(case));
     found.extend(clients_network(case));
+    found.extend(pol_idle::findings(case, &pods_of_path(case)));
     found
 }
 

@@ -51,7 +51,9 @@ pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
         merge(&mut findings, finding);
     }
     for finding in beside::findings(case) {
-        merge(&mut findings, finding);
+        if !is_told(&findings, &finding) {
+            merge(&mut findings, finding);
+        }
     }
     findings.sort_by_key(|finding| {
         (
@@ -128,6 +130,14 @@ fn is_partial(case: Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> bool {
         .paths()
         .any(|other| other.outcome() == Outcome::Works && !std::ptr::eq(other, path));
     others_work || matches!(seen, Break::Dns(trouble) if trouble.is_partial())
+}
+
+/// Whether a notice only repeats what breaks the path.
+fn is_told(findings: &[Finding], notice: &Finding) -> bool {
+    let object = |finding: &Finding| finding.blame.as_ref().map(|blame| blame.object.clone());
+    let mut findings = findings.iter();
+    notice.severity == Severity::Notice
+        && findings.any(|other| other.code == notice.code && object(other) == object(notice))
 }
 
 /// The same cause, seen on several paths, is one finding.

@@ -132,7 +132,7 @@ fn report_hop(hop: &Hop) -> ReportHop {
     }
 }
 
-fn report_finding(finding: &Finding) -> ReportFinding {
+pub(super) fn report_finding(finding: &Finding) -> ReportFinding {
     ReportFinding {
         code: finding.code.to_owned(),
         title: cause(finding.code).map_or_else(String::new, |cause| cause.title.clone()),

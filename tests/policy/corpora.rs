@@ -1,5 +1,7 @@
-//! The corpora of verdicts beside the project: every case of every set must be right.
+//! The corpora of verdicts beside the project: every case of every set must be right. What each set
+//! holds and how it went is written to a table in the target folder.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -50,17 +52,34 @@ fn run(name: &str) {
         .collect();
     files.sort();
     let (mut cases, mut wrong) = (0, Vec::new());
+    let mut table = String::from("set\tallow\tdeny\twrong\n");
     for file in &files {
         let set: Set =
             serde_json::from_str(&fs::read_to_string(file).expect("a set")).expect("a set");
         let view = view(&corpus, &set.manifests);
         cases += set.cases.len();
-        wrong.extend(check(&view, &set));
+        let wrong_here = check(&view, &set);
+        let denied = set
+            .cases
+            .iter()
+            .filter(|case| case.expect == "deny")
+            .count();
+        let allowed = set.cases.len() - denied;
+        let _ = writeln!(
+            table,
+            "{}\t{allowed}\t{denied}\t{}",
+            set.name,
+            wrong_here.len()
+        );
+        wrong.extend(wrong_here);
     }
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("policy-{name}.tsv"));
+    fs::write(&file, table).expect("the table of this corpus");
     eprintln!(
-        "{name}: {} sets, {cases} cases, {} wrong",
+        "{name}: {} sets, {cases} cases, {} wrong; by set in {}",
         files.len(),
-        wrong.len()
+        wrong.len(),
+        file.display()
     );
     assert!(!files.is_empty(), "no sets in {}", corpus.display());
     assert!(

@@ -3,6 +3,9 @@
 mod corpora;
 mod dialects;
 mod fixes;
+mod hostile;
+mod lint;
+mod matrix;
 mod misses;
 mod properties;
 mod random;

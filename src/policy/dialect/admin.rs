@@ -3,7 +3,7 @@
 
 use super::cluster_wide::{self, Kind, range};
 use super::fields::{BadField, Fields};
-use super::{Problem, Reader};
+use super::{Problem, Reader, in_doubt};
 use crate::cluster::{ClusterView, Resource};
 use crate::net::Protocol;
 use crate::policy::model::{Action, Policy, Port, PortNumber};
@@ -31,9 +31,22 @@ pub fn admin(view: &ClusterView, problems: &mut Vec<Problem>) -> Vec<Policy> {
     policies(view, ADMIN, problems)
 }
 
-/// The policy of the baseline tier.
+/// The policy of the baseline tier. The API admits none but the one called `default`; what another
+/// one in a manifest will become is open.
 pub fn baseline(view: &ClusterView, problems: &mut Vec<Problem>) -> Vec<Policy> {
-    policies(view, BASELINE, problems)
+    let policies = policies(view, BASELINE, problems).into_iter();
+    let admitted = policies.map(|policy| {
+        if policy.id.name == "default" {
+            return policy;
+        }
+        let mut reader = Reader {
+            policy: policy.id.clone(),
+            problems,
+        };
+        let doubt = reader.doubt("metadata.name", "must be default");
+        in_doubt(policy, &doubt)
+    });
+    admitted.collect()
 }
 
 fn policies(view: &ClusterView, kind: Kind, problems: &mut Vec<Problem>) -> Vec<Policy> {

@@ -226,6 +226,13 @@ fn rule(
     if let Some(unknown) = fields.unknown() {
         return Err(unknown);
     }
+    // "networks/nodes peer cannot be set with a namedPorts": they have no pods that could name them.
+    if names_ports(&ports) && values.iter().any(is_beyond_pods) {
+        return Err(BadField {
+            field: fields.at(kind.ports.0),
+            why: "a named port cannot stand beside nodes, networks or domainNames".to_owned(),
+        });
+    }
     // "For Deny and Pass rules, fail closed means: treat the rule as a Deny all rule."
     let closed = fails_closed.then_some((Action::Deny, Peers::Any, Ports::Any));
     let (action, peers, ports) = closed.unwrap_or((action, Peers::OneOf(peers), ports));
@@ -236,6 +243,16 @@ fn rule(
         peers,
         ports,
     })
+}
+
+fn names_ports(ports: &Ports) -> bool {
+    let is_named = |port: &Port| matches!(port.number, PortNumber::Named(_));
+    matches!(ports, Ports::OneOf(ports) if ports.iter().any(is_named))
+}
+
+fn is_beyond_pods(peer: &Value) -> bool {
+    let has = |field: &str| peer.get(field).is_some_and(|value| !value.is_null());
+    has("nodes") || has("networks") || has("domainNames")
 }
 
 /// Exactly one of namespaces and pods, and for egress also nodes, networks and domainNames.

@@ -3,10 +3,12 @@
 use super::change::{closing, opening};
 use super::{FlowReport, MissReport, PolicyReport, SideReport};
 use crate::cluster::ClusterView;
+use crate::diagnose::notices;
 use crate::policy::{
-    Asked, DirectionJudgement, Doubt, Group, Policies, PolicyRef, Question, Verdict,
+    Asked, DirectionJudgement, Doubt, End, Group, Policies, PolicyRef, Question, Verdict, lint,
 };
 use crate::report::Gaps;
+use crate::report::build::report_finding;
 use crate::resolve::Flow;
 
 /// Judges every flow that was asked for.
@@ -30,12 +32,17 @@ pub fn build(
             flows.push(one(policies, source, destination, &question));
         }
     }
+    let sources = asked.sources.iter().map(|group| &group.end);
+    let destinations = asked.destinations.iter().map(|(group, ..)| &group.end);
+    let ends: Vec<&End> = sources.chain(destinations).collect();
+    let idle = notices(&lint(view, policies, &ends));
     PolicyReport {
         api_version: "netpath/v1",
         kind: "PolicyReport",
         verdict: over_all(&flows),
         source: flow.source.object.clone(),
         destination: flow.destination.object.clone(),
+        notices: idle.iter().map(report_finding).collect(),
         gaps: Gaps::of(view, policies, |unread| matters(unread, &flows)),
         flows,
     }

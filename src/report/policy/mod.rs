@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Gaps, json};
+use super::{Gaps, ReportFinding, json};
 use crate::cli::{Format, Terminal};
 use crate::cluster::ObjectRef;
 use crate::net::Protocol;
@@ -29,6 +29,9 @@ pub struct PolicyReport {
     pub destination: ObjectRef,
     /// The distinct flows: sources and destinations that no policy tells apart share one.
     pub flows: Vec<FlowReport>,
+    /// What in the policies of both ends never comes to bear.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<ReportFinding>,
     #[serde(flatten)]
     pub gaps: Gaps,
 }

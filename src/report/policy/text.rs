@@ -48,6 +48,13 @@ pub(super) fn print(
             details(flow, side, is_wide, style, out)?;
         }
     }
+    for notice in &report.notices {
+        let field = notice.object.as_ref().and_then(|blame| blame.field.clone());
+        let text = format!("{} {}", notice.summary, field.unwrap_or_default());
+        for line in style.wrapped("notice", &format!("{} {text}", notice.code)) {
+            writeln!(out, "{line}")?;
+        }
+    }
     report.gaps.print(style, out)
 }
 
