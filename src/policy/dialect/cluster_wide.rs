@@ -226,12 +226,12 @@ fn rule(
     if let Some(unknown) = fields.unknown() {
         return Err(unknown);
     }
-    // "networks/nodes peer cannot be set with a namedPorts": they have no pods that could name them.
+    // The API refuses it; whoever enforces it all the same finds no port of that name there.
     if names_ports(&ports) && values.iter().any(is_beyond_pods) {
-        return Err(BadField {
-            field: fields.at(kind.ports.0),
-            why: "a named port cannot stand beside nodes, networks or domainNames".to_owned(),
-        });
+        reader.doubt(
+            fields.at(kind.ports.0),
+            "a named port cannot stand beside nodes, networks or domainNames: only pods have names for ports",
+        );
     }
     // "For Deny and Pass rules, fail closed means: treat the rule as a Deny all rule."
     let closed = fails_closed.then_some((Action::Deny, Peers::Any, Ports::Any));

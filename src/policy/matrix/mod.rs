@@ -33,6 +33,7 @@ use universe::Universe;
 
 pub use classes::Class;
 pub use lines::{Line, Member};
+pub use outside::ELSEWHERE;
 pub use ports::{Interval, Openness, PortSet};
 pub use tally::{Census, Tally};
 pub use units::{OUTSIDE, Part, Unit, UnitMatrix};

@@ -22,7 +22,7 @@ use crate::policy::model::Tier;
 use crate::policy::policies::Policies;
 
 /// The name of what no block holds.
-const ELSEWHERE: &str = "elsewhere";
+pub const ELSEWHERE: &str = "elsewhere";
 
 /// An end outside the cluster for every block that a policy names, and one for the rest. Blocks that
 /// pods and nodes fill are left out.

@@ -37,7 +37,7 @@ pub struct Part {
 /// All pairs of workloads.
 #[derive(Debug)]
 pub struct UnitMatrix {
-    /// By name; the outside comes last.
+    /// By namespace, kind and name; the outside comes last.
     pub units: Vec<Unit>,
     pub matrix: Matrix,
 }
@@ -66,6 +66,7 @@ impl UnitMatrix {
     pub fn new(view: &ClusterView, policies: &Policies) -> Self {
         let ends = Ends::new(view);
         let mut cast: Vec<(ObjectRef, Vec<End>)> = cast(&ends).into_iter().collect();
+        cast.sort_by(|(one, _), (other, _)| one.namespace.cmp(&other.namespace));
         let outside = outside(policies, &ends).into_iter();
         cast.extend(outside.map(|(object, end)| (object, vec![end])));
         let mut sizes = Vec::with_capacity(cast.len());

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use super::MatrixReport;
 use crate::cluster::ObjectRef;
-use crate::policy::matrix::{Line, Member, OUTSIDE};
+use crate::policy::matrix::{ELSEWHERE, Line, Member, OUTSIDE};
 use crate::report::text::short;
 
-/// How many members of a line are named.
-const NAMED: usize = 2;
+/// How long a name may be.
+pub(super) const LONGEST: usize = 40;
 
 /// `deploy/web`, or `ops/deploy/web` where it is not of the namespace in focus.
 pub(super) fn unit(object: &ObjectRef, namespace: Option<&str>) -> String {
     if object.kind == OUTSIDE {
-        return format!("outside {}", object.name);
+        return match object.name.as_str() {
+            ELSEWHERE => "outside".to_owned(),
+            block => format!("outside {block}"),
+        };
     }
     match namespace {
         Some(wanted) if wanted == object.namespace => short(object),
@@ -41,12 +44,17 @@ pub(super) fn line(report: &MatrixReport, line: &Line) -> String {
             names.extend(members.into_iter().map(|of| member(report, of)));
         }
     }
-    let more = names.len().saturating_sub(NAMED);
-    if more > 1 {
-        names.truncate(NAMED);
-        names.push(format!("{more} more"));
+    // As many as there is room for.
+    for named in (1..=names.len()).rev() {
+        let more = names.len() - named;
+        let mut shown = names[..named].to_vec();
+        shown.extend((more > 0).then(|| format!("{more} more")));
+        let text = crate::text::list(&shown);
+        if named == 1 || text.chars().count() <= LONGEST {
+            return text;
+        }
     }
-    crate::text::list(&names)
+    String::new()
 }
 
 /// The members of a line, those of a namespace together.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::MatrixReport;
 use super::grid::{Cell, Grid};
 use super::listing::{Entry, listing};
+use super::names::LONGEST;
 use crate::cli::Terminal;
 use crate::policy::matrix::Tally;
 use crate::report::text::Style;
@@ -16,9 +17,6 @@ const MOST: usize = 60;
 /// The most lines of a list.
 const LISTED: usize = 60;
 
-/// The longest name that is shown whole.
-const NAME: usize = 40;
-
 pub(super) fn print(
     report: &MatrixReport,
     terminal: Terminal,
@@ -27,7 +25,7 @@ pub(super) fn print(
     let style = Style::new(terminal);
     heading(report, style, out)?;
     let room = terminal.width.map_or(MOST, |width| {
-        usize::from(width).saturating_sub(NAME + 6) / 3
+        usize::from(width).saturating_sub(LONGEST + 6) / 3
     });
     let (total, is_whole) = match Grid::within(report, room.min(MOST)) {
         Some(grid) => {
@@ -84,21 +82,23 @@ fn picture(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
         style.faint(&numbers)
     )?;
     for (at, (name, row)) in names.iter().zip(&grid.cells).enumerate() {
-        write!(out, " {:>2}  {name:<width$} ", at + 1)?;
-        for cell in row {
-            write!(out, "  {}", style.cell(*cell))?;
+        let mut line = format!(" {:>2}  {name:<width$} ", at + 1);
+        let shown = row.iter().rposition(|cell| *cell != Cell::Blank);
+        for cell in &row[..shown.map_or(0, |last| last + 1)] {
+            line += "  ";
+            line += &style.cell(*cell);
         }
-        writeln!(out)?;
+        writeln!(out, "{line}")?;
     }
     writeln!(out)?;
     legend(grid, style, out)
 }
 
 fn cut(name: &str) -> String {
-    if name.chars().count() <= NAME {
+    if name.chars().count() <= LONGEST {
         return name.to_owned();
     }
-    let kept: String = name.chars().take(NAME - 2).collect();
+    let kept: String = name.chars().take(LONGEST - 2).collect();
     format!("{kept}..")
 }
 
@@ -150,7 +150,7 @@ fn list(
     };
     let width = entries
         .iter()
-        .map(|entry| entry.name.chars().count().min(NAME));
+        .map(|entry| entry.name.chars().count().min(LONGEST));
     let width = width.max().unwrap_or_default().max(what.len());
     let head = format!("  {what:<width$}  workloads  may send to  may get from");
     writeln!(out, "{}", style.faint(&head))?;

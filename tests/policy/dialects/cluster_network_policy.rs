@@ -276,7 +276,7 @@ fn what_is_wrong_stays_open_where_it_matters() {
             rules(
                 "{action: Deny, to: [{networks: [10.0.0.0/8]}], protocols: [{destinationNamedPort: http}]}",
             ),
-            "unknown allow",
+            "allow allow",
         ),
         (
             "---\napiVersion: policy.networking.k8s.io/v1alpha1\nkind: BaselineAdminNetworkPolicy\nmetadata: {name: other}\nspec: {subject: {namespaces: {}}, egress: [{action: Deny, to: [{namespaces: {}}]}]}\n".to_owned(),
