@@ -39,7 +39,7 @@ pub(crate) fn notices(lints: &[Lint]) -> Vec<Finding> {
     }
     let told = notices.into_iter().map(|(mut finding, more)| {
         if more > 0 {
-            finding.summary += &format!(" (and {more} more of its kind)");
+            finding.summary = format!("{} (and {more} more of its kind)", finding.summary);
         }
         finding
     });

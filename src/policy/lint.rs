@@ -343,7 +343,7 @@ impl<'v> Linter<'v> {
     }
 }
 
-fn closes_all(section: &Section) -> bool {
+const fn closes_all(section: &Section) -> bool {
     section.rules.is_empty() && section.isolates.is_yes()
 }
 

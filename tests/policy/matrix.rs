@@ -1,5 +1,7 @@
 //! The matrix as it is printed, and what it says changed.
 
+use std::fmt::Write;
+
 use netpath::cli::{MatrixFormat, Terminal};
 use netpath::cluster::ClusterView;
 use netpath::net::Protocol;
@@ -95,11 +97,13 @@ fn many_workloads_are_summarised() {
     for namespace in ["left", "right"] {
         for number in 0..40 {
             let app = number % 2;
-            yaml += &format!(
-                "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p{number}, namespace: {namespace}, labels: {{app: a{app}, n: n{number}}}}}\nspec: {{containers: [{{name: c}}]}}\n"
+            let _ = writeln!(
+                yaml,
+                "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p{number}, namespace: {namespace}, labels: {{app: a{app}, n: n{number}}}}}\nspec: {{containers: [{{name: c}}]}}"
             );
-            yaml += &format!(
-                "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: n{number}, namespace: {namespace}}}\nspec: {{podSelector: {{matchLabels: {{n: n{number}, app: a0}}}}, ingress: [{{from: [{{podSelector: {{matchLabels: {{n: n{number}}}}}}}]}}]}}\n"
+            let _ = writeln!(
+                yaml,
+                "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: n{number}, namespace: {namespace}}}\nspec: {{podSelector: {{matchLabels: {{n: n{number}, app: a0}}}}, ingress: [{{from: [{{podSelector: {{matchLabels: {{n: n{number}}}}}}}]}}]}}"
             );
         }
     }

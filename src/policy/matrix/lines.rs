@@ -31,7 +31,7 @@ impl UnitMatrix {
     #[must_use]
     pub fn lines(&self, namespace: Option<&str>) -> Vec<Line> {
         let (mut lines, others) = self.split(namespace);
-        let focus = self.classes(&lines);
+        let focus = classes(&lines);
         lines.extend(self.alike(&focus, others));
         lines
     }
@@ -40,16 +40,14 @@ impl UnitMatrix {
     #[must_use]
     pub fn classed(&self, namespace: Option<&str>) -> Vec<Line> {
         let (own, others) = self.split(namespace);
-        let focus = self.classes(&own);
+        let focus = classes(&own);
         let mut lines: Vec<Line> = Vec::new();
         let mut known: HashMap<usize, usize> = HashMap::new();
         for line in own {
-            match known.get(&line.class) {
-                Some(at) => lines[*at].members.extend(line.members),
-                None => {
-                    known.insert(line.class, lines.len());
-                    lines.push(line);
-                }
+            let at = *known.entry(line.class).or_insert(lines.len());
+            match lines.get_mut(at) {
+                Some(known) => known.members.extend(line.members),
+                None => lines.push(line),
             }
         }
         lines.extend(self.alike(&focus, others));
@@ -70,14 +68,6 @@ impl UnitMatrix {
             })
         });
         lines.partition(|line| line.is_focus)
-    }
-
-    /// The classes of some lines, each once.
-    fn classes(&self, lines: &[Line]) -> Vec<usize> {
-        let mut classes: Vec<usize> = lines.iter().map(|line| line.class).collect();
-        classes.sort_unstable();
-        classes.dedup();
-        classes
     }
 
     /// Joins lines that send the same to some classes, and get the same from them. What is outside
@@ -107,4 +97,12 @@ impl UnitMatrix {
         }
         groups
     }
+}
+
+/// The classes of some lines, each once.
+fn classes(lines: &[Line]) -> Vec<usize> {
+    let mut classes: Vec<usize> = lines.iter().map(|line| line.class).collect();
+    classes.sort_unstable();
+    classes.dedup();
+    classes
 }

@@ -27,16 +27,13 @@ pub(super) fn print(
     let room = terminal.width.map_or(MOST, |width| {
         usize::from(width).saturating_sub(LONGEST + 6) / 3
     });
-    let (total, is_whole) = match Grid::within(report, room.min(MOST)) {
-        Some(grid) => {
-            picture(&grid, style, out)?;
-            (grid.total, !grid.is_summary)
-        }
-        None => {
-            let (entries, total) = listing(report);
-            list(report, &entries, style, out)?;
-            (total, false)
-        }
+    let (total, is_whole) = if let Some(grid) = Grid::within(report, room.min(MOST)) {
+        picture(&grid, style, out)?;
+        (grid.total, !grid.is_summary)
+    } else {
+        let (entries, total) = listing(report);
+        list(report, &entries, style, out)?;
+        (total, false)
     };
     totals(report, total, out)?;
     if !is_whole {
@@ -74,13 +71,9 @@ fn picture(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let width = names.iter().map(|name| name.chars().count()).max();
     let width = width.unwrap_or_default().max(12);
     let corner = style.plain("from ↓  to →");
-    let numbers: String = (1..=names.len()).map(|at| format!("{at:>3}")).collect();
-    writeln!(
-        out,
-        " {:>2}  {corner:<width$} {}",
-        "",
-        style.faint(&numbers)
-    )?;
+    let numbers = (1..=names.len()).map(|at| format!("{at:>3}"));
+    let numbers = style.faint(&numbers.collect::<Vec<_>>().concat());
+    writeln!(out, " {:>2}  {corner:<width$} {numbers}", "")?;
     for (at, (name, row)) in names.iter().zip(&grid.cells).enumerate() {
         let mut line = format!(" {:>2}  {name:<width$} ", at + 1);
         let shown = row.iter().rposition(|cell| *cell != Cell::Blank);
