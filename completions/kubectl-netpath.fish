@@ -64,13 +64,16 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s h -l he
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s V -l version -d 'Print version'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "snapshot" -d 'Capture what a diagnosis needs, to analyse elsewhere or compare later'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "demo" -d 'Diagnose a cluster that is built into the program: no cluster needed'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "check" -d 'Check many paths against what is expected of each, for CI'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "explain" -d 'What a cause means, how it is recognised, how it is fixed'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "policy" -d 'The policy verdict alone, explained; or many at once'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "matrix" -d 'Who may talk to whom: all pairs of workloads'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "rules" -d 'Walk packets through a rule dump, offline'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "cleanup" -d 'Remove everything that was ever left behind'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "rbac" -d 'Print the least rights that each depth needs, as a ClusterRole'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "completion" -d 'Print the completion script of a shell'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "agent" -d 'Probe from here: what runs inside the cluster'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "__complete" -d 'What fits at the cursor, for kubectl'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l to-namespace -d 'Namespace of the destination, if not that of the source' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F
@@ -101,6 +104,31 @@ always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -l list -d 'List the demonstrations'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l snapshot -d 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l context -d 'Kubeconfig context to use' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l cluster -d 'Kubeconfig cluster to use' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l user -d 'Kubeconfig user to use' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s s -l server -d 'Address of the API server' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l as -d 'User to impersonate' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l as-group -d 'Group to impersonate; may be repeated' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l certificate-authority -d 'Certificate authority of the API server' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l client-certificate -d 'Client certificate for TLS' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l client-key -d 'Client key for TLS' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l tls-server-name -d 'Name the API server\'s certificate must carry, if not the address' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l request-timeout -d 'Give up on a single API request after this time (1s, 2m, 3h; 0 waits for ever)' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s o -l output -d 'How to print the results' -r -f -a "text\t'For people'
+junit\t'For what shows the results of CI'
+json\t''
+yaml\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
+always\t''
+never\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand explain" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
@@ -134,6 +162,36 @@ always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l port -d 'Only what may pass at one port: a number, as the pods listen to it' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l protocol -d 'The protocol of that port' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l diff -d 'What opens and what closes on the way to this snapshot, and because of which object. Exit code 1 if anything does' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l snapshot -d 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l context -d 'Kubeconfig context to use' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l cluster -d 'Kubeconfig cluster to use' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l user -d 'Kubeconfig user to use' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -s s -l server -d 'Address of the API server' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l as -d 'User to impersonate' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l as-group -d 'Group to impersonate; may be repeated' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l certificate-authority -d 'Certificate authority of the API server' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l client-certificate -d 'Client certificate for TLS' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l client-key -d 'Client key for TLS' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l tls-server-name -d 'Name the API server\'s certificate must carry, if not the address' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l request-timeout -d 'Give up on a single API request after this time (1s, 2m, 3h; 0 waits for ever)' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -s o -l output -d 'How to print the matrix' -r -f -a "text\t'A grid for people; a summary where there are many workloads'
+json\t''
+csv\t'A line for each pair of workloads'
+mermaid\t'A flow chart in Mermaid\'s language'
+svg\t'A picture of the grid'"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
+always\t''
+never\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -s A -l all-namespaces -d 'The workloads of all namespaces, not of one'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l iptables -d 'A dump of iptables-save or ip6tables-save; may be given several times' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l nft -d 'The listing of nft -j list ruleset' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l ipset -d 'The output of ipset save' -r -F
@@ -194,3 +252,6 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent" -
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand __complete" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
+always\t''
+never\t''"
