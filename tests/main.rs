@@ -4,6 +4,7 @@ mod agent;
 mod generated;
 mod lab;
 mod lab_rules;
+mod nat_cli;
 mod nat_corpus;
 mod nat_expected;
 mod policy;

@@ -14,8 +14,9 @@ use serde_json::Value;
 
 use crate::support::corpus;
 
-/// The namespace that the packets were sent through (README of the corpus).
-pub fn host(context: &Value) -> Host {
+/// The namespace that the packets were sent through (README of the corpus), as `ip -j addr` and
+/// `ip -j route` print it.
+pub fn namespace(context: &Value) -> (Value, Value) {
     let mut outside = vec![
         ("192.168.0.2", 24),
         ("192.168.1.2", 24),
@@ -39,7 +40,7 @@ pub fn host(context: &Value) -> Host {
         serde_json::json!({"ifname": name, "flags": ["UP", "LOWER_UP"], "mtu": 1500,
             "linkinfo": {"info_kind": "tun"}, "addr_info": info(addresses)})
     };
-    let all = serde_json::json!([
+    let links = serde_json::json!([
         link("lo", &[("127.0.0.1", 8), ("::1", 128)]),
         link("pod0", &[("10.99.99.99", 32), ("fd00:10::9999", 128)]),
         link("ext0", &outside),
@@ -47,6 +48,12 @@ pub fn host(context: &Value) -> Host {
     let table = serde_json::json!([
         {"dst": "10.0.0.0/8", "dev": "pod0"}, {"dst": "fd00:10::/64", "dev": "pod0"},
         {"dst": "0.0.0.0/0", "dev": "ext0"}, {"dst": "::/0", "dev": "ext0"}]);
+    (links, table)
+}
+
+/// The same, read.
+pub fn host(context: &Value) -> Host {
+    let (all, table) = namespace(context);
     Host {
         links: Some(links(&all.to_string()).unwrap()),
         addresses: None,

@@ -43,8 +43,9 @@ struct End {
     /// Absent where it depends on something unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     probability: Option<f64>,
+    /// Whether the source is another at the end.
     masquerade: bool,
-    /// The source address at the end.
+    /// The source address at the end, as far as it is known.
     source: IpAddr,
     /// The interface it leaves by, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +122,7 @@ impl End {
                 .translated
                 .then(|| SocketAddr::new(packet.dst, packet.dport)),
             probability: outcome.probability,
-            masquerade: outcome.masqueraded,
+            masquerade: !outcome.source_kept,
             source: packet.src,
             out_iface,
             why,

@@ -113,10 +113,14 @@ fn end(question: &Question, outcome: &Outcome) -> String {
     } else {
         "unchanged".to_owned()
     };
-    let source = match (outcome.masqueraded, packet.src == question.packet.src) {
-        (false, _) => "source kept".to_owned(),
-        (true, true) => "source masqueraded".to_owned(),
-        (true, false) => format!("source now {}", packet.src),
+    let source = if packet.src != question.packet.src {
+        format!("source now {}", packet.src)
+    } else if !outcome.source_kept {
+        "source masqueraded".to_owned()
+    } else if outcome.masqueraded {
+        "source masqueraded as itself".to_owned()
+    } else {
+        "source kept".to_owned()
     };
     match &outcome.fate {
         Fate::Forward(Some(hop)) => {

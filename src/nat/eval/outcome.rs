@@ -23,8 +23,10 @@ pub struct Outcome {
     pub packet: Packet,
     /// Whether the destination was rewritten.
     pub translated: bool,
-    /// Whether a rule gave it another source address.
+    /// Whether a rule rewrote its source address.
     pub masqueraded: bool,
+    /// Whether the source is surely what it was: no rule rewrote it, or only to the same address.
+    pub source_kept: bool,
     pub mark: u32,
     /// None when it depends on a doubt.
     pub probability: Option<f64>,
@@ -229,6 +231,7 @@ fn finished(rules: &Ruleset, draft: Draft, kept: &[u32]) -> Outcome {
         packet: state.packet,
         translated: state.destination_nat == Translation::Changed,
         masqueraded: state.masqueraded,
+        source_kept: state.source_nat != Translation::Changed,
         mark: state.mark,
         trail: state.trail.read(rules),
         fate: draft.fate,

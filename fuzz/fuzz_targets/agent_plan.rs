@@ -1,0 +1,8 @@
+//! What an agent is asked.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let _ = netpath::agent::Order::read(&mut text.as_bytes());
+});

@@ -1,0 +1,8 @@
+//! `conntrack -L` and `/proc/net/nf_conntrack`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let _ = netpath::facts::connections(text);
+});
