@@ -39,6 +39,12 @@ pub fn run(args: &RulesArgs, terminal: Terminal, out: &mut dyn Write) -> Result<
     match (&args.packets, args.from, args.to) {
         (Some(path), ..) => bulk(rules, &state, load::lines(path)?, out),
         (None, Some((src, sport)), Some(to)) => {
+            if src.is_ipv4() != to.is_ipv4() {
+                return Err(Error::usage(
+                    format!("{src} and {} are of different families", to.ip()),
+                    "give two addresses of one family",
+                ));
+            }
             let mut packet = Packet::new(src, to.ip(), to.port(), args.protocol);
             packet.sport = sport;
             let question = Question {

@@ -59,6 +59,13 @@ pub fn run(path: &str, body: fn()) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stdout}\n{stderr}");
     assert!(stdout.contains("1 passed"), "nothing ran: {stdout}");
+    // What the body has to say is for whoever runs the tests.
+    for line in stdout.lines().filter(|line| line.contains("packets")) {
+        println!("{line}");
+    }
+    for line in stderr.lines().filter(|line| line.contains("SKIPPED")) {
+        eprintln!("{line}");
+    }
 }
 
 /// Runs a shell script that must succeed.

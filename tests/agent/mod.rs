@@ -1,6 +1,6 @@
 //! The agent on networks that are broken on purpose.
 
-mod ground;
+pub mod ground;
 mod reach;
 mod servers;
 

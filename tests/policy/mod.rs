@@ -8,7 +8,7 @@ mod lint;
 mod matrix;
 mod misses;
 mod properties;
-mod random;
+pub mod random;
 mod verdicts;
 
 use netpath::cluster::{Builder, ClusterView, snapshot};

@@ -20,8 +20,12 @@ pub(super) fn serve(walker: &mut Walker<'_>, hook: Hook, state: State, next: &mu
         return;
     };
     let note = |text: String| Event::Note(Rc::from(text));
-    let total: u32 = server.real_servers.iter().map(|real| real.weight).sum();
-    if total == 0 {
+    let weights = server
+        .real_servers
+        .iter()
+        .map(|real| f64::from(real.weight));
+    let total: f64 = weights.sum();
+    if total <= 0.0 {
         let mut state = state;
         let text = format!("IPVS: {} has no real server", server.address);
         state.trail = state.trail.and(note(text));
@@ -29,7 +33,7 @@ pub(super) fn serve(walker: &mut Walker<'_>, hook: Hook, state: State, next: &mu
         return;
     }
     for real in server.real_servers.iter().filter(|real| real.weight > 0) {
-        let mut part = state.part(f64::from(real.weight) / f64::from(total));
+        let mut part = state.part(f64::from(real.weight) / total);
         let text = format!("IPVS: {} to {}", server.address, real.address);
         part.trail = part.trail.and(note(text));
         part.packet = packet.to(real.address.ip(), real.address.port());

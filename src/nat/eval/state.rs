@@ -15,6 +15,10 @@ use crate::route::Host;
 /// How many rules one packet may meet, over all branches, before the walk gives up.
 const BUDGET: u64 = 3_000_000;
 
+/// How many things may be unknown on the way of one packet before the rest counts as one. Each doubles
+/// the worlds to follow.
+const DOUBTS: usize = 64;
+
 /// Walks every branch of one packet.
 pub(super) struct Walker<'a> {
     pub rules: &'a Ruleset,
@@ -106,7 +110,10 @@ impl<'a> Walker<'a> {
 
     /// The number of a doubt. The same text is the same doubt: two rules that ask the same unknown
     /// get the same answer in one world.
-    pub(super) fn doubt(&mut self, kind: DoubtKind, text: String) -> u32 {
+    pub(super) fn doubt(&mut self, kind: DoubtKind, mut text: String) -> u32 {
+        if self.doubts.len() >= DOUBTS && !self.doubt_ids.contains_key(&text) {
+            text = format!("more than {DOUBTS} things could not be decided");
+        }
         let next = u32::try_from(self.doubts.len()).unwrap_or(u32::MAX);
         let id = *self.doubt_ids.entry(text.clone()).or_insert(next);
         if id == next {

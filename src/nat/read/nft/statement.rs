@@ -1,5 +1,7 @@
 //! Statements to steps.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 
 use super::expression;
@@ -8,7 +10,7 @@ use crate::nat::model::{
     Action, Data, Field, Key, Lookup, MarkOf, Member, NamePattern, Nat, NatKind, NatTarget, Part,
     Set, SetRef, Step, TableBuilder, TableFamily, Values, Verdict,
 };
-use crate::net::{Family, parse_prefix};
+use crate::net::{Family, Protocol, parse_prefix};
 
 /// Adds the steps of one statement. What is not understood is kept as text: a match as a doubt, a
 /// statement that could end or change the packet as an opaque action.
@@ -43,7 +45,10 @@ pub(super) fn read(table: &mut TableBuilder, statement: &Value, steps: &mut Vec<
             Mangled::No => steps.push(opaque()),
         },
         "notrack" => steps.push(Step::Act(Action::Notrack)),
-        "reject" => steps.push(Step::Act(Action::Reject(reject(content).into()))),
+        "reject" => {
+            steps.extend(implied(table, content));
+            steps.push(Step::Act(Action::Reject(reject(content).into())));
+        }
         "queue" => {
             let text = super::render::statement(statement);
             steps.push(Step::Act(Action::Queue(text.into())));
@@ -106,6 +111,13 @@ fn comparison(table: &mut TableBuilder, content: &Value, steps: &mut Vec<Step>) 
         steps.push(Step::Lookup(Box::new(Lookup { key, set, negated })));
         return Some(());
     }
+    if let Some(Key::Number { modulus, offset } | Key::Hash { modulus, offset }) =
+        expression::key(left)
+    {
+        let (negated, values) = constants(Kind::Number, operator, right)?;
+        steps.push(Step::Chance(share(modulus, offset, negated, &values)?));
+        return Some(());
+    }
     let (field, family) = expression::field(left)?;
     steps.extend(
         family
@@ -115,6 +127,17 @@ fn comparison(table: &mut TableBuilder, content: &Value, steps: &mut Vec<Step>) 
     let (negated, values) = values(field, operator, right)?;
     steps.push(Step::test_unless(negated, field, values));
     Some(())
+}
+
+/// The share of the numbers below `modulus` that satisfy a comparison.
+fn share(modulus: u32, offset: u32, negated: bool, values: &Values) -> Option<f64> {
+    if modulus > 65_536 {
+        return None;
+    }
+    let numbers = (0..modulus).map(|number| u128::from(number) + u128::from(offset));
+    let fitting = numbers.filter(|number| values.holds(*number) != negated);
+    let fitting = u32::try_from(fitting.count()).ok()?;
+    Some(f64::from(fitting) / f64::from(modulus))
 }
 
 const fn of_family(family: Family) -> Step {
@@ -154,9 +177,12 @@ fn masked(operator: &str, parts: &[Value], right: &Value) -> Option<Step> {
 
 /// The values of a comparison, and whether it is negated.
 fn values(field: Field, operator: &str, right: &Value) -> Option<(bool, Values)> {
-    let negated = operator == "!=";
+    // `!` is "none of these bits" (`ct status & dnat == 0` is listed so).
+    let negated = matches!(operator, "!=" | "!");
     let kind = Kind::of(field);
     match field {
+        // Comparing the whole status asks for bits that no rule can know.
+        Field::Status if !matches!(operator, "in" | "!") => None,
         // Exactly one state bit is ever set, so equality is the same as having the bit.
         Field::State | Field::Status => {
             let bits = match right.get("set").and_then(Value::as_array) {
@@ -165,20 +191,26 @@ fn values(field: Field, operator: &str, right: &Value) -> Option<(bool, Values)>
                     .try_fold(0, |bits, one| Some(bits | kind.number(one)?))?,
                 None => kind.number(right)?,
             };
-            return Some((negated, Values::AnyBit(bits.try_into().ok()?)));
+            Some((negated, Values::AnyBit(bits.try_into().ok()?)))
         }
         // A label is a bit number.
         Field::Label => {
             let bit = u32::try_from(kind.number(right)?).ok()?;
-            return Some((negated, Values::AnyBit(1u64.checked_shl(bit)?)));
+            Some((negated, Values::AnyBit(1u64.checked_shl(bit)?)))
         }
-        Field::TcpFlags if operator == "in" => {
-            return Some((false, Values::AnyBit(kind.number(right)?.try_into().ok()?)));
+        Field::TcpFlags if matches!(operator, "in" | "!") => {
+            let bits = kind.number(right)?.try_into().ok()?;
+            Some((negated, Values::AnyBit(bits)))
         }
         // Nothing is compared: no packet that is walked has the field.
-        Field::Icmp(_) => return Some((negated, Values::any())),
-        _ => {}
+        Field::Icmp(_) => Some((negated, Values::any())),
+        _ => constants(kind, operator, right),
     }
+}
+
+/// The values of a comparison with constants, and whether it is negated.
+fn constants(kind: Kind, operator: &str, right: &Value) -> Option<(bool, Values)> {
+    let negated = operator == "!=";
     let members = match right.get("set") {
         Some(Value::Array(all)) => all.iter().collect(),
         Some(_) => return None,
@@ -316,8 +348,10 @@ fn nat(table: &mut TableBuilder, kind: NatKind, content: &Value) -> Option<Nat> 
         }
         Some(other) => {
             if let Some(range) = other.get("range") {
-                let bound = |at: usize| range.get(at)?.as_str()?.parse().ok();
-                NatTarget::Addresses(bound(0)?, bound(1)?)
+                let bound = |at: usize| range.get(at)?.as_str()?.parse::<IpAddr>().ok();
+                let (first, last) = (bound(0)?, bound(1)?);
+                let is_ordered = first.is_ipv4() == last.is_ipv4() && first <= last;
+                is_ordered.then_some(NatTarget::Addresses(first, last))?
             } else if let Some(prefix) = other.get("prefix") {
                 let (address, length) = (prefix.get("addr")?.as_str()?, prefix.get("len")?);
                 NatTarget::Prefix(parse_prefix(&format!("{address}/{length}")).ok()?)
@@ -339,6 +373,19 @@ fn nat(table: &mut TableBuilder, kind: NatKind, content: &Value) -> Option<Nat> 
         target,
         ports,
     })
+}
+
+/// What a kind of answer goes without saying: the listing leaves out the match for it.
+fn implied(table: &TableBuilder, content: &Value) -> Option<Step> {
+    match content.get("type")?.as_str()? {
+        "tcp reset" => Some(Step::test(
+            Field::Protocol,
+            Values::one(Protocol::Tcp.number().into()),
+        )),
+        "icmp" if table.table().family == TableFamily::Inet => Some(of_family(Family::V4)),
+        "icmpv6" if table.table().family == TableFamily::Inet => Some(of_family(Family::V6)),
+        _ => None,
+    }
 }
 
 fn reject(content: &Value) -> String {
