@@ -10,23 +10,28 @@ use tokio::time::{timeout, timeout_at};
 
 use super::attempts::Schedule;
 use super::failure::failure;
-use super::socket::open;
+use super::socket::{hear_errors, open, queued_error};
 use super::{diag, hex, micros};
 use crate::net::Protocol;
-use crate::probe::protocol::{Attempt, Exchange, Failure, Outcome};
+use crate::probe::protocol::{Attempt, Exchange, Failure, IcmpError, Outcome};
 
 /// A connection that was tried.
 pub(super) struct Dialled {
     /// The source the kernel picked, also of one that did not open.
     pub(super) local: Option<SocketAddr>,
     pub(super) stream: Result<TcpStream, Failure>,
+    /// The ICMP message that ended it, which names who refused.
+    pub(super) icmp: Option<IcmpError>,
 }
 
 /// Opens one connection from a fresh source port.
 pub(super) async fn dial(to: SocketAddr, transport: Transport, patience: Duration) -> Dialled {
-    let mut local = None;
+    let (mut local, mut icmp) = (None, None);
     let opening = async {
         let socket = open(to.ip(), Type::STREAM, transport)?;
+        if transport == Transport::TCP {
+            hear_errors(&socket, to.ip())?;
+        }
         match socket.connect(&to.into()) {
             Err(error) if error.raw_os_error() != Some(nix::libc::EINPROGRESS) => {
                 return Err(error);
@@ -37,7 +42,10 @@ pub(super) async fn dial(to: SocketAddr, transport: Transport, patience: Duratio
         let stream = TcpStream::from_std(socket.into())?;
         local = stream.local_addr().ok();
         stream.writable().await?;
-        match stream.take_error()? {
+        // Reading the queue forgets the error.
+        let error = stream.take_error()?;
+        icmp = queued_error(&stream).and_then(|error| error.icmp);
+        match error {
             Some(error) => Err(error),
             None => Ok(stream),
         }
@@ -46,7 +54,11 @@ pub(super) async fn dial(to: SocketAddr, transport: Transport, patience: Duratio
         Ok(stream) => stream.map_err(|error| failure(&error)),
         Err(_) => Err(Failure::Timeout),
     };
-    Dialled { local, stream }
+    Dialled {
+        local,
+        stream,
+        icmp,
+    }
 }
 
 /// Connects as often as the schedule says.
@@ -82,7 +94,7 @@ pub(super) async fn connect(
             error: None,
             received: 0,
             unacknowledged: None,
-            icmp: None,
+            icmp: dialled.icmp,
         };
         match (dialled.stream, &speech) {
             (Err(error), _) => attempt.error = Some(error),

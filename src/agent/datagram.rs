@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::Protocol;
+use nix::errno::Errno;
+use socket2::{Protocol, Type};
+use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use super::failure::{failure, of_errno};
@@ -20,6 +22,8 @@ pub(super) struct Reply {
     pub(super) answer: Result<Vec<u8>, Failure>,
     pub(super) local: Option<SocketAddr>,
     pub(super) icmp: Option<IcmpError>,
+    /// The largest packet that this host would have let out, where that was the error.
+    pub(super) mtu: Option<u32>,
 }
 
 /// Sends `payload` from a port of its own, and waits for an answer that `accept` takes.
@@ -29,32 +33,52 @@ pub(super) async fn exchange(
     patience: Duration,
     accept: impl Fn(&[u8]) -> bool,
 ) -> Reply {
-    let failed = |failure, local| Reply {
-        answer: Err(failure),
-        local,
-        icmp: None,
-    };
-    let socket = match connected(to, Protocol::UDP) {
-        Ok(socket) => socket,
-        Err(error) => return failed(failure(&error), None),
-    };
+    match connected(to, Type::DGRAM, Protocol::UDP) {
+        Ok(socket) => exchange_over(&socket, payload, patience, accept).await,
+        Err(error) => Reply::failed(failure(&error), None),
+    }
+}
+
+/// The same over a socket that is connected already.
+pub(super) async fn exchange_over(
+    socket: &UdpSocket,
+    payload: &[u8],
+    patience: Duration,
+    accept: impl Fn(&[u8]) -> bool,
+) -> Reply {
     let local = socket.local_addr().ok();
-    if let Err(error) = socket.send(payload).await {
-        return failed(failure(&error), local);
+    // An error of an earlier packet may be told now; it is heard below.
+    let sent = socket.send(payload).await;
+    if let Err(error) = sent
+        && error.raw_os_error() != Some(Errno::EMSGSIZE as i32)
+    {
+        return Reply::failed(failure(&error), local);
     }
     let mut room = vec![0; ROOM];
     let accepted = |bytes: &[u8]| accept(bytes).then(|| bytes.to_vec());
-    match timeout(patience, hear(&socket, &mut room, accepted)).await {
+    match timeout(patience, hear(socket, &mut room, accepted)).await {
         Ok(Ok(answer)) => Reply {
             answer: Ok(answer),
-            local,
-            icmp: None,
+            ..Reply::failed(Failure::Timeout, local)
         },
         Ok(Err(error)) => Reply {
-            answer: Err(of_errno(error.errno)),
-            local,
             icmp: error.icmp,
+            mtu: error.mtu,
+            ..Reply::failed(of_errno(error.errno), local)
         },
-        Err(_) => failed(Failure::Timeout, local),
+        Err(_) => Reply::failed(Failure::Timeout, local),
+    }
+}
+
+// === impl Reply ===
+
+impl Reply {
+    pub(super) const fn failed(failure: Failure, local: Option<SocketAddr>) -> Self {
+        Self {
+            answer: Err(failure),
+            local,
+            icmp: None,
+            mtu: None,
+        }
     }
 }

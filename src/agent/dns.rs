@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::connect::dial;
-use super::failure::failure;
+use super::failure::{failure, other};
 use super::{datagram, micros};
 use crate::probe::protocol::{DnsReply, Failure, Record};
 
@@ -198,12 +198,6 @@ fn rcode(code: ResponseCode) -> String {
         other => return format!("RCODE{}", u16::from(other)),
     }
     .to_owned()
-}
-
-fn other(text: &str) -> Failure {
-    Failure::Other {
-        text: text.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::time::{sleep_until, timeout_at};
 
 use super::attempts::Schedule;
 use super::order::Order;
-use super::{connect, dns, facts, hello, http, tls, udp};
+use super::{connect, dns, echo, facts, hello, http, mtu, tls, trace, udp};
 use crate::probe::protocol::{Done, Line, Observation, Outcome, Task};
 
 /// So many tasks run at once: far more than a diagnosis asks, far fewer than there are descriptors.
@@ -185,7 +185,12 @@ impl Work<'_> {
                 before(deadline, request.send(Duration::from_millis(timeout_ms))).await
             }
             Task::PodFacts => {
-                facts::pod(&facts::Post::new(index, self.lines)).await;
+                facts::pod(facts::Post::new(index, self.lines)).await;
+                None
+            }
+            Task::NodeFacts { addresses } => {
+                let post = facts::Post::new(index, self.lines);
+                facts::node(post, addresses, deadline).await;
                 None
             }
             Task::Tls {
@@ -196,12 +201,28 @@ impl Work<'_> {
                 let handshake = tls::tls(to, &server_name, Duration::from_millis(timeout_ms));
                 before(deadline, handshake).await
             }
-            Task::Echo { .. }
-            | Task::PathMtu { .. }
-            | Task::Trace { .. }
-            | Task::NodeFacts { .. } => Some(Outcome::Unsupported {
-                why: "this agent does not know how".to_owned(),
-            }),
+            Task::Echo {
+                to,
+                attempts,
+                spacing_ms,
+                timeout_ms,
+            } => {
+                let schedule = self.schedule(attempts, spacing_ms, timeout_ms, false);
+                Some(echo::echo(to, &schedule).await)
+            }
+            Task::PathMtu { to, timeout_ms } => {
+                let sizes = mtu::path_mtu(to, Duration::from_millis(timeout_ms));
+                before(deadline, sizes).await
+            }
+            Task::Trace {
+                to,
+                tcp,
+                max_hops,
+                timeout_ms,
+            } => {
+                let hops = trace::trace(to, tcp, max_hops, Duration::from_millis(timeout_ms));
+                before(deadline, hops).await
+            }
         }
     }
 }

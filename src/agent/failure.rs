@@ -42,6 +42,13 @@ pub(super) fn of_errno(errno: Errno) -> Failure {
     }
 }
 
+/// A failure that only words describe.
+pub(super) fn other(text: &str) -> Failure {
+    Failure::Other {
+        text: text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
 use super::connect::dial;
-use super::failure::failure;
+use super::failure::{failure, other};
 use super::{diag, micros, tls};
 use crate::probe::protocol::{Failure, HttpReply, Outcome};
 
@@ -215,12 +215,6 @@ const fn nothing(sent: usize) -> HttpReply {
         first_byte_us: None,
         elapsed_us: 0,
         error: None,
-    }
-}
-
-fn other(text: &str) -> Failure {
-    Failure::Other {
-        text: text.to_owned(),
     }
 }
 

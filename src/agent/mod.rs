@@ -1,7 +1,7 @@
 //! The agent: answers a plan from where it runs.
 //!
 //! ```text
-//!  Order ─► hello · connect · udp · dns · http · tls · echo · path_mtu · trace · facts
+//!  Order ─► hello · connect · udp · dns · http · tls · echo · mtu · trace · facts
 //!                  side by side on one thread          │ Line
 //!                                                      ▼ bounded channel
 //!                                            run: one line of JSON at a time
@@ -19,16 +19,19 @@ mod connect;
 mod datagram;
 mod diag;
 mod dns;
+mod echo;
 mod engine;
 mod facts;
 mod failure;
 mod hello;
 mod hex;
 mod http;
+mod mtu;
 mod netlink;
 mod order;
 mod socket;
 mod tls;
+mod trace;
 mod udp;
 
 pub use engine::run;

@@ -6,14 +6,15 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::libc::{self, sock_extended_err, sockaddr_in, sockaddr_in6};
 use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
+    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt as option,
 };
+use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -33,9 +34,10 @@ pub(super) fn open(to: IpAddr, kind: Type, protocol: Protocol) -> io::Result<Soc
     Socket::new(domain, kind.nonblocking(), Some(protocol))
 }
 
-/// A datagram socket that only talks to `to`, and hears of every ICMP error about that.
-pub(super) fn connected(to: SocketAddr, protocol: Protocol) -> io::Result<UdpSocket> {
-    let socket = open(to.ip(), Type::DGRAM, protocol)?;
+/// A socket for datagrams of a protocol that only talks to `to`, and hears of every ICMP error about
+/// that. To the runtime it is a UDP socket, whatever its protocol.
+pub(super) fn connected(to: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<UdpSocket> {
+    let socket = open(to.ip(), kind, protocol)?;
     hear_errors(&socket, to.ip())?;
     socket.connect(&to.into())?;
     UdpSocket::from_std(socket.into())
@@ -83,9 +85,29 @@ fn own(error: &io::Error) -> QueuedError {
 /// Keeps ICMP errors in the error queue of the socket.
 pub(super) fn hear_errors(socket: &Socket, to: IpAddr) -> io::Result<()> {
     if to.is_ipv4() {
-        setsockopt(socket, sockopt::Ipv4RecvErr, &true)?;
+        setsockopt(socket, option::Ipv4RecvErr, &true)?;
     } else {
-        setsockopt(socket, sockopt::Ipv6RecvErr, &true)?;
+        setsockopt(socket, option::Ipv6RecvErr, &true)?;
+    }
+    Ok(())
+}
+
+/// Lets packets live for so many hops.
+pub(super) fn limit_hops(socket: &Socket, to: IpAddr, hops: u8) -> io::Result<()> {
+    if to.is_ipv4() {
+        socket.set_ttl_v4(hops.into())
+    } else {
+        socket.set_unicast_hops_v6(hops.into())
+    }
+}
+
+/// Sends packets whole or not at all, as large as the interface takes them, whatever was learned of
+/// the path before.
+pub(super) fn keep_whole(socket: &impl AsFd, to: IpAddr) -> io::Result<()> {
+    if to.is_ipv4() {
+        sockopt::set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::PROBE)?;
+    } else {
+        sockopt::set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::PROBE)?;
     }
     Ok(())
 }
@@ -101,7 +123,7 @@ pub(super) struct QueuedError {
 }
 
 /// Takes the oldest entry off the error queue.
-fn queued_error(socket: &impl AsRawFd) -> Option<QueuedError> {
+pub(super) fn queued_error(socket: &impl AsRawFd) -> Option<QueuedError> {
     let mut room = cmsg_space!(sock_extended_err, sockaddr_in6);
     let message = recvmsg::<SockaddrStorage>(
         socket.as_raw_fd(),

@@ -2,9 +2,11 @@
 //! to ask, the time is over, or somebody interrupts.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::time::Instant;
 
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::trace::Known;
 use crate::cli::ProbeArgs;
@@ -22,6 +24,13 @@ use crate::resolve::resolve;
 /// All of the probing ends after so many times the time for one answer.
 const ROUNDS_OF_WAITING: u32 = 12;
 
+/// Something to be asked, and by when.
+struct Asking<'a> {
+    args: &'a ProbeArgs,
+    depth: Depth,
+    until: Instant,
+}
+
 /// Asks what the depth allows; what was learned is added to what is known.
 pub(super) async fn run(client: &Client, args: &ProbeArgs, known: &mut Known) -> Result<(), Error> {
     let depth = match (args.no_probe, args.deep) {
@@ -38,16 +47,23 @@ pub(super) async fn run(client: &Client, args: &ProbeArgs, known: &mut Known) ->
         deadline: args.timeout * 4,
     });
     let progress = progress();
+    let asking = Asking {
+        args,
+        depth,
+        until: Instant::now() + args.timeout * ROUNDS_OF_WAITING,
+    };
     let outcome = tokio::select! {
-        outcome = rounds(&mut session, args, depth, known, progress.as_ref()) => outcome,
-        () = tokio::time::sleep(args.timeout * ROUNDS_OF_WAITING) => {
-            progress.say("the time for probing is over; what was learned so far counts");
-            Ok(())
-        }
+        outcome = rounds(&mut session, &asking, known, progress.as_ref()) => outcome,
         () = interrupted() => Err(Error::Interrupted),
     };
     progress.doing("tidying up");
     let left = session.close().await;
+    if outcome.is_err() {
+        // There will be no report to say it.
+        for (what, why) in &left {
+            progress.say(&format!("left: {what} ({why})"));
+        }
+    }
     progress.finish();
     known
         .left
@@ -57,25 +73,38 @@ pub(super) async fn run(client: &Client, args: &ProbeArgs, known: &mut Known) ->
 
 async fn rounds(
     session: &mut Session,
-    args: &ProbeArgs,
-    depth: Depth,
+    asking: &Asking<'_>,
     known: &mut Known,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
+    let args = asking.args;
     loop {
-        let steps = next(known, depth, args)?;
+        let steps = next(known, asking.depth, args)?;
         if steps.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= asking.until {
+            progress.say("the time for probing is over; what was learned so far counts");
+            known.view.unread.push(Unread {
+                what: "further probes".to_owned(),
+                why: "the time for probing is over".to_owned(),
+                grant: "a longer --timeout".to_owned(),
+                resource: None,
+                namespace: String::new(),
+            });
             return Ok(());
         }
         let creations = session.announce(&known.view, &steps);
         for creation in &creations {
             progress.say(&format!("creates {creation}"));
         }
-        if args.confirm && !creations.is_empty() && !is_confirmed() {
+        if args.confirm && !creations.is_empty() && !is_confirmed().await {
             progress.say("nothing was created; the answer is a prediction");
             return Ok(());
         }
-        let answers = session.ask(&known.view, &steps, progress).await;
+        let answers = session
+            .ask(&known.view, &steps, asking.until, progress)
+            .await;
         learn(known, answers, &steps);
     }
 }
@@ -98,7 +127,8 @@ fn next(known: &Known, depth: Depth, args: &ProbeArgs) -> Result<Vec<Step>, Erro
 /// Puts answers and facts where the next round and the report find them.
 fn learn(known: &mut Known, answers: Answers, steps: &[Step]) {
     for (vantage, fact) in answers.facts {
-        if fact.missing.is_some() {
+        if let Some(why) = fact.missing {
+            known.view.unread.extend(missing(&vantage, &fact.file, why));
             continue;
         }
         let facts = &mut known.view.facts;
@@ -137,6 +167,24 @@ fn learn(known: &mut Known, answers: Answers, steps: &[Step]) {
     }
 }
 
+/// Facts that decide something and could not be gathered. Of rules one kind is enough, and a node
+/// without kube-proxy, legacy tables or IPVS lacks nothing.
+fn missing(vantage: &Vantage, file: &str, why: String) -> Option<Unread> {
+    let what = match (vantage, file) {
+        (Vantage::Node(_), "nft-ruleset.json" | "iptables-save.txt") => "packet rules",
+        (_, "ip-addr.json" | "ip-route.json") => "interfaces and routes",
+        (_, "sockets.txt") => "sockets",
+        _ => return None,
+    };
+    Some(Unread {
+        what: format!("{what} of {vantage} ({file})"),
+        why,
+        grant: "the tool on the node, or a pod there that has it".to_owned(),
+        resource: None,
+        namespace: String::new(),
+    })
+}
+
 fn unread(vantage: &Vantage, error: &ProbeError) -> Unread {
     let grant = match error {
         ProbeError::Refused { grant, .. } if !grant.is_empty() => grant.clone(),
@@ -160,12 +208,18 @@ fn progress() -> Box<dyn Progress + Send> {
     }
 }
 
-/// Asks on stderr and reads one line.
-fn is_confirmed() -> bool {
+/// Asks on stderr and reads one line, on a thread that may be left behind: an interrupt must be heard
+/// while nobody answers.
+async fn is_confirmed() -> bool {
     let _ = write!(std::io::stderr(), "Go on? [y/N] ");
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    let (answered, answer) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        let is_yes = read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes");
+        let _ = answered.send(is_yes);
+    });
+    answer.await.unwrap_or(false)
 }
 
 /// Resolves on SIGINT or SIGTERM.

@@ -6,6 +6,7 @@ use super::symptom::{BackendSymptom, Others, Symptom};
 use super::{Confirmed, Inside};
 use crate::cluster::ClusterView;
 use crate::path::{Break, Path, Stage, Status};
+use crate::probe::protocol::{Outcome, Task, TraceHop};
 use crate::probe::{Attempts, Observations, Vantage};
 use crate::resolve::Site;
 
@@ -17,10 +18,12 @@ pub(super) fn confirm<'v>(
 ) {
     let all = confirmed.walk.paths.clone();
     for path in &mut confirmed.walk.paths {
-        let Some(source) = path.sources.first().and_then(Site::pod) else {
+        let Some(source) = path.sources.first().copied() else {
             continue;
         };
-        let vantage = Vantage::of_pod(source);
+        let Some(vantage) = Vantage::of_site(source) else {
+            continue;
+        };
         let asked: Vec<(usize, SocketAddr, Attempts)> = path
             .backends
             .iter()
@@ -34,6 +37,10 @@ pub(super) fn confirm<'v>(
             continue;
         };
         let text = format!("{first}: {}", attempts.words());
+        if attempts.say_nothing() {
+            silent(path, &text);
+            continue;
+        }
         if attempts.none_open() {
             closed(path, &text);
         } else {
@@ -45,7 +52,7 @@ pub(super) fn confirm<'v>(
             .breaks
             .iter()
             .any(|seen| seen.stage() >= Stage::EgressPolicy);
-        if is_explained || (attempts.all_open() && !attempts.lost_a_packet()) {
+        if is_explained || attempts.are_fine() {
             continue;
         }
         for (index, to, attempts) in asked {
@@ -63,7 +70,8 @@ pub(super) fn confirm<'v>(
                         .and_then(|pod| Inside::of(view, pod, to, observations)),
                     others: others(&all, &vantage, to, backend.node, observations),
                     from_own_node: node(backend.node),
-                    from_source_node: node(path.sources[0].node_name()),
+                    from_source_node: node(source.node_name()).filter(|_| source.pod().is_some()),
+                    trace: trace(observations, &vantage, to),
                     service: path.service,
                     address: to,
                     attempts,
@@ -76,7 +84,7 @@ pub(super) fn confirm<'v>(
 /// It answers: whatever was predicted to stop it behind the endpoints does not.
 fn open<'v>(
     path: &mut Path<'v>,
-    source: &'v k8s_openapi::api::core::v1::Pod,
+    source: Site<'v>,
     address: SocketAddr,
     attempts: &Attempts,
     text: &str,
@@ -100,15 +108,15 @@ fn open<'v>(
     for hop in path
         .hops
         .iter_mut()
-        .filter(|hop| hop.stage >= Stage::EgressPolicy && hop.stage != Stage::Nat)
+        .filter(|hop| is_between_ends(hop.stage))
     {
         let was_denied = hop.status == Status::Fail;
         if hop.stage == Stage::Destination {
             hop.observed = Some(text.to_owned());
-            hop.status = if attempts.lost_a_packet() || !attempts.all_open() {
-                Status::Warn
-            } else {
+            hop.status = if attempts.are_fine() {
                 Status::Pass
+            } else {
+                Status::Warn
             };
         } else if was_denied || hop.status == Status::Unknown {
             hop.predicted = Some(hop.summary.clone());
@@ -123,11 +131,18 @@ fn open<'v>(
     symptoms
 }
 
+/// Whether a packet to a backend by its own address passes a stage. The rules of the Service's address
+/// are not among them.
+fn is_between_ends(stage: Stage) -> bool {
+    stage >= Stage::EgressPolicy && stage != Stage::Nat
+}
+
 /// It does not answer: where a break was predicted, that is confirmed; else the destination fails.
 fn closed(path: &mut Path<'_>, text: &str) {
-    let predicted = path.hops.iter().position(|hop| {
-        hop.stage >= Stage::EgressPolicy && hop.stage != Stage::Nat && hop.status == Status::Fail
-    });
+    let predicted = path
+        .hops
+        .iter()
+        .position(|hop| is_between_ends(hop.stage) && hop.status == Status::Fail);
     let at = predicted.or_else(|| {
         path.hops
             .iter()
@@ -138,6 +153,14 @@ fn closed(path: &mut Path<'_>, text: &str) {
             hop.predicted = Some(hop.summary.clone());
             hop.status = Status::Fail;
         }
+        hop.observed = Some(text.to_owned());
+    }
+}
+
+/// Datagrams that nobody answers and nobody refuses leave the prediction as it is.
+fn silent(path: &mut Path<'_>, text: &str) {
+    let mut hops = path.hops.iter_mut();
+    if let Some(hop) = hops.find(|hop| hop.stage == Stage::Destination) {
         hop.observed = Some(text.to_owned());
     }
 }
@@ -164,14 +187,34 @@ fn others(
         let Some(attempts) = observations.attempts(vantage, to) else {
             continue;
         };
-        let on_its_node = backend.node.is_some() && backend.node == own_node;
         if attempts.none_open() {
             others.failing += 1;
-            others.failing_elsewhere += usize::from(!on_its_node);
+        } else if attempts.are_fine() {
+            others.open += 1;
         } else {
             others.open += 1;
-            others.open_on_its_node += usize::from(on_its_node);
+            others.shaky += 1;
         }
+        let on_its_node = backend.node.is_some() && backend.node == own_node;
+        let count = match (on_its_node, attempts.are_fine()) {
+            (true, true) => &mut others.fine_on_its_node,
+            (true, false) => &mut others.ailing_on_its_node,
+            (false, true) => &mut others.fine_elsewhere,
+            (false, false) => &mut others.ailing_elsewhere,
+        };
+        *count += 1;
     }
     others
+}
+
+fn trace(observations: &Observations, vantage: &Vantage, to: SocketAddr) -> Vec<TraceHop> {
+    let traces = observations
+        .seen
+        .iter()
+        .filter(|seen| seen.vantage == *vantage);
+    let mut traces = traces.filter_map(|seen| match (&seen.task, &seen.outcome) {
+        (Task::Trace { to: own, .. }, Outcome::Trace(hops)) if *own == to => Some(hops.clone()),
+        _ => None,
+    });
+    traces.next().unwrap_or_default()
 }

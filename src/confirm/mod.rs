@@ -22,7 +22,7 @@ use crate::probe::Observations;
 use crate::resolve::Flow;
 
 pub use inside::Inside;
-pub use symptom::{BackendSymptom, NameSymptom, Others, Symptom};
+pub use symptom::{BackendSymptom, NameSymptom, Others, Server, Symptom};
 
 /// A walk with what was observed on it.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub fn confirm<'v>(
     if observations.is_empty() {
         return confirmed;
     }
-    names::confirm(&mut confirmed, flow, observations);
+    names::confirm(&mut confirmed, view, flow, observations);
     backends::confirm(&mut confirmed, view, observations);
     speech::confirm(&mut confirmed, observations);
     proxy::confirm(&mut confirmed, observations);

@@ -2,45 +2,54 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::symptom::{NameSymptom, Symptom, reply_words};
+use super::symptom::{NameSymptom, Server, Symptom, reply_words};
 use super::{Confirmed, proxy};
-use crate::cluster::access::ServiceExt;
-use crate::path::{Path, Stage, Status};
-use crate::probe::protocol::{DnsReply, Failure, Task};
+use crate::cluster::ClusterView;
+use crate::cluster::access::{EndpointExt, ServiceExt};
+use crate::dns::ClusterDns;
+use crate::path::{Path, Stage, Status, slices};
+use crate::probe::protocol::{DnsReply, Failure, Record, Task};
 use crate::probe::{Observations, Vantage};
 use crate::resolve::{Flow, Place, Site};
 
 /// Lays the answers over the hop of every path that looks a name up.
 pub(super) fn confirm<'v>(
     confirmed: &mut Confirmed<'v>,
+    view: &'v ClusterView,
     flow: &Flow<'v>,
     observations: &Observations,
 ) {
-    let expected: Vec<IpAddr> = match &flow.destination.place {
-        Place::Service { service, .. } => service.cluster_ips(),
-        _ => Vec::new(),
-    };
+    let dns = ClusterDns::of(view);
+    let control = dns.control_name();
     let mut symptoms: Vec<Symptom<'v>> = Vec::new();
     for path in &mut confirmed.walk.paths {
         let Some(pod) = path.sources.first().and_then(Site::pod) else {
             continue;
         };
         let vantage = Vantage::of_pod(pod);
-        let replies: Vec<(&Task, &DnsReply)> = observations.dns(&vantage).collect();
-        if replies.is_empty() || !path.hops.iter().any(|hop| hop.stage == Stage::Dns) {
+        let all: Vec<Asked<'_>> = observations.dns(&vantage).filter_map(Asked::of).collect();
+        let Some(resolver) = all.first().map(|asked| asked.server) else {
+            continue;
+        };
+        if !path.hops.iter().any(|hop| hop.stage == Stage::Dns) {
             continue;
         }
-        let answer = best(&replies, &expected);
-        let words: Vec<String> = replies
+        let is_control =
+            |asked: &&Asked<'_>| asked.name == control && !is_meant(flow, &control, &dns);
+        let control = all.iter().find(is_control).map(Asked::has_address);
+        let asked: Vec<&Asked<'_>> = all.iter().filter(|asked| !is_control(asked)).collect();
+        let own: Vec<&Asked<'_>> = asked
             .iter()
-            .filter_map(|(task, reply)| words(task, reply))
+            .copied()
+            .filter(|asked| asked.server == resolver && !asked.over_tcp)
             .collect();
-        let kind = match answer {
+        let servers = servers(view, &dns, &asked, resolver);
+        let kind = match best(flow, &dns, &own) {
             Ok(text) => {
                 set(path, Status::Pass, &text);
                 // Whatever kept the name from being found, it was found.
                 path.breaks.retain(|seen| seen.stage() != Stage::Dns);
-                partly(&replies)
+                partly(&asked, &servers)
             }
             Err((kind, text)) => {
                 let was_predicted = path.breaks.iter().any(|seen| seen.stage() == Stage::Dns);
@@ -54,15 +63,37 @@ pub(super) fn confirm<'v>(
         if let Some(kind) = kind.filter(|_| !is_said) {
             symptoms.push(Symptom::Name {
                 source: pod,
-                name: asked_name(&replies),
+                name: asked
+                    .last()
+                    .map_or_else(String::new, |asked| asked.name.to_owned()),
                 kind,
-                replies: words,
-                servers: servers(&replies),
+                resolver: resolver.ip(),
+                replies: asked.iter().map(|asked| asked.words()).collect(),
+                servers,
+                control,
                 others_answer: proxy::others_answer(&vantage, &[], observations),
             });
         }
     }
     confirmed.symptoms.extend(symptoms);
+}
+
+/// Whether the control name is itself what was asked for.
+fn is_meant(flow: &Flow<'_>, control: &str, dns: &ClusterDns<'_>) -> bool {
+    match &flow.destination.place {
+        Place::Service { service, .. } => {
+            use crate::cluster::Named;
+            control
+                == format!(
+                    "{}.{}.svc.{}",
+                    service.name(),
+                    service.namespace(),
+                    dns.domain
+                )
+        }
+        Place::Name(name) => name.trim_end_matches('.') == control,
+        _ => false,
+    }
 }
 
 fn set(path: &mut Path<'_>, status: Status, text: &str) {
@@ -73,58 +104,54 @@ fn set(path: &mut Path<'_>, status: Status, text: &str) {
     }
 }
 
+/// One question and its answer.
+struct Asked<'o> {
+    server: SocketAddr,
+    name: &'o str,
+    record: Record,
+    over_tcp: bool,
+    reply: &'o DnsReply,
+}
+
 /// The answer of the resolver's own server that decides: the expected address, else any address; or
 /// the worst that was said.
 fn best(
-    replies: &[(&Task, &DnsReply)],
-    expected: &[IpAddr],
+    flow: &Flow<'_>,
+    dns: &ClusterDns<'_>,
+    own: &[&Asked<'_>],
 ) -> Result<String, (NameSymptom, String)> {
-    let first = replies.first().and_then(|(task, _)| server(task));
-    let of_resolver: Vec<&(&Task, &DnsReply)> = replies
-        .iter()
-        .filter(|(task, _)| server(task) == first && !is_over_tcp(task))
-        .collect();
-    let addresses = |reply: &DnsReply| -> Vec<IpAddr> {
-        reply
-            .answers
-            .iter()
-            .filter_map(|answer| answer.parse().ok())
-            .collect()
+    let expected: Vec<IpAddr> = match &flow.destination.place {
+        Place::Service { service, .. } => service.cluster_ips(),
+        _ => Vec::new(),
     };
-    let positive = of_resolver
-        .iter()
-        .find(|(_, reply)| !addresses(reply).is_empty());
-    if let Some((task, reply)) = positive {
-        let found = addresses(reply);
-        let text = words(task, reply).unwrap_or_default();
-        let is_expected = expected.is_empty() || found.iter().any(|addr| expected.contains(addr));
-        return if is_expected {
-            Ok(text)
-        } else {
-            Err((NameSymptom::Wrong(reply.answers.join(", ")), text))
+    if let Some(positive) = own.iter().find(|asked| asked.has_address()) {
+        let found = positive.addresses();
+        let text = positive.words();
+        if !expected.is_empty() && !found.iter().any(|addr| expected.contains(addr)) {
+            let got = positive.reply.answers.join(", ");
+            return Err((NameSymptom::Wrong(got), text));
+        }
+        return match &flow.destination.place {
+            Place::Name(name) if positive.is_hijacked(name, &dns.domain) => {
+                Err((NameSymptom::Hijacked(positive.name.to_owned()), text))
+            }
+            _ => Ok(text),
         };
     }
-    let text = of_resolver
-        .last()
-        .and_then(|(task, reply)| words(task, reply))
-        .unwrap_or_default();
-    let has = |failure: &Failure| {
-        of_resolver
-            .iter()
-            .any(|(_, reply)| reply.error.as_ref() == Some(failure))
+    let text = own.last().map(|asked| asked.words()).unwrap_or_default();
+    let has = |failure: Failure| {
+        own.iter()
+            .any(|asked| asked.reply.error.as_ref() == Some(&failure))
     };
-    let error = of_resolver.iter().find_map(|(_, reply)| {
-        reply
-            .rcode
-            .as_ref()
-            .filter(|rcode| !matches!(rcode.as_str(), "NOERROR" | "NXDOMAIN"))
-            .cloned()
-    });
+    let rcodes = own.iter().filter_map(|asked| asked.reply.rcode.as_deref());
+    let error = rcodes
+        .clone()
+        .find(|rcode| !matches!(*rcode, "NOERROR" | "NXDOMAIN"));
     let kind = if let Some(rcode) = error {
-        NameSymptom::Error(rcode)
-    } else if of_resolver.iter().any(|(_, reply)| reply.rcode.is_some()) {
+        NameSymptom::Error(rcode.to_owned())
+    } else if rcodes.count() > 0 {
         NameSymptom::NoName
-    } else if has(&Failure::Refused) {
+    } else if has(Failure::Refused) {
         NameSymptom::Refused
     } else {
         NameSymptom::Silent
@@ -132,53 +159,93 @@ fn best(
     Err((kind, text))
 }
 
-fn words(task: &Task, reply: &DnsReply) -> Option<String> {
-    match task {
-        Task::Dns { server, name, .. } => Some(reply_words(*server, name, reply)),
-        _ => None,
+/// The servers that were asked beside the resolver's own, and whether each answered.
+fn servers(
+    view: &ClusterView,
+    dns: &ClusterDns<'_>,
+    asked: &[&Asked<'_>],
+    resolver: SocketAddr,
+) -> Vec<Server> {
+    let service = dns.service_addresses();
+    let mut servers: Vec<Server> = Vec::new();
+    for one in asked.iter().filter(|asked| asked.server != resolver) {
+        let address = one.server.ip();
+        if servers.iter().any(|server| server.address == address) {
+            continue;
+        }
+        let mut questions = asked.iter().filter(|other| other.server == one.server);
+        let endpoints = dns
+            .service
+            .into_iter()
+            .flat_map(|service| slices(view, service));
+        let mut endpoints = endpoints.flat_map(|slice| slice.endpoints.iter().flatten());
+        servers.push(Server {
+            address,
+            is_service: service.contains(&address),
+            pod: endpoints
+                .find(|endpoint| endpoint.address() == Some(address))
+                .and_then(|endpoint| endpoint.target_ref.as_ref()?.name.clone()),
+            answers: questions.any(|asked| asked.reply.rcode.is_some()),
+        });
     }
-}
-
-fn asked_name(replies: &[(&Task, &DnsReply)]) -> String {
-    let mut names = replies.iter().rev().filter_map(|(task, _)| match task {
-        Task::Dns { name, .. } => Some(name.clone()),
-        _ => None,
-    });
-    names.next().unwrap_or_default()
-}
-
-/// Of the servers that were asked beside the first, how many there are and how many answered.
-fn servers(replies: &[(&Task, &DnsReply)]) -> (usize, usize) {
-    let first = replies.first().and_then(|(task, _)| server(task));
-    let others: Vec<_> = replies
-        .iter()
-        .filter(|(task, _)| server(task) != first)
-        .collect();
-    let answered = others
-        .iter()
-        .filter(|(_, reply)| reply.rcode.is_some())
-        .count();
-    (others.len(), answered)
+    servers
 }
 
 /// What is wrong although the name was found: a silent server among the others, or no TCP.
-fn partly(replies: &[(&Task, &DnsReply)]) -> Option<NameSymptom> {
-    let (all, answered) = servers(replies);
-    if answered < all {
-        return Some(NameSymptom::Sometimes);
+fn partly(asked: &[&Asked<'_>], servers: &[Server]) -> Option<NameSymptom> {
+    let pods: Vec<&Server> = servers.iter().filter(|server| !server.is_service).collect();
+    if pods.iter().any(|server| !server.answers) {
+        // Where none answers by itself and the Service's address does, something tells them apart by
+        // address (a policy, say), and lookups work.
+        return pods
+            .iter()
+            .any(|server| server.answers)
+            .then_some(NameSymptom::Sometimes);
     }
-    let tcp = replies.iter().find(|(task, _)| is_over_tcp(task));
-    tcp.filter(|(_, reply)| reply.rcode.is_none())
+    let tcp = asked.iter().find(|asked| asked.over_tcp);
+    tcp.filter(|asked| asked.reply.rcode.is_none())
         .map(|_| NameSymptom::NoTcp)
 }
 
-const fn server(task: &Task) -> Option<SocketAddr> {
-    match task {
-        Task::Dns { server, .. } => Some(*server),
-        _ => None,
-    }
-}
+// === impl Asked ===
 
-const fn is_over_tcp(task: &Task) -> bool {
-    matches!(task, Task::Dns { over_tcp: true, .. })
+impl<'o> Asked<'o> {
+    fn of((task, reply): (&'o Task, &'o DnsReply)) -> Option<Self> {
+        match task {
+            Task::Dns {
+                server,
+                name,
+                record,
+                over_tcp,
+                ..
+            } => Some(Self {
+                server: *server,
+                name,
+                record: *record,
+                over_tcp: *over_tcp,
+                reply,
+            }),
+            _ => None,
+        }
+    }
+
+    fn addresses(&self) -> Vec<IpAddr> {
+        let answers = self.reply.answers.iter();
+        answers.filter_map(|answer| answer.parse().ok()).collect()
+    }
+
+    fn has_address(&self) -> bool {
+        self.record != Record::Srv && !self.addresses().is_empty()
+    }
+
+    /// Whether a name outside the cluster was found under a search domain that is not the cluster's:
+    /// some zone there answers every name.
+    fn is_hijacked(&self, name: &str, domain: &str) -> bool {
+        let name = name.trim_end_matches('.');
+        self.name != name && !self.name.ends_with(domain)
+    }
+
+    fn words(&self) -> String {
+        reply_words(self.server, self.name, self.reply)
+    }
 }

@@ -4,27 +4,30 @@ use std::net::SocketAddr;
 
 use super::Confirmed;
 use super::symptom::Symptom;
-use crate::cluster::access::PodExt;
 use crate::path::{Hop, Outcome, Path, Stage, Status};
 use crate::probe::protocol::Task;
 use crate::probe::{Attempts, Observations, Vantage, service_address};
-use crate::resolve::Site;
 
 /// Adds the hop of the Service's address where it was asked.
 pub(super) fn confirm<'v>(confirmed: &mut Confirmed<'v>, observations: &Observations) {
     let all = confirmed.walk.paths.clone();
     let mut said: Vec<(Vantage, SocketAddr)> = Vec::new();
     for path in &mut confirmed.walk.paths {
-        let Some(source) = path.sources.first().and_then(Site::pod) else {
+        let Some(source) = path.sources.first().copied() else {
             continue;
         };
-        let vantage = Vantage::of_pod(source);
+        let Some(vantage) = Vantage::of_site(source) else {
+            continue;
+        };
         let Some(address) = service_address(path) else {
             continue;
         };
         let Some(attempts) = observations.attempts(&vantage, address) else {
             continue;
         };
+        if attempts.say_nothing() {
+            continue;
+        }
         let siblings: Vec<&Path<'v>> = all
             .iter()
             .filter(|other| {
@@ -50,7 +53,7 @@ pub(super) fn confirm<'v>(confirmed: &mut Confirmed<'v>, observations: &Observat
             is_own_backend: siblings
                 .iter()
                 .flat_map(|path| &path.backends)
-                .any(|backend| backend.is(source)),
+                .any(|backend| source.pod().is_some_and(|pod| backend.is(pod))),
             only_local: siblings
                 .iter()
                 .flat_map(|path| &path.backends)
@@ -64,10 +67,7 @@ pub(super) fn confirm<'v>(confirmed: &mut Confirmed<'v>, observations: &Observat
 /// nothing about the proxy.
 fn judge(siblings: &[&Path<'_>], attempts: &Attempts) -> Status {
     let any_works = siblings.iter().any(|path| path.outcome() == Outcome::Works);
-    match (
-        attempts.none_open(),
-        attempts.all_open() && !attempts.lost_a_packet(),
-    ) {
+    match (attempts.none_open(), attempts.are_fine()) {
         (_, true) => Status::Pass,
         (true, _) if any_works => Status::Fail,
         _ => Status::Warn,

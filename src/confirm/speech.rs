@@ -8,16 +8,17 @@ use super::symptom::Symptom;
 use crate::path::{Stage, Status};
 use crate::probe::protocol::{HttpReply, MtuReply, Outcome, Task, TlsReply};
 use crate::probe::{Observations, Vantage, time};
-use crate::resolve::Site;
 
 /// Adds what was said to the hop of every destination.
 pub(super) fn confirm(confirmed: &mut Confirmed<'_>, observations: &Observations) {
     let mut symptoms = Vec::new();
     for path in &mut confirmed.walk.paths {
-        let Some(source) = path.sources.first().and_then(Site::pod) else {
+        let Some(source) = path.sources.first().copied() else {
             continue;
         };
-        let vantage = Vantage::of_pod(source);
+        let Some(vantage) = Vantage::of_site(source) else {
+            continue;
+        };
         for (position, backend) in path.backends.clone().into_iter().enumerate() {
             let Some(address) = backend
                 .address

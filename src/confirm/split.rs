@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use crate::path::{Backend, Path, Walk};
 use crate::probe::{Observations, Vantage};
-use crate::resolve::Site;
 
 /// How a backend was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +28,8 @@ pub(super) fn by_sight<'v>(walk: Walk<'v>, observations: &Observations) -> Walk<
 }
 
 fn split<'v>(path: Path<'v>, observations: &Observations) -> Vec<Path<'v>> {
-    let Some(vantage) = path
-        .sources
-        .first()
-        .and_then(Site::pod)
-        .map(Vantage::of_pod)
-    else {
+    let source = path.sources.first().copied();
+    let Some(vantage) = source.and_then(Vantage::of_site) else {
         return vec![path];
     };
     let mut groups: Vec<(Sight, Vec<Backend<'v>>)> = Vec::new();
@@ -61,8 +56,9 @@ fn sight(vantage: &Vantage, backend: &Backend<'_>, observations: &Observations) 
         .map(|addr| SocketAddr::new(addr, backend.port));
     match to.and_then(|to| observations.attempts(vantage, to)) {
         None => Sight::NotAsked,
+        Some(attempts) if attempts.say_nothing() => Sight::NotAsked,
         Some(attempts) if attempts.none_open() => Sight::Closed,
-        Some(attempts) if attempts.all_open() && !attempts.lost_a_packet() => Sight::Open,
+        Some(attempts) if attempts.are_fine() => Sight::Open,
         Some(_) => Sight::Shaky,
     }
 }

@@ -1,13 +1,14 @@
 //! What a probe saw where it was not predicted. Not yet a cause: `diagnose` finds that.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::Inside;
 use crate::path::{Backend, Denied};
 use crate::probe::Attempts;
-use crate::probe::protocol::{DnsReply, MtuReply, TlsReply};
+use crate::probe::protocol::{DnsReply, MtuReply, TlsReply, TraceHop};
+use crate::resolve::Site;
 
 /// One thing seen.
 #[derive(Debug, Clone)]
@@ -17,10 +18,14 @@ pub enum Symptom<'v> {
         source: &'v Pod,
         name: String,
         kind: NameSymptom,
+        /// The server that the pod's own resolver asks.
+        resolver: IpAddr,
         /// The answers, by server and name, in words.
         replies: Vec<String>,
-        /// How many DNS pods were asked by themselves, and how many of them answered.
-        servers: (usize, usize),
+        /// Those that were asked by themselves, beside that one.
+        servers: Vec<Server>,
+        /// Whether the resolver's server knows a name that every cluster has; none if it was not asked.
+        control: Option<bool>,
         /// Whether another Service's address answers this pod.
         others_answer: Option<bool>,
     },
@@ -28,7 +33,7 @@ pub enum Symptom<'v> {
     Backend(Box<BackendSymptom<'v>>),
     /// The Service's address does not lead to backends that answer by themselves.
     Proxy {
-        source: &'v Pod,
+        source: Site<'v>,
         service: Option<&'v Service>,
         address: SocketAddr,
         attempts: Attempts,
@@ -41,7 +46,7 @@ pub enum Symptom<'v> {
     },
     /// A port that opens, and then stays silent: always, or for what does not fit a packet.
     Stall {
-        source: &'v Pod,
+        source: Site<'v>,
         backend: Backend<'v>,
         address: SocketAddr,
         only_large: bool,
@@ -51,13 +56,13 @@ pub enum Symptom<'v> {
     },
     /// What a TLS server showed.
     Certificate {
-        source: &'v Pod,
+        source: Site<'v>,
         address: SocketAddr,
         reply: TlsReply,
     },
     /// Policies deny it, and it is open.
     OpenThoughDenied {
-        source: &'v Pod,
+        source: Site<'v>,
         denied: Box<Denied>,
         address: SocketAddr,
     },
@@ -66,7 +71,7 @@ pub enum Symptom<'v> {
 /// A backend that does not answer, with everything seen around it.
 #[derive(Debug, Clone)]
 pub struct BackendSymptom<'v> {
-    pub source: &'v Pod,
+    pub source: Site<'v>,
     pub backend: Backend<'v>,
     pub address: SocketAddr,
     pub attempts: Attempts,
@@ -77,6 +82,8 @@ pub struct BackendSymptom<'v> {
     /// What its own node, and the source's node, reach of it.
     pub from_own_node: Option<Attempts>,
     pub from_source_node: Option<Attempts>,
+    /// The routers on the way to it, as far as they tell.
+    pub trace: Vec<TraceHop>,
     /// Whether the Service translates the port on the way here.
     pub service: Option<&'v Service>,
 }
@@ -85,10 +92,27 @@ pub struct BackendSymptom<'v> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Others {
     pub open: usize,
+    /// That never answer.
     pub failing: usize,
-    /// Of those on the same node as the backend.
-    pub open_on_its_node: usize,
-    pub failing_elsewhere: usize,
+    /// That answer, but not always or not at once.
+    pub shaky: usize,
+    /// Of those on the same node as the backend, how many answer as they should, and how many do not.
+    pub fine_on_its_node: usize,
+    pub ailing_on_its_node: usize,
+    /// Of those on other nodes.
+    pub fine_elsewhere: usize,
+    pub ailing_elsewhere: usize,
+}
+
+/// A DNS server that was asked by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    pub address: IpAddr,
+    /// Whether it is the address of the DNS Service.
+    pub is_service: bool,
+    /// The name of the DNS pod it is.
+    pub pod: Option<String>,
+    pub answers: bool,
 }
 
 /// How a lookup went wrong.
@@ -104,6 +128,8 @@ pub enum NameSymptom {
     Error(String),
     /// Another address than the Service's.
     Wrong(String),
+    /// A name outside the cluster was found under a search domain, as this one.
+    Hijacked(String),
     /// It was found, but one of the servers does not answer.
     Sometimes,
     /// It was found, but not over TCP.

@@ -63,6 +63,12 @@ impl<'v> ClusterDns<'v> {
             .unwrap_or_default()
     }
 
+    /// A name that every cluster has: that of the API server's Service.
+    #[must_use]
+    pub fn control_name(&self) -> String {
+        format!("kubernetes.default.svc.{}", self.domain)
+    }
+
     /// The pods that the Service selects.
     #[must_use]
     pub fn pods(&self, view: &'v ClusterView) -> Vec<&'v Pod> {

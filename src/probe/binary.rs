@@ -46,18 +46,20 @@ impl Binary {
         }
     }
 
-    /// Refuses a node of another architecture.
+    /// Refuses a node of another system or architecture.
     ///
     /// # Errors
-    /// When the node's is known and differs.
-    pub fn fits(&self, arch: Option<&str>) -> Result<(), ProbeError> {
-        match arch {
-            Some(arch) if arch != self.arch => {
-                let why = format!("it is built for {}, the node is {arch}", self.arch);
-                Err(unusable(&self.path, &why))
-            }
-            _ => Ok(()),
+    /// When the node's are known and differ.
+    pub fn fits(&self, system: &str, arch: &str) -> Result<(), ProbeError> {
+        let is = |known: &str, own: &str| known.is_empty() || known == own;
+        if is(system, "linux") && is(arch, self.arch) {
+            return Ok(());
         }
+        let why = format!(
+            "it is built for linux/{}, the node is {system}/{arch}",
+            self.arch
+        );
+        Err(unusable(&self.path, &why))
     }
 }
 

@@ -56,3 +56,20 @@ pub enum ProbeError {
     #[error("{why}")]
     Binary { why: String, hint: String },
 }
+
+// === impl ProbeError ===
+
+impl ProbeError {
+    /// The same, and why the second best way did not work either.
+    #[must_use]
+    pub fn and(self, second: &Self) -> Self {
+        match self {
+            Self::Refused { what, why, grant } => Self::Refused {
+                what,
+                why: format!("{why}; {second}"),
+                grant,
+            },
+            other => other,
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::protocol::{Attempt, DnsReply, Failure, HttpReply, Outcome, Task};
+use super::protocol::{Attempt, DnsReply, Failure, HttpReply, IcmpError, Outcome, Task};
 use super::{ProbeError, Vantage};
 
 /// One answered question.
@@ -25,6 +25,12 @@ pub struct Observations {
 pub struct Attempts {
     pub open: usize,
     pub failures: Vec<(Failure, u64)>,
+    /// Of those that succeeded, how many only did after their first packet was lost.
+    pub late: usize,
+    /// Datagrams: that none comes back says nothing, not every server answers every one.
+    pub are_datagrams: bool,
+    /// Who refused, where that was told: a router or a firewall on the way.
+    pub refusal: Option<IcmpError>,
     /// The slowest attempt that succeeded, in microseconds.
     pub slowest_us: u64,
     pub fastest_us: u64,
@@ -67,18 +73,22 @@ impl Observations {
     /// The connections (or datagrams) to an address from a vantage, summed up.
     #[must_use]
     pub fn attempts(&self, vantage: &Vantage, to: SocketAddr) -> Option<Attempts> {
+        let mut are_datagrams = false;
         let all: Vec<&Attempt> = self
             .at(vantage)
             .filter_map(|seen| match (&seen.task, &seen.outcome) {
                 (
                     Task::Connect { to: own, .. } | Task::Udp { to: own, .. },
                     Outcome::Attempts(attempts),
-                ) if *own == to => Some(attempts),
+                ) if *own == to => {
+                    are_datagrams = matches!(seen.task, Task::Udp { .. });
+                    Some(attempts)
+                }
                 _ => None,
             })
             .flatten()
             .collect();
-        (!all.is_empty()).then(|| Attempts::of(&all))
+        (!all.is_empty()).then(|| Attempts::of(&all, are_datagrams))
     }
 
     /// The answers of a DNS server to a vantage.
@@ -118,7 +128,7 @@ impl Observations {
 // === impl Attempts ===
 
 impl Attempts {
-    fn of(all: &[&Attempt]) -> Self {
+    fn of(all: &[&Attempt], are_datagrams: bool) -> Self {
         let open: Vec<u64> = all
             .iter()
             .filter(|attempt| attempt.error.is_none())
@@ -130,6 +140,9 @@ impl Attempts {
         Self {
             open: open.len(),
             failures: failures.collect(),
+            late: open.iter().filter(|time| **time >= LOST_SYN_US).count(),
+            are_datagrams,
+            refusal: all.iter().find_map(|attempt| attempt.icmp),
             slowest_us: open.iter().copied().max().unwrap_or_default(),
             fastest_us: open.iter().copied().min().unwrap_or_default(),
         }
@@ -153,10 +166,24 @@ impl Attempts {
         self.open == 0
     }
 
-    /// Whether an attempt only succeeded after its first packet was lost.
+    /// Whether an attempt only succeeded after its first packet was lost. A lost datagram is never
+    /// sent again, so a late answer to one is a slow server.
     #[must_use]
     pub const fn lost_a_packet(&self) -> bool {
-        self.slowest_us >= LOST_SYN_US
+        self.late > 0 && !self.are_datagrams
+    }
+
+    /// Whether it works as it should: every attempt, and at once.
+    #[must_use]
+    pub const fn are_fine(&self) -> bool {
+        self.all_open() && !self.lost_a_packet()
+    }
+
+    /// Whether nothing follows from them: datagrams that nobody answered and nobody refused.
+    #[must_use]
+    pub fn say_nothing(&self) -> bool {
+        let is_silence = |(failure, _): &(Failure, u64)| *failure == Failure::Timeout;
+        self.are_datagrams && self.open == 0 && self.failures.iter().all(is_silence)
     }
 
     /// The failure that came first, with its time in microseconds.
@@ -165,25 +192,45 @@ impl Attempts {
         self.failures.first()
     }
 
-    /// `open, 0.4 ms`, `connection refused at once`, `2 of 5 open, else timeout after 5.0 s`
+    /// `open, 0.4 ms`, `connection refused at once`, `3 of 5 open (1 of them only after 1.0 s: a packet
+    /// was lost), else timeout after 5.0 s`
     #[must_use]
     pub fn words(&self) -> String {
+        if self.say_nothing() {
+            return "no answer; not every server answers a datagram".to_owned();
+        }
+        let by = self.refusal.map_or_else(String::new, |icmp| {
+            format!(", says {} ({})", icmp.from, icmp.words())
+        });
         let failure = self
             .first_failure()
             .map(|(failure, elapsed)| match elapsed {
-                0..=100_000 => format!("{} at once", failure.words()),
-                _ => format!("{} after {}", failure.words(), time(*elapsed)),
+                0..=100_000 => format!("{} at once{by}", failure.words()),
+                _ => format!("{} after {}{by}", failure.words(), time(*elapsed)),
             });
-        match (failure, self.open) {
-            (None, _) if self.lost_a_packet() => {
-                format!(
-                    "open, but only after {}: a packet was lost",
-                    time(self.slowest_us)
-                )
+        let late = if self.lost_a_packet() {
+            let slowest = time(self.slowest_us);
+            match self.open {
+                1 => format!(" only after {slowest}: a packet was lost"),
+                _ => format!(
+                    " ({} of them only after {slowest}: a packet was lost)",
+                    self.late
+                ),
             }
-            (None, _) => format!("open, {}", time(self.fastest_us)),
+        } else {
+            String::new()
+        };
+        match (failure, self.open) {
+            (None, 1) if late.is_empty() => format!("open, {}", time(self.fastest_us)),
+            (None, 1) => format!("open{late}"),
+            (None, open) if late.is_empty() => {
+                format!("{open} of {open} open, {}", time(self.fastest_us))
+            }
+            (None, open) => format!("{open} of {open} open{late}"),
             (Some(failure), 0) => failure,
-            (Some(failure), open) => format!("{open} of {} open, else {failure}", self.total()),
+            (Some(failure), open) => {
+                format!("{open} of {} open{late}, else {failure}", self.total())
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 //!            nodes (--deep)  their rules, routes, sockets · the backends, without any policy
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -38,6 +38,9 @@ pub enum Depth {
 pub struct Step {
     pub vantage: Vantage,
     pub tasks: Vec<Task>,
+    /// Whether another pod can answer in its place: for where traffic starts, one on the same node with
+    /// the same labels; for where it ends, none.
+    pub takes_twin: bool,
 }
 
 /// Backends are asked one by one, but not all of a hundred.
@@ -49,6 +52,19 @@ const MAX_DESTINATIONS: usize = 3;
 /// Attempts at a Service's address: each may meet another backend. Few enough not to meet the
 /// kernel's limit on ICMP errors (6 at once, then one a second).
 const VIP_ATTEMPTS: u32 = 5;
+/// Attempts at each backend to tell how much is lost.
+const LOSS_ATTEMPTS: u32 = 5;
+const DNS_PORT: u16 = 53;
+/// DNS pods that are asked one by one.
+const MAX_DNS_PODS: usize = 4;
+/// Names that a search list makes of one (resolv.conf takes six domains).
+const MAX_EXPANSIONS: usize = 7;
+/// Nodes that are looked into.
+const MAX_NODES: usize = 4;
+/// Addresses whose connections are asked for.
+const MAX_ADDRESSES: usize = 64;
+/// More routers than this lie between no two pods.
+const MAX_HOPS: u8 = 6;
 
 /// The next questions, grouped by vantage; empty when everything worth asking was asked.
 #[must_use]
@@ -59,13 +75,16 @@ pub fn plan(case: Case<'_, '_>, seen: &Observations, depth: Depth, timeout: Dura
     let mut asker = Asker {
         case,
         seen,
+        depth,
         timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         wanted: BTreeMap::new(),
     };
-    for site in sources(case) {
-        asker.source(site);
+    let sources = sources(case);
+    for site in &sources {
+        asker.source(*site);
     }
     if !seen.is_empty() {
+        asker.measure();
         asker.applications();
         asker.destinations();
         asker.control();
@@ -73,10 +92,13 @@ pub fn plan(case: Case<'_, '_>, seen: &Observations, depth: Depth, timeout: Dura
     if depth == Depth::Deep {
         asker.nodes();
     }
-    let steps = asker.wanted.into_iter();
-    steps
-        .map(|(vantage, tasks)| Step { vantage, tasks })
-        .collect()
+    let starts: Vec<Vantage> = sources.into_iter().filter_map(Vantage::of_site).collect();
+    let steps = asker.wanted.into_iter().map(|(vantage, tasks)| Step {
+        takes_twin: starts.contains(&vantage),
+        vantage,
+        tasks,
+    });
+    steps.collect()
 }
 
 /// One source of every group that behaves alike.
@@ -100,6 +122,7 @@ fn sources<'v>(case: Case<'_, 'v>) -> Vec<Site<'v>> {
 struct Asker<'c, 'v> {
     case: Case<'c, 'v>,
     seen: &'c Observations,
+    depth: Depth,
     timeout_ms: u64,
     wanted: BTreeMap<Vantage, Vec<Task>>,
 }
@@ -132,15 +155,13 @@ impl<'c, 'v> Asker<'c, 'v> {
     }
 
     fn source(&mut self, site: Site<'v>) {
-        let Some(pod) = site
-            .pod()
-            .filter(|pod| !pod.ips().is_empty() && !pod.is_finished())
-        else {
+        let Some(vantage) = self.vantage(site) else {
             return;
         };
-        let vantage = Vantage::of_pod(pod);
-        self.ask(&vantage, Task::PodFacts);
-        self.names(pod, site, &vantage);
+        if let Some(pod) = site.pod() {
+            self.ask(&vantage, Task::PodFacts);
+            self.names(pod, site, &vantage);
+        }
         let addresses: Vec<SocketAddr> =
             self.paths_from(site).filter_map(service_address).collect();
         for to in addresses {
@@ -149,12 +170,7 @@ impl<'c, 'v> Asker<'c, 'v> {
         }
         let backends: Vec<(SocketAddr, bool)> = self
             .paths_from(site)
-            .flat_map(|path| path.backends.iter().map(move |backend| (path, backend)))
-            .filter(|(_, backend)| backend.port != 0)
-            .filter_map(|(path, backend)| {
-                let to = SocketAddr::new(backend.address?, backend.port);
-                Some((to, is_explained(path)))
-            })
+            .flat_map(|path| backend_addresses(path).map(move |to| (to, is_explained(path))))
             .take(MAX_BACKENDS)
             .collect();
         for (to, is_explained) in backends {
@@ -162,6 +178,17 @@ impl<'c, 'v> Asker<'c, 'v> {
             let attempts = if is_explained { 1 } else { 3 };
             self.reach(&vantage, to, (attempts, 1_000), true);
         }
+    }
+
+    /// Where to ask for a site, if anything can be asked there.
+    fn vantage(&self, site: Site<'v>) -> Option<Vantage> {
+        let is_able = match site {
+            Site::Pod(pod) => !pod.ips().is_empty() && !pod.is_finished(),
+            // A node's network is only entered to look into the node.
+            Site::Node(_) => self.depth == Depth::Deep,
+            Site::Address(_) | Site::Outside(_) => false,
+        };
+        Vantage::of_site(site).filter(|_| is_able)
     }
 
     fn reach(
@@ -193,6 +220,40 @@ impl<'c, 'v> Asker<'c, 'v> {
         self.ask(vantage, task);
     }
 
+    /// Where anything failed or was slow, every backend again, a few times and a while apart: by which of
+    /// them, and how much, is lost.
+    fn measure(&mut self) {
+        for site in sources(self.case) {
+            let Some(vantage) = self.vantage(site) else {
+                continue;
+            };
+            let backends: Vec<SocketAddr> = self
+                .paths_from(site)
+                .filter(|path| !is_explained(path))
+                .flat_map(backend_addresses)
+                .take(MAX_BACKENDS)
+                .collect();
+            let services = self.paths_from(site).filter_map(service_address);
+            let mut all = services.chain(backends.iter().copied());
+            let is_ailing = |to| {
+                let attempts = self.seen.attempts(&vantage, to);
+                attempts.is_some_and(|attempts| attempts.open > 0 && !attempts.are_fine())
+            };
+            if self.case.walk.protocol == Protocol::Udp || !all.any(is_ailing) {
+                continue;
+            }
+            for to in backends {
+                let is_dead = self
+                    .seen
+                    .attempts(&vantage, to)
+                    .is_some_and(|own| own.none_open());
+                if !is_dead {
+                    self.reach(&vantage, to, (LOSS_ATTEMPTS, 1_000), false);
+                }
+            }
+        }
+    }
+
     /// The name, as the pod's own resolver asks for it; and every DNS pod, if that went wrong.
     fn names(
         &mut self,
@@ -214,10 +275,11 @@ impl<'c, 'v> Asker<'c, 'v> {
             return;
         }
         let full = self.full_name(&dns);
+        let resolver = SocketAddr::new(conf.nameservers[0], DNS_PORT);
         let record = record_of(pod.ips().first().map_or(Family::V4, |ip| Family::of(*ip)));
-        for expansion in conf.expansions(&name).into_iter().take(6) {
+        for expansion in conf.expansions(&name).into_iter().take(MAX_EXPANSIONS) {
             let is_last = Some(&expansion) == full.as_ref();
-            self.query(vantage, conf.nameservers[0], &expansion, record, false);
+            self.query(vantage, resolver, &expansion, record, false);
             if is_last {
                 break;
             }
@@ -226,7 +288,7 @@ impl<'c, 'v> Asker<'c, 'v> {
             return;
         };
         // Every server by itself: through the Service a dead one shows as one lookup in N that hangs.
-        self.query(vantage, conf.nameservers[0], &full, record, true);
+        self.query(vantage, resolver, &full, record, true);
         for server in dns_endpoints(view, &dns) {
             self.query(vantage, server, &full, record, false);
         }
@@ -235,20 +297,30 @@ impl<'c, 'v> Asker<'c, 'v> {
             .dns(vantage)
             .any(|(_, reply)| reply.rcode.is_none());
         for server in dns.service_addresses().into_iter().filter(|_| is_silent) {
+            let server = SocketAddr::new(server, DNS_PORT);
             self.query(vantage, server, &full, record, false);
+        }
+        // A name that every cluster has: does the server know any, or not this one?
+        let is_found = self
+            .seen
+            .dns(vantage)
+            .any(|(_, reply)| !reply.answers.is_empty());
+        if !is_found && self.seen.dns(vantage).next().is_some() {
+            let control = dns.control_name();
+            self.query(vantage, resolver, &control, record, false);
         }
     }
 
     fn query(
         &mut self,
         vantage: &Vantage,
-        server: IpAddr,
+        server: SocketAddr,
         name: &str,
         record: Record,
         over_tcp: bool,
     ) {
         let task = Task::Dns {
-            server: SocketAddr::new(server, 53),
+            server,
             name: name.to_owned(),
             record,
             over_tcp,
@@ -258,7 +330,7 @@ impl<'c, 'v> Asker<'c, 'v> {
         self.ask(vantage, task);
     }
 
-    /// The whole name of the Service that is meant.
+    /// The whole name of what is meant.
     fn full_name(&self, dns: &ClusterDns<'_>) -> Option<String> {
         match &self.case.flow.destination.place {
             Place::Service { service, .. } => Some(format!(
@@ -270,6 +342,7 @@ impl<'c, 'v> Asker<'c, 'v> {
             Place::NoService { namespace, name } => {
                 Some(format!("{name}.{namespace}.svc.{}", dns.domain))
             }
+            Place::Name(name) => Some(name.trim_end_matches('.').to_owned()),
             _ => None,
         }
     }
@@ -280,10 +353,12 @@ impl<'c, 'v> Asker<'c, 'v> {
         let speech = Speech::of(self.case);
         let mut sized = false;
         for path in self.case.paths() {
-            let Some(source) = path.sources.first().and_then(Site::pod) else {
+            let Some(source) = path.sources.first().copied() else {
                 continue;
             };
-            let vantage = Vantage::of_pod(source);
+            let Some(vantage) = self.vantage(source) else {
+                continue;
+            };
             for backend in path.backends.iter().take(MAX_BACKENDS) {
                 let Some(to) = backend
                     .address
@@ -327,19 +402,19 @@ impl<'c, 'v> Asker<'c, 'v> {
             .collect();
         for (path, index) in failing {
             let backend = &path.backends[index];
-            let (Some(pod), Some(addr), Some(source)) = (
+            let source = path.sources.first().copied();
+            let (Some(pod), Some(addr), Some(from_source)) = (
                 backend.pod,
                 backend.address,
-                path.sources.first().and_then(Site::pod),
+                source.and_then(|site| self.vantage(site)),
             ) else {
                 continue;
             };
             let to = SocketAddr::new(addr, backend.port);
-            let from_source = Vantage::of_pod(source);
             let is_failing = self
                 .seen
                 .attempts(&from_source, to)
-                .is_some_and(|attempts| !attempts.all_open() || attempts.lost_a_packet());
+                .is_some_and(|attempts| !attempts.are_fine() && !attempts.say_nothing());
             let mut replies = self.seen.http(&from_source, to);
             let is_mute =
                 replies.any(|(_, reply)| reply.connect_us.is_some() && reply.received == 0);
@@ -358,6 +433,17 @@ impl<'c, 'v> Asker<'c, 'v> {
                 IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
             };
             self.ask(&vantage, Task::PodFacts);
+            if is_failing {
+                self.ask(
+                    &from_source,
+                    Task::Trace {
+                        to,
+                        tcp: self.case.walk.protocol != Protocol::Udp,
+                        max_hops: MAX_HOPS,
+                        timeout_ms: 1_000,
+                    },
+                );
+            }
             self.reach(&vantage, to, (1, 0), true);
             let loopback = SocketAddr::new(loopback, backend.port);
             self.reach(&vantage, loopback, (1, 0), true);
@@ -374,10 +460,9 @@ impl<'c, 'v> Asker<'c, 'v> {
     /// Other Services, where this one's address fails and its backends answer: is it the proxy?
     fn control(&mut self) {
         for site in sources(self.case) {
-            let Some(pod) = site.pod() else {
+            let Some(vantage) = self.vantage(site) else {
                 continue;
             };
-            let vantage = Vantage::of_pod(pod);
             let addresses: Vec<SocketAddr> =
                 self.paths_from(site).filter_map(service_address).collect();
             let fails = |to: &SocketAddr| {
@@ -422,32 +507,32 @@ impl<'c, 'v> Asker<'c, 'v> {
         }
     }
 
-    /// The nodes of the path: their facts, and the backends as the nodes themselves reach them.
+    /// The nodes of the path: their facts, and the backends as the nodes themselves reach them, whom no
+    /// policy stops.
     fn nodes(&mut self) {
         let mut names: Vec<&str> = Vec::new();
         for path in self.case.paths() {
             let source = path.sources.first().and_then(Site::node_name);
+            let entry = path.hops.iter().filter_map(|hop| hop.at.as_ref());
+            let entry = entry
+                .filter(|at| at.kind == "Node")
+                .map(|at| at.name.as_str());
             let backends = path.backends.iter().filter_map(|backend| backend.node);
-            for name in source.into_iter().chain(backends) {
-                if !names.contains(&name) {
+            for name in source.into_iter().chain(entry).chain(backends) {
+                if !names.contains(&name) && self.view().nodes.get("", name).is_some() {
                     names.push(name);
                 }
             }
         }
-        for name in names.into_iter().take(4) {
+        let addresses = self.addresses();
+        for name in names.into_iter().take(MAX_NODES) {
             let vantage = Vantage::Node(name.to_owned());
-            self.ask(
-                &vantage,
-                Task::NodeFacts {
-                    addresses: Vec::new(),
-                },
-            );
+            let addresses = addresses.clone();
+            self.ask(&vantage, Task::NodeFacts { addresses });
             let backends: Vec<SocketAddr> = self
                 .case
                 .paths()
-                .flat_map(|path| &path.backends)
-                .filter_map(|backend| Some(SocketAddr::new(backend.address?, backend.port)))
-                .filter(|to| to.port() != 0)
+                .flat_map(backend_addresses)
                 .take(MAX_BACKENDS)
                 .collect();
             for to in backends {
@@ -455,16 +540,47 @@ impl<'c, 'v> Asker<'c, 'v> {
             }
         }
     }
+
+    /// The addresses of the path, whose connections a node is asked for.
+    fn addresses(&self) -> Vec<IpAddr> {
+        let mut all = BTreeSet::new();
+        for path in self.case.paths() {
+            all.extend(
+                path.sources
+                    .iter()
+                    .filter_map(Site::pod)
+                    .flat_map(PodExt::ips),
+            );
+            all.extend(service_address(path).map(|to| to.ip()));
+            all.extend(path.backends.iter().filter_map(|backend| backend.address));
+        }
+        all.extend(ClusterDns::of(self.view()).service_addresses());
+        all.into_iter().take(MAX_ADDRESSES).collect()
+    }
 }
 
-/// The addresses of the DNS pods that are ready, a few of them.
-fn dns_endpoints(view: &ClusterView, dns: &ClusterDns<'_>) -> Vec<IpAddr> {
+/// Where the backends of a path listen.
+fn backend_addresses<'p>(path: &'p Path<'_>) -> impl Iterator<Item = SocketAddr> + use<'p> {
+    let known = path.backends.iter().filter(|backend| backend.port != 0);
+    known.filter_map(|backend| Some(SocketAddr::new(backend.address?, backend.port)))
+}
+
+/// Where the DNS pods that are ready listen, a few of them.
+fn dns_endpoints(view: &ClusterView, dns: &ClusterDns<'_>) -> Vec<SocketAddr> {
     let Some(service) = dns.service else {
         return Vec::new();
     };
-    let endpoints = slices(view, service).flat_map(|slice| slice.endpoints.iter().flatten());
-    let ready = endpoints.filter(|endpoint| endpoint.is_ready());
-    ready.filter_map(EndpointExt::address).take(4).collect()
+    let endpoints = slices(view, service).flat_map(|slice| {
+        let mut ports = slice.ports.iter().flatten();
+        let port = ports.find(|port| port.protocol.as_deref() == Some("UDP"));
+        let port = port.and_then(|port| u16::try_from(port.port?).ok());
+        let port = port.unwrap_or(DNS_PORT);
+        let ready = slice.endpoints.iter().flatten();
+        ready
+            .filter(|endpoint| endpoint.is_ready())
+            .filter_map(move |endpoint| Some(SocketAddr::new(endpoint.address()?, port)))
+    });
+    endpoints.take(MAX_DNS_PODS).collect()
 }
 
 /// Whether something was predicted to stop traffic between the endpoints and the destination.

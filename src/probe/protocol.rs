@@ -230,9 +230,8 @@ pub struct Attempt {
     /// Bytes of an exchange that the peer's kernel had not acknowledged at the end, where ours tells.
     #[serde(default)]
     pub unacknowledged: Option<u64>,
-    /// The ICMP message behind the error, where the kernel hands it out: for datagrams and echoes
-    /// always, for connections only with `NET_RAW`. With it, errors are seen that an ordinary UDP
-    /// socket would pass over in silence (host and network unreachable).
+    /// The ICMP message behind the error, where the kernel hands it out. With it, errors are seen that
+    /// an ordinary UDP socket would pass over in silence (host and network unreachable).
     #[serde(default)]
     pub icmp: Option<IcmpError>,
 }

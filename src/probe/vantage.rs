@@ -5,6 +5,7 @@ use std::fmt;
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::cluster::Named;
+use crate::resolve::Site;
 
 /// A network namespace that questions are asked from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +23,17 @@ impl Vantage {
         Self::Pod {
             namespace: pod.namespace().to_owned(),
             name: pod.name().to_owned(),
+        }
+    }
+
+    /// Where a site's own packets start, if that is a place in the cluster. The network of a node is
+    /// only entered when the nodes are looked into.
+    #[must_use]
+    pub fn of_site(site: Site<'_>) -> Option<Self> {
+        match site {
+            Site::Pod(pod) => Some(Self::of_pod(pod)),
+            Site::Node(node) => Some(Self::Node(node.name().to_owned())),
+            Site::Address(_) | Site::Outside(_) => None,
         }
     }
 }

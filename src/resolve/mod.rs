@@ -173,6 +173,12 @@ impl<'v> Site<'v> {
         matches!(self, Self::Outside(_) | Self::Address(_))
     }
 
+    /// Its name alone.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.reference().name
+    }
+
     /// Names it.
     #[must_use]
     pub fn reference(&self) -> ObjectRef {

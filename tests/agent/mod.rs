@@ -1,6 +1,7 @@
 //! The agent on networks that are broken on purpose.
 
 pub mod ground;
+mod packets;
 mod reach;
 mod servers;
 

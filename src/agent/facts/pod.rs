@@ -1,20 +1,30 @@
 //! The facts of the network namespace the agent is in.
 
-use super::post::{Post, file};
-use super::sockets;
+use serde_json::Value;
 
-type Gather = fn() -> Result<String, String>;
+use super::links::Links;
+use super::post::{Post, file};
+use super::routes::routes_json;
+use super::sockets;
+use crate::net::Family;
 
 /// Gathers them all.
-pub(in crate::agent) async fn pod(post: &Post<'_>) {
-    let files: [(&str, Gather); 2] = [
-        ("resolv.conf", || file("/etc/resolv.conf")),
-        ("sockets.txt", sockets::listening),
-    ];
-    for (file, gather) in files {
-        // Reading /proc takes its time, and probes are being timed on this thread.
-        let text = tokio::task::spawn_blocking(gather).await;
-        let text = text.unwrap_or_else(|error| Err(error.to_string()));
-        post.send(file, text).await;
+pub(super) fn gather(post: &Post) {
+    post.send("resolv.conf", file("/etc/resolv.conf"));
+    post.send("sockets.txt", sockets::listening());
+    let links = Links::read();
+    let addresses = links.as_ref().map(Links::addresses_json);
+    post.send("ip-addr.json", addresses.map_err(Clone::clone));
+    let routes = links.and_then(|links| routes(&links));
+    post.send("ip-route.json", routes);
+}
+
+/// Both families in one, as `ip -j route show table all` prints them.
+fn routes(links: &Links) -> Result<String, String> {
+    let names = links.names();
+    let mut all = Vec::new();
+    for family in Family::ALL {
+        all.extend(routes_json(family, &names)?);
     }
+    Ok(Value::Array(all).to_string())
 }

@@ -7,23 +7,24 @@ use tokio::sync::mpsc::Sender;
 use crate::probe::protocol::{Fact, Line};
 
 /// A long text is cut into parts of about this size, so that it need not lie in memory as a whole.
-const PART: usize = 64 * 1024;
+pub(super) const PART: usize = 64 * 1024;
 
-/// Where the facts of one task go.
-pub(in crate::agent) struct Post<'a> {
+/// Where the facts of one task go; what is sent waits for its reader.
+pub(in crate::agent) struct Post {
     task: usize,
-    lines: &'a Sender<Line>,
+    lines: Sender<Line>,
 }
 
 // === impl Post ===
 
-impl<'a> Post<'a> {
-    pub(in crate::agent) const fn new(task: usize, lines: &'a Sender<Line>) -> Self {
+impl Post {
+    pub(in crate::agent) fn new(task: usize, lines: &Sender<Line>) -> Self {
+        let lines = lines.clone();
         Self { task, lines }
     }
 
-    /// Sends a fact, or why there is none.
-    pub(super) async fn send(&self, file: &str, text: Result<String, String>) {
+    /// Sends a whole fact, or why there is none.
+    pub(super) fn send(&self, file: &str, text: Result<String, String>) {
         match text {
             Ok(text) => {
                 let mut rest = text.as_str();
@@ -33,19 +34,32 @@ impl<'a> Post<'a> {
                         cut -= 1;
                     }
                     let (part, further) = rest.split_at(cut);
-                    self.part(file, part.to_owned(), None).await;
+                    self.part(file, part.to_owned(), None);
                     rest = further;
                     if rest.is_empty() {
                         break;
                     }
                 }
             }
-            Err(why) => self.part(file, String::new(), Some(why)).await,
+            Err(why) => self.missing(file, why),
         }
     }
 
-    /// Sends a part of a fact; `missing` makes all that was sent of it worthless.
-    pub(super) async fn part(&self, file: &str, text: String, missing: Option<String>) {
+    /// Sends those lines of a part that are to be kept.
+    pub(super) fn text(&self, file: &str, part: &str, keep: impl Fn(&str) -> bool) {
+        let kept: String = part
+            .split_inclusive('\n')
+            .filter(|line| keep(line))
+            .collect();
+        self.part(file, kept, None);
+    }
+
+    /// Says why a fact, or the rest of it, is missing; what was sent of it is then worthless.
+    pub(super) fn missing(&self, file: &str, why: String) {
+        self.part(file, String::new(), Some(why));
+    }
+
+    fn part(&self, file: &str, text: String, missing: Option<String>) {
         let fact = Fact {
             task: self.task,
             file: file.to_owned(),
@@ -53,7 +67,7 @@ impl<'a> Post<'a> {
             missing,
         };
         // Nobody reads any more: there is nobody to tell.
-        let _ = self.lines.send(Line::Fact(fact)).await;
+        let _ = self.lines.blocking_send(Line::Fact(fact));
     }
 }
 

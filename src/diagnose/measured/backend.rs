@@ -2,8 +2,8 @@
 
 use super::super::{Case, Finding};
 use super::{destination, measured, network};
-use crate::cluster::Named;
 use crate::cluster::access::PodExt;
+use crate::cluster::{Named, ObjectRef};
 use crate::confirm::BackendSymptom;
 use crate::path::Stage;
 use crate::probe::protocol::Failure;
@@ -18,11 +18,16 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding
         .first_failure()
         .map(|(failure, elapsed)| (failure.clone(), *elapsed));
     let finding = match failure {
+        Some((Failure::Refused, _))
+            if symptom.attempts.refusal.is_some() && !is_of_backend(symptom) =>
+        {
+            network::rejected(case, symptom)
+        }
         Some((Failure::Refused, _)) => destination::refused(case, symptom),
         Some((Failure::Timeout, _)) if symptom.is_closed_inside() => destination::silent(symptom),
         Some((Failure::Reset | Failure::Closed, _)) => destination::reset(symptom),
-        Some((failure, elapsed)) => network::cause(symptom, &failure, elapsed),
-        None => network::cause(symptom, &Failure::Timeout, 0),
+        Some((failure, elapsed)) => network::cause(case, symptom, &failure, elapsed),
+        None => network::cause(case, symptom, &Failure::Timeout, 0),
     };
     one_of_many(symptom, finding.because(seen(symptom)))
 }
@@ -69,13 +74,41 @@ fn has_readiness(pod: &k8s_openapi::api::core::v1::Pod) -> bool {
         .any(|container| container.readiness_probe.is_some())
 }
 
-/// RTE-24: it answers, but not at once or not always.
+/// Whether the refusal came from the backend's own address: datagrams to a closed port are refused by
+/// ICMP as well.
+fn is_of_backend(symptom: &BackendSymptom<'_>) -> bool {
+    let refusal = symptom.attempts.refusal;
+    refusal.is_some_and(|icmp| icmp.from == symptom.address.ip())
+}
+
+/// RTE-24: it answers, but not at once or not always. Whom that happens with tells where.
 fn shaky(symptom: &BackendSymptom<'_>) -> Finding {
-    let name = symptom.backend.display();
-    measured(Finding::new("RTE-24", Stage::Route, format!("packets to {name} are lost: {}", symptom.attempts.words())).degraded())
-        .blame(blamed(symptom), "")
+    if let Some(finding) = destination::overrun(symptom) {
+        return finding.degraded();
+    }
+    let (attempts, others) = (&symptom.attempts, symptom.others);
+    let lost = attempts.late + attempts.failures.len();
+    let node = |name: &str| ObjectRef::cluster_wide("Node", name);
+    let (object, where_) = match (symptom.source.node_name(), symptom.backend.node) {
+        (Some(from), _)
+            if others.fine_on_its_node + others.fine_elsewhere == 0 && others.shaky > 0 =>
+        {
+            (node(from), format!("from node {from}, to every backend"))
+        }
+        (_, Some(to)) if others.ailing_on_its_node > 0 && others.ailing_elsewhere == 0 => {
+            (node(to), format!("to pods on node {to}"))
+        }
+        _ => (blamed(symptom), format!("to {}", symptom.backend.display())),
+    };
+    measured(Finding::new("RTE-24", Stage::Route, format!("packets {where_} are lost: {lost} of {} attempts met it", attempts.total())).degraded())
+        .blame(object, "")
         .because(seen(symptom))
-        .fix("look for loss between the two nodes: interface errors, a full link, a full conntrack table")
+        .because(format!(
+            "of the other backends {} answer as they should, {} badly",
+            others.fine_on_its_node + others.fine_elsewhere,
+            others.ailing_on_its_node + others.ailing_elsewhere
+        ))
+        .fix("look for loss on the way: interface errors, a full link, a full conntrack table (nstat, ip -s link, conntrack -S)")
 }
 
 /// `client-1 → 10.244.2.5:9090: timeout after 5.0 s`

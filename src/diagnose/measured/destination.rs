@@ -143,25 +143,8 @@ fn nothing_on_port(case: Case<'_, '_>, symptom: &BackendSymptom<'_>, inside: &In
 pub(super) fn silent(symptom: &BackendSymptom<'_>) -> Finding {
     let port = symptom.address.port();
     let inside = symptom.inside.as_ref();
-    let full = inside.and_then(|inside| {
-        let all = inside.listeners.as_ref()?;
-        all.iter().find(|listener| {
-            listener.port == port && listener.backlog > 0 && listener.waiting > listener.backlog
-        })
-    });
-    if let Some(listener) = full {
-        return measured(at_pod(
-            symptom,
-            "DST-04",
-            format!(
-                "the accept queue of port {port} is full: the server does not take connections"
-            ),
-        ))
-        .because(format!(
-            "{} connections wait, the backlog is {}",
-            listener.waiting, listener.backlog
-        ))
-        .fix("the application is stuck or too slow: look at its threads, limits and logs");
+    if let Some(finding) = overrun(symptom) {
+        return finding;
     }
     let by_loopback = inside.and_then(|inside| inside.by_loopback.as_ref());
     let loopback_works = by_loopback.is_some_and(crate::probe::Attempts::all_open);
@@ -178,6 +161,26 @@ pub(super) fn silent(symptom: &BackendSymptom<'_>) -> Finding {
     finding
         .because("even from inside the pod its own address does not answer")
         .fix("look at init containers and sidecars that write iptables rules in the pod")
+}
+
+/// DST-04: a full accept queue drops new connections without a word, so that they hang, or open only
+/// after a second or more (Linux: a queue is full when more than `backlog` wait).
+pub(super) fn overrun(symptom: &BackendSymptom<'_>) -> Option<Finding> {
+    let port = symptom.address.port();
+    let all = symptom.inside.as_ref()?.listeners.as_ref()?;
+    let listener = all.iter().find(|listener| {
+        listener.port == port && listener.backlog > 0 && listener.waiting > listener.backlog
+    })?;
+    let summary =
+        format!("the accept queue of port {port} is full: the server does not take connections");
+    Some(
+        measured(at_pod(symptom, "DST-04", summary))
+            .because(format!(
+                "{} connections wait, the backlog is {}",
+                listener.waiting, listener.backlog
+            ))
+            .fix("the application is stuck or too slow: look at its threads, limits and logs"),
+    )
 }
 
 /// Accepted and dropped at once.

@@ -15,7 +15,7 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding
     let finding = match symptom {
         Symptom::Stall { .. } => speech::stall(symptom),
         Symptom::Certificate { .. } => return speech::certificate(symptom),
-        Symptom::Name { .. } => name::cause(case, symptom),
+        Symptom::Name { .. } => return name::cause(case, symptom),
         Symptom::Backend(backend) => backend::cause(case, backend),
         Symptom::Proxy { .. } => proxy::cause(symptom),
         Symptom::OpenThoughDenied {
@@ -23,7 +23,6 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding
             denied,
             address,
         } => {
-            use crate::cluster::Named;
             let policies: Vec<String> = denied
                 .judgement
                 .selecting

@@ -1,43 +1,93 @@
 //! Between the two pods: where the answer changes is where it breaks.
+//!
+//! ```text
+//!  source pod ─ source's node ─ … ─ backend's node ─ backend ─ inside the backend
+//!      ✘             ?                   ?             ✔    the first that answers bounds the place
+//! ```
 
-use super::super::Finding;
+use std::net::IpAddr;
+
+use super::super::{Case, Finding};
 use super::backend::blamed;
 use super::measured;
-use crate::cluster::access::PodExt;
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::access::NodeExt;
+use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::confirm::BackendSymptom;
+use crate::net::parse_prefix;
 use crate::path::Stage;
 use crate::probe::Attempts;
 use crate::probe::protocol::Failure;
+use crate::text::list;
 
 /// "No route to host" at once is a firewall; later it is a neighbour that does not answer.
 const AT_ONCE_US: u64 = 500_000;
 
 /// The cause, from how it failed and who else reaches the backend.
-pub(super) fn cause(symptom: &BackendSymptom<'_>, failure: &Failure, elapsed: u64) -> Finding {
-    let address = symptom.address;
+pub(super) fn cause(
+    case: Case<'_, '_>,
+    symptom: &BackendSymptom<'_>,
+    failure: &Failure,
+    elapsed: u64,
+) -> Finding {
+    let source = symptom.source.name();
     match failure {
-        Failure::HostUnreachable if elapsed < AT_ONCE_US => {
-            measured(Finding::new("RTE-21", Stage::Route, format!("a firewall rejects packets to {address}")))
-                .blame(node_of(symptom), "")
-                .because("\"no route to host\" at once is an ICMP answer of a firewall (host- or admin-prohibited), or an unreachable route")
-                .fix("find the REJECT rule on the nodes of the path (firewalld, ufw, nft); --deep reads them")
-        }
+        Failure::HostUnreachable if elapsed < AT_ONCE_US => rejected(case, symptom)
+            .because("\"no route to host\" at once is an ICMP answer of a firewall (host- or admin-prohibited), or an unreachable route"),
+        Failure::Denied => rejected(case, symptom)
+            .because("\"permission denied\" is what an administratively prohibited IPv6 packet looks like, or a filter inside the source pod"),
         Failure::HostUnreachable => dead_neighbour(symptom),
-        Failure::NetUnreachable if symptom.others.open == 0 => {
-            measured(Finding::new("SRC-10", Stage::Source, format!("{} has no route to {}", symptom.source.name(), address.ip())))
+        Failure::NetUnreachable => no_route(case, symptom),
+        Failure::NoLocalPort | Failure::NoDescriptor => {
+            measured(Finding::new("SRC-11", Stage::Source, format!("{source}: {}", failure.words())))
                 .blame(symptom.source.reference(), "")
-                .because("\"network is unreachable\" at once comes from the pod's own routing table, or its node's")
-                .fix("make the pod again; if that does not help, look at the CNI plugin")
+                .fix("reuse connections, widen net.ipv4.ip_local_port_range, raise the limit of open files")
         }
-        Failure::Denied => measured(Finding::new("RTE-21", Stage::Route, format!("packets to {address} are administratively prohibited")))
-            .blame(node_of(symptom), "")
-            .because("\"permission denied\" is what an IPv6 admin-prohibited answer looks like, or a filter inside the source pod")
-            .fix("find the rule on the nodes of the path; --deep reads them"),
-        Failure::NoLocalPort => measured(Finding::new("SRC-11", Stage::Source, format!("{} has no source port left", symptom.source.name())))
+        _ => vanished(case, symptom),
+    }
+}
+
+/// RTE-21: somebody on the way says no.
+pub(super) fn rejected(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
+    let address = symptom.address;
+    let by = symptom.attempts.refusal;
+    let node = by.and_then(|icmp| node_at(case.view, icmp.from));
+    let object = node.map_or_else(
+        || node_of(symptom),
+        |name| ObjectRef::cluster_wide("Node", name),
+    );
+    let finding = measured(Finding::new(
+        "RTE-21",
+        Stage::Route,
+        format!(
+            "a firewall on {} rejects packets to {address}",
+            place(&object)
+        ),
+    ))
+    .blame(object, "")
+    .fix("find the REJECT rule on that node (firewalld, ufw, nft); --deep reads them");
+    match by {
+        Some(icmp) => finding.because(format!("{} answers \"{}\"", icmp.from, icmp.words())),
+        None => finding,
+    }
+}
+
+fn place(object: &ObjectRef) -> String {
+    format!("{} {}", object.kind.to_lowercase(), object.name)
+}
+
+/// "Network is unreachable": the source's own routing table, or that of a router that says so.
+fn no_route(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
+    let ip = symptom.address.ip();
+    let by = symptom.attempts.refusal.map(|icmp| icmp.from);
+    match by.and_then(|from| node_at(case.view, from)) {
+        Some(node) => measured(Finding::new("RTE-05", Stage::Route, format!("node {node} has no route to {ip}")))
+            .blame(ObjectRef::cluster_wide("Node", node), "")
+            .because(format!("it answers \"network unreachable\" ({})", by.map_or_else(String::new, |from| from.to_string())))
+            .fix("look at the CNI agent of that node: it keeps the routes to the other nodes' pods"),
+        None => measured(Finding::new("SRC-10", Stage::Source, format!("{} has no route to {ip}", symptom.source.name())))
             .blame(symptom.source.reference(), "")
-            .fix("reuse connections, widen net.ipv4.ip_local_port_range"),
-        _ => vanished(symptom),
+            .because("\"network is unreachable\" at once, and no router said so: it is the pod's own routing table")
+            .fix("make the pod again; if that does not help, look at the CNI plugin"),
     }
 }
 
@@ -58,61 +108,154 @@ fn dead_neighbour(symptom: &BackendSymptom<'_>) -> Finding {
     .fix("delete the pod, so that it gets a new interface")
 }
 
+/// What is known of who reaches the backend.
+struct Reach<'a> {
+    inside: Option<bool>,
+    own_node: Option<bool>,
+    source_node: Option<bool>,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+}
+
 /// Nothing comes back at all.
-fn vanished(symptom: &BackendSymptom<'_>) -> Finding {
-    let source_node = symptom.source.node_name();
-    let own_node = symptom.backend.node;
-    let crosses = source_node.is_some() && own_node.is_some() && source_node != own_node;
-    let from_inside = symptom
-        .inside
-        .as_ref()
-        .and_then(|inside| inside.by_address.as_ref())
-        .is_some_and(Attempts::all_open);
-    let own_node_reaches = symptom
-        .from_own_node
-        .as_ref()
-        .is_some_and(Attempts::all_open);
-    let source_node_reaches = symptom
-        .from_source_node
-        .as_ref()
-        .is_some_and(Attempts::all_open);
-    let (code, summary) = match (source_node, own_node) {
-        (Some(from), Some(to)) if source_node_reaches => (
-            "POL-16",
+fn vanished(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
+    let opens = |attempts: &Option<Attempts>| attempts.as_ref().map(|own| !own.none_open());
+    let inside = symptom.inside.as_ref();
+    let reach = Reach {
+        inside: inside.and_then(|inside| opens(&inside.by_address)),
+        own_node: opens(&symptom.from_own_node),
+        source_node: opens(&symptom.from_source_node),
+        from: symptom.source.node_name(),
+        to: symptom.backend.node,
+    };
+    let (code, object, summary) = bounded(symptom, &reach);
+    let mut finding = measured(Finding::new(code, Stage::Route, summary))
+        .suspected()
+        .blame(object, "");
+    for (known, yes, no) in [
+        (
+            reach.inside,
+            "from inside the destination pod the port is open",
+            "from inside the destination pod it does not open either",
+        ),
+        (
+            reach.own_node,
+            "from its own node the port is open",
+            "from its own node it does not open either",
+        ),
+        (
+            reach.source_node,
+            "from the source's node the port is open",
+            "from the source's node it does not open either",
+        ),
+    ] {
+        finding = match known {
+            Some(true) => finding.because(yes),
+            Some(false) => finding.because(no),
+            None => finding,
+        };
+    }
+    let others = symptom.others;
+    for (count, which) in [
+        (others.fine_on_its_node, "other pods on that node answer"),
+        (others.fine_elsewhere, "pods on other nodes answer"),
+    ] {
+        if count > 0 {
+            finding = finding.because(which);
+        }
+    }
+    if let Some(heard) = heard(case.view, symptom) {
+        finding = finding.because(heard);
+    }
+    finding.fix("look at both nodes with --deep: routes, forwarding, firewall, the overlay's port")
+}
+
+/// The place between the last that does not reach it and the first that does.
+fn bounded(symptom: &BackendSymptom<'_>, reach: &Reach<'_>) -> (&'static str, ObjectRef, String) {
+    let address = symptom.address;
+    let node = |name: &str| ObjectRef::cluster_wide("Node", name);
+    let crosses = reach.from != reach.to;
+    match (reach.from, reach.to) {
+        (_, Some(to)) if reach.own_node == Some(false) && reach.inside == Some(true) => (
+            "RTE-22",
+            blamed(symptom),
             format!(
-                "node {from} reaches {} on {to}, the pod does not: something tells them apart",
-                symptom.address
+                "packets from node {to} to its own pod at {address} vanish: the pod's network interface"
+            ),
+        ),
+        (Some(from), _) if reach.source_node == Some(true) => (
+            "POL-16",
+            node(from),
+            format!(
+                "node {from} reaches {address}, its pod does not: rules on the node tell them apart, and no policy in the API does"
+            ),
+        ),
+        (Some(from), Some(to)) if crosses && symptom.others.fine_on_its_node > 0 => (
+            "POL-16",
+            node(to),
+            format!(
+                "packets from node {from} to {address} vanish, to other pods on node {to} they do not: rules there stop them, and no policy in the API does"
             ),
         ),
         (Some(from), Some(to)) if crosses => (
             "RTE-05",
+            node(to),
             format!("packets from node {from} to pods on node {to} vanish"),
         ),
-        (Some(from), _) => (
+        (Some(from), Some(_)) => (
             "RTE-22",
-            format!(
-                "packets to {} vanish on node {from} itself",
-                symptom.address
-            ),
+            node(from),
+            format!("packets to {address} vanish on node {from} itself"),
         ),
-        _ => ("RTE-05", format!("packets to {} vanish", symptom.address)),
+        (Some(from), None) => (
+            "RTE-05",
+            node(from),
+            format!("packets from node {from} to {address} vanish"),
+        ),
+        _ => (
+            "RTE-05",
+            blamed(symptom),
+            format!("packets to {address} vanish"),
+        ),
+    }
+}
+
+/// `the last that is heard on the way is node1 (10.244.1.1)`
+fn heard(view: &ClusterView, symptom: &BackendSymptom<'_>) -> Option<String> {
+    if symptom.trace.is_empty() {
+        return None;
+    }
+    let heard: Vec<String> = symptom
+        .trace
+        .iter()
+        .filter_map(|hop| hop.address)
+        .map(|ip| match node_at(view, ip) {
+            Some(node) => format!("{ip} ({node})"),
+            None => ip.to_string(),
+        })
+        .collect();
+    Some(if heard.is_empty() {
+        "no router on the way is heard, not even the first".to_owned()
+    } else {
+        format!("on the way is heard {}, and nobody after", list(&heard))
+    })
+}
+
+/// The node that has an address: its own, or that of its pods' bridge.
+pub(super) fn node_at(view: &ClusterView, ip: IpAddr) -> Option<&str> {
+    let own = view
+        .nodes
+        .iter()
+        .find(|node| node.addresses().contains(&ip));
+    let of_pods = || {
+        view.nodes.iter().find(|node| {
+            let spec = node.spec.as_ref();
+            let ranges = spec.and_then(|spec| spec.pod_cidrs.as_ref());
+            let mut ranges = ranges.into_iter().flatten();
+            ranges.any(|range| parse_prefix(range).is_ok_and(|net| net.contains(&ip)))
+        })
     };
-    let mut finding = measured(Finding::new(code, Stage::Route, summary))
-        .suspected()
-        .blame(node_of(symptom), "");
-    if from_inside {
-        finding = finding
-            .because("from inside the destination pod the port is open, and no policy denies it");
-    }
-    if own_node_reaches {
-        finding = finding.because("from its own node the port is open");
-    }
-    if symptom.others.open_on_its_node > 0 {
-        finding = finding.because("other pods on that node answer");
-    } else if symptom.others.open > 0 {
-        finding = finding.because("pods on other nodes answer");
-    }
-    finding.fix("look at both nodes with --deep: routes, forwarding, firewall, the overlay's port")
+    own.or_else(of_pods).map(Named::name)
 }
 
 fn node_of(symptom: &BackendSymptom<'_>) -> ObjectRef {

@@ -2,7 +2,7 @@
 
 use super::super::Finding;
 use super::measured;
-use crate::cluster::access::{PodExt, ServiceExt};
+use crate::cluster::access::ServiceExt;
 use crate::cluster::{Named, ObjectRef};
 use crate::confirm::Symptom;
 use crate::path::Stage;

@@ -4,8 +4,8 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::super::Finding;
 use super::measured;
+use crate::cluster::ObjectRef;
 use crate::cluster::access::PodExt;
-use crate::cluster::{Named, ObjectRef};
 use crate::confirm::Symptom;
 use crate::path::Stage;
 use crate::probe::protocol::TlsReply;

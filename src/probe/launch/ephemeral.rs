@@ -34,6 +34,9 @@ const PREFIX: &str = "netpath-";
 /// The user that owns nothing.
 const NOBODY: i64 = 65534;
 
+/// Hears of a container before it is made, and never hears that it was.
+pub type OnStart<'a> = &'a (dyn Fn(Ephemeral) + Sync);
+
 /// Starts a container in a pod, or takes one of ours that still runs there.
 ///
 /// The settings are the strictest that Pod Security knows, so that every level takes them. The patch
@@ -42,7 +45,12 @@ const NOBODY: i64 = 65534;
 ///
 /// # Errors
 /// When the server refuses it, or it does not start.
-async fn start(client: &Client, pod: &Pod, spec: &Spec<'_>) -> Result<Ephemeral, ProbeError> {
+async fn start(
+    client: &Client,
+    pod: &Pod,
+    spec: &Spec<'_>,
+    on_start: OnStart<'_>,
+) -> Result<Ephemeral, ProbeError> {
     let api: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
     let what = format!("ephemeral container in pod {}", pod.name_any());
     if is_static(pod) {
@@ -52,7 +60,7 @@ async fn start(client: &Client, pod: &Pod, spec: &Spec<'_>) -> Result<Ephemeral,
             grant: String::new(),
         });
     }
-    let of = |container: String, is_reused| Ephemeral {
+    let of = |container: String, is_reused: bool| Ephemeral {
         namespace: pod.namespace().unwrap_or_default(),
         pod: pod.name_any(),
         container,
@@ -62,20 +70,21 @@ async fn start(client: &Client, pod: &Pod, spec: &Spec<'_>) -> Result<Ephemeral,
         "patch pods/ephemeralcontainers in {}",
         pod.namespace().unwrap_or_default()
     );
-    let current = api.get(&pod.name_any()).await;
-    let current = current.map_err(|error| refused(&what, &grant, &error))?;
     // A container with an image of its own answers one plan and ends; only an idle one is reusable.
     if let Some(running) = spec
         .command
         .is_some()
-        .then(|| running(&current, spec.image))
+        .then(|| running(pod, spec.image))
         .flatten()
     {
         return Ok(of(running, true));
     }
-    let name = free_name(&current);
+    let name = free_name(pod);
     let patch = json!({"spec": {"ephemeralContainers": [container(&name, spec)]}});
     for dry_run in [true, false] {
+        if !dry_run {
+            on_start(of(name.clone(), false));
+        }
         let parameters = PatchParams {
             dry_run,
             ..PatchParams::default()
@@ -98,13 +107,14 @@ pub async fn start_idle(
     pod: &Pod,
     image: &str,
     seconds: u64,
+    on_start: OnStart<'_>,
 ) -> Result<Ephemeral, ProbeError> {
     let spec = Spec {
         image,
         command: Some(vec!["sleep".to_owned(), seconds.to_string()]),
         environment: Vec::new(),
     };
-    start(client, pod, &spec).await
+    start(client, pod, &spec, on_start).await
 }
 
 /// Starts a container whose image runs the agent by itself.
@@ -116,13 +126,14 @@ pub async fn start_image(
     pod: &Pod,
     image: &str,
     environment: Vec<(String, String)>,
+    on_start: OnStart<'_>,
 ) -> Result<Ephemeral, ProbeError> {
     let spec = Spec {
         image,
         command: None,
         environment,
     };
-    start(client, pod, &spec).await
+    start(client, pod, &spec, on_start).await
 }
 
 /// The container's object.

@@ -8,7 +8,7 @@ mod twin;
 mod wait;
 
 pub use debug_pod::{DebugPod, create as create_debug_pod};
-pub use ephemeral::{Ephemeral, is_reusable, start_idle, start_image};
+pub use ephemeral::{Ephemeral, OnStart, is_reusable, start_idle, start_image};
 pub use existing::{Existing, find as find_existing};
 pub(crate) use refusal::refused;
 pub use twin::create as create_twin;

@@ -6,7 +6,7 @@ mod place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use kube::Client;
@@ -14,7 +14,7 @@ use kube::Client;
 use super::binary::Binary;
 use place::Place;
 
-use super::launch::is_reusable;
+use super::launch::{Ephemeral, Existing, is_reusable};
 use super::observations::Seen;
 use super::protocol::{Fact, Line, Plan, VERSION};
 use super::transport::{Image, Transport};
@@ -54,9 +54,23 @@ pub struct Session {
     binary: Option<Binary>,
     /// Tells this run's pods from those of others.
     run: String,
-    /// The namespaces where pods of this run may be, whether they are known to exist or not.
-    made_pods_in: Mutex<BTreeSet<String>>,
+    made: Mutex<Made>,
 }
+
+/// What there may be because of this run, noted before it is made: also if the run is interrupted
+/// before it hears that it was.
+#[derive(Debug, Default)]
+struct Made {
+    /// Where pods of this run may be.
+    namespaces: BTreeSet<String>,
+    /// Containers that nobody can remove.
+    containers: Vec<Ephemeral>,
+    /// Other people's containers that the agent was uploaded to.
+    borrowed: Vec<Existing>,
+}
+
+/// Time kept back at the end of all probing to hear what the agents found.
+const LAST_ANSWERS: Duration = Duration::from_millis(1_500);
 
 /// Idle containers and debug pods end after this long by themselves.
 const LIFETIME_S: u64 = 600;
@@ -73,7 +87,7 @@ impl Session {
             places: BTreeMap::new(),
             binary: None,
             run: format!("{:x}-{:x}", std::process::id(), now.as_micros()),
-            made_pods_in: Mutex::new(BTreeSet::new()),
+            made: Mutex::default(),
         }
     }
 
@@ -102,11 +116,13 @@ impl Session {
             .collect()
     }
 
-    /// Asks one round of questions, all vantages side by side.
+    /// Asks one round of questions, all vantages side by side. What has not answered by `until` counts
+    /// as failed.
     pub async fn ask(
         &mut self,
         view: &ClusterView,
         steps: &[Step],
+        until: Instant,
         progress: &dyn Progress,
     ) -> Answers {
         let mut answers = Answers::default();
@@ -124,7 +140,7 @@ impl Session {
         }
         let asked = steps.iter().map(|step| {
             let place = self.places.get(&step.vantage).cloned();
-            self.at(step, place, view, progress)
+            self.in_time(step, place, view, until, progress)
         });
         let results = join_all(asked).await;
         for (step, (place, result)) in steps.iter().zip(results) {
@@ -150,29 +166,55 @@ impl Session {
         answers
     }
 
+    async fn in_time(
+        &self,
+        step: &Step,
+        place: Option<Place>,
+        view: &ClusterView,
+        until: Instant,
+        progress: &dyn Progress,
+    ) -> (Option<Place>, Result<Vec<Line>, ProbeError>) {
+        let known = place.clone();
+        let answers = self.at(step, place, view, until, progress);
+        match tokio::time::timeout_at(until.into(), answers).await {
+            Ok(answers) => answers,
+            Err(_) => {
+                let what = format!("probe in {}", step.vantage);
+                let why = "it did not end before the time was over".to_owned();
+                (known, Err(ProbeError::Transport { what, why }))
+            }
+        }
+    }
+
     /// One vantage: start what is missing, then run the plan. What was started is given back even
-    /// if the plan fails, so that it is tidied up.
+    /// if the plan fails, so that it is used again.
     async fn at(
         &self,
         step: &Step,
         place: Option<Place>,
         view: &ClusterView,
+        until: Instant,
         progress: &dyn Progress,
     ) -> (Option<Place>, Result<Vec<Line>, ProbeError>) {
-        let plan = Plan {
-            version: VERSION,
-            deadline_ms: u64::try_from(self.settings.deadline.as_millis()).unwrap_or(u64::MAX),
-            tasks: step.tasks.clone(),
-        };
         let is_new = place.is_none();
         let place = if let Some(place) = place {
             place
         } else {
             progress.doing(&format!("starting a probe at {}", step.vantage));
-            match self.start(&step.vantage, view).await {
+            match self.start(step, view).await {
                 Ok(place) => place,
                 Err(error) => return (None, Err(error)),
             }
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        let deadline = self
+            .settings
+            .deadline
+            .min(left.saturating_sub(LAST_ANSWERS));
+        let plan = Plan {
+            version: VERSION,
+            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+            tasks: step.tasks.clone(),
         };
         progress.doing(&format!("asking from {}", step.vantage));
         let lines = self.run(&place, &plan, is_new).await;
@@ -185,6 +227,7 @@ impl Session {
                 client: self.settings.client.clone(),
                 pod: (**pod).clone(),
                 image: self.settings.agent_image.clone().unwrap_or_default(),
+                on_start: &|own| self.note(|made| made.containers.push(own)),
             };
             return image.run(plan).await;
         }
@@ -203,30 +246,35 @@ impl Session {
         upload.run(plan).await
     }
 
-    /// Deletes the debug pods, and says what Kubernetes keeps: `(what, why)`.
+    /// Tidies up, and says what is left and why: `(what, why)`.
     pub async fn close(&mut self) -> Vec<(String, String)> {
-        let mut left = Vec::new();
-        for (vantage, place) in std::mem::take(&mut self.places) {
-            match place {
-                Place::Debug(_) | Place::Twin(_) => {}
-                Place::Existing(own) => self.wipe(&own).await,
-                Place::Ephemeral(own) => left.push((
-                    format!(
-                        "ephemeral container {} in pod {}/{}",
-                        own.container, own.namespace, own.pod
-                    ),
-                    "Kubernetes cannot remove it; it ends by itself".to_owned(),
-                )),
-                Place::Image(_) => left.push((
-                    format!("ephemeral container in {vantage}"),
-                    "Kubernetes cannot remove it; it has ended".to_owned(),
-                )),
-            }
+        self.places.clear();
+        let made = self.made.lock().map(|mut made| std::mem::take(&mut *made));
+        let made = made.unwrap_or_default();
+        for own in &made.borrowed {
+            self.wipe(own).await;
         }
-        for namespace in place::taken(&self.made_pods_in) {
-            left.extend(self.delete_pods(&namespace).await);
+        let containers = made.containers.iter().map(|own| {
+            (
+                format!(
+                    "ephemeral container {} in pod {}/{}",
+                    own.container, own.namespace, own.pod
+                ),
+                "Kubernetes cannot remove it; it ends by itself".to_owned(),
+            )
+        });
+        let mut left: Vec<(String, String)> = containers.collect();
+        for namespace in &made.namespaces {
+            left.extend(self.delete_pods(namespace).await);
         }
         left
+    }
+
+    /// Notes what is about to be made.
+    fn note<T>(&self, note: impl FnOnce(&mut Made) -> T) {
+        if let Ok(mut made) = self.made.lock() {
+            note(&mut made);
+        }
     }
 
     /// Deletes every pod of this run, found by its label: also one whose creation was interrupted
@@ -269,7 +317,14 @@ impl Answers {
         for line in lines {
             match line {
                 Line::Observation(observation) => observations.push(observation),
-                Line::Fact(fact) => self.facts.push((step.vantage.clone(), fact)),
+                Line::Fact(part) => {
+                    match self.facts.iter_mut().rev().find(|(vantage, fact)| {
+                        *vantage == step.vantage && fact.continues_in(&part)
+                    }) {
+                        Some((_, fact)) => fact.append(part),
+                        None => self.facts.push((step.vantage.clone(), part)),
+                    }
+                }
                 Line::Hello(_) | Line::Done(_) => {}
             }
         }

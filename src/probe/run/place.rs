@@ -1,20 +1,19 @@
 //! Where an agent runs: the source pod itself, or the next best place.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
-
+use futures::future::join;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::Api;
 
 use super::{LIFETIME_S, Session};
 use crate::cluster::ClusterView;
+use crate::cluster::access::PodExt;
 use crate::probe::launch::{
     DebugPod, Ephemeral, Existing, create_debug_pod, create_twin, find_existing, refused,
     start_idle,
 };
 use crate::probe::rights::{self, Right};
 use crate::probe::transport::Upload;
-use crate::probe::{ProbeError, Vantage};
+use crate::probe::{ProbeError, Step, Vantage};
 
 /// Something that runs somewhere on our behalf.
 #[derive(Clone)]
@@ -60,16 +59,13 @@ impl Place {
 
 impl Session {
     /// Starts the best place there is for a vantage.
-    pub(super) async fn start(
-        &self,
-        vantage: &Vantage,
-        view: &ClusterView,
-    ) -> Result<Place, ProbeError> {
-        match vantage {
+    pub(super) async fn start(&self, step: &Step, view: &ClusterView) -> Result<Place, ProbeError> {
+        self.fits(&step.vantage, view)?;
+        match &step.vantage {
             Vantage::Pod { namespace, name } => match self.start_in_pod(namespace, name).await {
-                Err(error @ ProbeError::Refused { .. }) => {
+                Err(error @ ProbeError::Refused { .. }) if step.takes_twin => {
                     let twin = self.start_twin(namespace, name, view).await;
-                    twin.map_err(|_| error)
+                    twin.map_err(|second| error.and(&second))
                 }
                 outcome => outcome,
             },
@@ -88,17 +84,40 @@ impl Session {
             &rights::EPHEMERAL
         };
         let what = format!("ephemeral container in pod {name}");
-        self.check(namespace, needed, &what).await?;
         let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-        let pod = api
-            .get(name)
-            .await
-            .map_err(|error| refused(&what, &format!("get pods in {namespace}"), &error))?;
+        let (checked, pod) = join(self.check(namespace, needed, &what), api.get(name)).await;
+        checked?;
+        let pod =
+            pod.map_err(|error| refused(&what, &format!("get pods in {namespace}"), &error))?;
         if self.settings.agent_image.is_some() {
             return Ok(Place::Image(Box::new(pod)));
         }
-        let started = start_idle(client, &pod, &self.settings.image, LIFETIME_S).await;
+        let on_start = |own| self.note(|made| made.containers.push(own));
+        let started = start_idle(client, &pod, &self.settings.image, LIFETIME_S, &on_start).await;
         started.map(Place::Ephemeral)
+    }
+
+    /// Refuses a node that the agent cannot run on, before anything is made there.
+    fn fits(&self, vantage: &Vantage, view: &ClusterView) -> Result<(), ProbeError> {
+        let node = match vantage {
+            Vantage::Node(name) => Some(name.as_str()),
+            Vantage::Pod { namespace, name } => {
+                let pod = view.pods.get(namespace, name);
+                pod.and_then(PodExt::node_name)
+            }
+        };
+        let info = node.and_then(|name| {
+            view.nodes
+                .get("", name)?
+                .status
+                .as_ref()?
+                .node_info
+                .as_ref()
+        });
+        match (&self.binary, info) {
+            (Some(binary), Some(info)) => binary.fits(&info.operating_system, &info.architecture),
+            _ => Ok(()),
+        }
     }
 
     /// A pod beside the source, where the source takes no container.
@@ -117,7 +136,7 @@ impl Session {
                 what,
                 why: "the pod is not known".to_owned(),
             })?;
-        self.may_have_made_pods(namespace);
+        self.note(|made| made.namespaces.insert(namespace.to_owned()));
         let run = (self.run.as_str(), LIFETIME_S);
         let twin = create_twin(&self.settings.client, view, pod, &self.settings.image, run).await;
         twin.map(Place::Twin)
@@ -135,7 +154,8 @@ impl Session {
             return None;
         }
         let upload = self.upload(&found.namespace, &found.pod, &found.container)?;
-        upload.send().await.ok()?;
+        self.note(|made| made.borrowed.push(found.clone()));
+        upload.send_for(LIFETIME_S).await.ok()?;
         Some(Place::Existing(found))
     }
 
@@ -147,18 +167,11 @@ impl Session {
             &format!("debug pod on node {node}"),
         )
         .await?;
-        self.may_have_made_pods(namespace);
+        self.note(|made| made.namespaces.insert(namespace.clone()));
         let run = (self.run.as_str(), LIFETIME_S);
         let image = &self.settings.image;
         let created = create_debug_pod(&self.settings.client, namespace, node, image, run).await;
         created.map(Place::Debug)
-    }
-
-    /// From here on there may be a pod there, also if this run is interrupted before it is told.
-    fn may_have_made_pods(&self, namespace: &str) {
-        if let Ok(mut namespaces) = self.made_pods_in.lock() {
-            namespaces.insert(namespace.to_owned());
-        }
     }
 
     /// Asks for the rights first: a refusal midway would leave something behind for nothing.
@@ -192,12 +205,4 @@ impl Session {
             upload.remove().await;
         }
     }
-}
-
-/// Which namespaces may hold pods of this run.
-pub(super) fn taken(namespaces: &Mutex<BTreeSet<String>>) -> Vec<String> {
-    namespaces.lock().map_or_else(
-        |_| Vec::new(),
-        |mut all| std::mem::take(&mut *all).into_iter().collect(),
-    )
 }

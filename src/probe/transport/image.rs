@@ -3,50 +3,64 @@
 
 use std::time::Duration;
 
+use futures::{AsyncBufReadExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{Api, LogParams};
 
 use super::{Transport, read_lines};
 use crate::probe::ProbeError;
-use crate::probe::launch::{refused, start_image};
+use crate::probe::launch::{OnStart, refused, start_image};
 use crate::probe::protocol::{Line, Plan};
 
 /// A pod that takes a container with an image of ours.
-pub struct Image {
+pub struct Image<'a> {
     pub client: Client,
     pub pod: Pod,
     pub image: String,
+    pub on_start: OnStart<'a>,
 }
 
 /// The variable the agent reads its plan from.
 pub const PLAN_VARIABLE: &str = "NETPATH_PLAN";
 
-impl Transport for Image {
+/// How much longer than its deadline an agent may take to be heard.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Transport for Image<'_> {
     async fn run(&self, plan: &Plan) -> Result<Vec<Line>, ProbeError> {
         let text = serde_json::to_string(plan).unwrap_or_default();
         let environment = vec![(PLAN_VARIABLE.to_owned(), text)];
-        let container = start_image(&self.client, &self.pod, &self.image, environment).await?;
+        let (client, image) = (&self.client, &self.image);
+        let own = start_image(client, &self.pod, image, environment, self.on_start).await?;
         let what = format!(
             "log of container {} in pod {}/{}",
-            container.container, container.namespace, container.pod
+            own.container, own.namespace, own.pod
         );
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), &container.namespace);
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &own.namespace);
         let parameters = LogParams {
-            container: Some(container.container.clone()),
+            container: Some(own.container),
+            follow: true,
             ..LogParams::default()
         };
-        let grant = format!("get pods/log in {}", container.namespace);
-        let deadline =
-            tokio::time::Instant::now() + Duration::from_millis(plan.deadline_ms + 5_000);
-        loop {
-            let log = api.logs(&container.pod, &parameters).await;
-            let log = log.map_err(|error| refused(&what, &grant, &error))?;
-            let is_over = log.lines().any(|line| line.starts_with("{\"done\""));
-            if is_over || tokio::time::Instant::now() > deadline {
-                return read_lines(&what, &log, "");
+        let grant = format!("get pods/log in {}", own.namespace);
+        let stream = api.log_stream(&own.pod, &parameters).await;
+        let stream = stream.map_err(|error| refused(&what, &grant, &error))?;
+        let mut lines = stream.lines();
+        let mut log = String::new();
+        // The log ends when the container does; what was read when it breaks off counts.
+        let reading = async {
+            while let Ok(Some(line)) = lines.try_next().await {
+                let is_last = line.starts_with("{\"done\"");
+                log.push_str(&line);
+                log.push('\n');
+                if is_last {
+                    break;
+                }
             }
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
+        };
+        let patience = Duration::from_millis(plan.deadline_ms) + PATIENCE;
+        let _ = tokio::time::timeout(patience, reading).await;
+        read_lines(&what, &log, "")
     }
 }

@@ -48,12 +48,28 @@ impl Upload {
     /// # Errors
     /// When exec is refused, or the stream breaks.
     pub async fn send(&self) -> Result<(), ProbeError> {
+        self.upload("").await
+    }
+
+    /// The same to somebody else's container, where it deletes itself after some time, whatever becomes
+    /// of us.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_for(&self, seconds: u64) -> Result<(), ProbeError> {
+        let path = self.path();
+        let janitor =
+            format!("(sleep {seconds}; rm -f {path} {path}.part) >/dev/null 2>&1 </dev/null &");
+        self.upload(&janitor).await
+    }
+
+    async fn upload(&self, janitor: &str) -> Result<(), ProbeError> {
         let path = self.path();
         let size = self.binary.bytes.len();
         // `head -c` ends by itself, where an old server cannot close stdin alone (v4 of the channel
         // protocol). The rename makes a half-finished upload invisible.
         let script = format!(
-            "[ -x {path} ] && echo there && exit 0; echo send; head -c {size} >{path}.part && chmod 755 {path}.part && mv {path}.part {path} && echo sent"
+            "[ -x {path} ] && echo there && exit 0; {janitor} echo send; head -c {size} >{path}.part && chmod 755 {path}.part && mv {path}.part {path} && echo sent"
         );
         let mut process = self.exec(&["sh", "-c", &script], true).await?;
         let (Some(mut stdin), Some(mut stdout)) = (process.stdin(), process.stdout()) else {
