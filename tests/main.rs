@@ -9,6 +9,7 @@ mod nat_corpus;
 mod nat_expected;
 mod policy;
 mod rules;
+mod probe;
 mod support;
 
 /// A file beside this one that is no module here would never run.

@@ -1,12 +1,15 @@
 //! `kubectl netpath agent`: runs inside the cluster, and ends by itself whatever happens.
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
 use std::thread;
 use std::time::Duration;
 
 use crate::agent::{self, Order};
-use crate::cli::AgentArgs;
+use crate::cli::{AgentArgs, AgentCommand, AgentImageArgs};
 use crate::error::{Error, Exit};
+use crate::probe::binary::Binary;
+use crate::probe::{ProbeError, archive};
 
 /// How long a plan may take to arrive on standard input.
 const ARRIVAL: Duration = Duration::from_secs(30);
@@ -14,6 +17,9 @@ const ARRIVAL: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_millis(500);
 
 pub(super) fn run(args: &AgentArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    if let Some(AgentCommand::Image(args)) = &args.command {
+        return image(args, out);
+    }
     let order = match args.plan.as_deref() {
         Some("-") => {
             let arrived = end_after(ARRIVAL);
@@ -28,6 +34,31 @@ pub(super) fn run(args: &AgentArgs, out: &mut dyn Write) -> Result<Exit, Error> 
     let _armed = end_after(order.deadline + GRACE);
     // A reader that went away wants no more: the work is over, not failed.
     let _ = agent::run(order, out);
+    Ok(Exit::Fine)
+}
+
+/// Writes the image, and says how it is used.
+fn image(args: &AgentImageArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let binary = Binary::load(args.agent_binary.as_deref()).map_err(|error| match error {
+        ProbeError::Binary { why, hint } => Error::usage(why, hint),
+        other => Error::usage(other.to_string(), ""),
+    })?;
+    let written = File::create(&args.file)
+        .map(BufWriter::new)
+        .and_then(|mut file| {
+            archive::write(&binary, &args.name, &mut file)?;
+            file.flush()
+        });
+    written.map_err(|error| {
+        let file = args.file.display();
+        Error::usage(format!("cannot write {file}: {error}"), "")
+    })?;
+    let (name, file) = (&args.name, args.file.display());
+    writeln!(
+        out,
+        "{name} (linux/{}) written to {file}; load it on the nodes, then probe with --agent-image {name}",
+        binary.arch
+    )?;
     Ok(Exit::Fine)
 }
 

@@ -6,7 +6,7 @@ use super::runtime;
 use crate::cli::CleanupArgs;
 use crate::cluster::live;
 use crate::error::{Error, Exit};
-use crate::probe::cleanup::{delete, find};
+use crate::probe::cleanup::{containers, delete, find};
 
 /// Removes every pod that carries our label: in the namespace of `-n`, else in all of them.
 pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error> {
@@ -40,8 +40,23 @@ pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error
                 }
             }
         }
-        if found.is_empty() {
+        let stay = containers(&connection.client, namespace).await.unwrap_or_default();
+        for own in &stay {
+            let state = if own.is_running {
+                "it ends by itself"
+            } else {
+                "it has ended"
+            };
+            writeln!(
+                out,
+                "ephemeral container {} in pod {}/{} stays until the pod goes: Kubernetes cannot remove it; {state}",
+                own.name, own.namespace, own.pod
+            )?;
+        }
+        if found.is_empty() && stay.is_empty() {
             writeln!(out, "nothing was left behind")?;
+        } else if found.is_empty() {
+            writeln!(out, "nothing is left that could be removed")?;
         }
         Ok(exit)
     })

@@ -1,9 +1,12 @@
 //! `kubectl netpath agent`: hidden, since the program starts it by itself inside the cluster.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 
 /// `kubectl netpath agent`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct AgentArgs {
     /// What to probe, as JSON, or - to read it from standard input.
     #[arg(
@@ -13,4 +16,27 @@ pub struct AgentArgs {
         hide_env_values = true
     )]
     pub plan: Option<String>,
+    #[command(subcommand)]
+    pub command: Option<AgentCommand>,
+}
+
+/// What is done about agents, instead of by one.
+#[derive(Debug, Subcommand)]
+pub enum AgentCommand {
+    /// Write an image that holds the probe, as an OCI archive, for --agent-image.
+    Image(AgentImageArgs),
+}
+
+/// `kubectl netpath agent image FILE`.
+#[derive(Debug, Args)]
+pub struct AgentImageArgs {
+    /// File to write; load it with `ctr -n k8s.io images import FILE`, `kind load image-archive FILE` or
+    /// `crane push FILE NAME`.
+    pub file: PathBuf,
+    /// Name of the image.
+    #[arg(long, value_name = "NAME", default_value = concat!("localhost/netpath:", env!("CARGO_PKG_VERSION")))]
+    pub name: String,
+    /// Program to put into it, for nodes of another architecture; it must be static.
+    #[arg(long, value_name = "PATH")]
+    pub agent_binary: Option<PathBuf>,
 }

@@ -22,7 +22,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::net::{Protocol, UnknownProtocol};
 
-pub use agent::AgentArgs;
+pub use agent::{AgentArgs, AgentCommand, AgentImageArgs};
 pub use check::{CheckArgs, CheckFormat};
 pub use complete::{Candidate, Wanted, cluster_of, wanted};
 pub use kube::KubeArgs;

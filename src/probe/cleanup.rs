@@ -6,12 +6,22 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams};
 use kube::{Client, ResourceExt};
 
+use super::launch::{is_ours, is_running};
 use super::{LABEL, RUN};
 
 /// Something netpath created that is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftover {
     pub namespace: String,
+    pub name: String,
+    pub is_running: bool,
+}
+
+/// An ephemeral container of ours in somebody's pod: it goes when the pod goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftContainer {
+    pub namespace: String,
+    pub pod: String,
     pub name: String,
     pub is_running: bool,
 }
@@ -62,4 +72,44 @@ pub async fn find(
         is_running: pod.status.and_then(|status| status.phase).as_deref() == Some("Running"),
     });
     Ok(leftovers.collect())
+}
+
+/// Pods are listed so many at a time.
+const PAGE: u32 = 500;
+
+/// Every ephemeral container of ours, in one namespace or in all. They carry no label, so that every
+/// pod is looked at.
+///
+/// # Errors
+/// When pods may not be listed.
+pub async fn containers(
+    client: &Client,
+    namespace: Option<&str>,
+) -> Result<Vec<LeftContainer>, kube::Error> {
+    let api: Api<Pod> = match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    let mut found = Vec::new();
+    let mut parameters = ListParams::default().limit(PAGE);
+    loop {
+        let page = api.list(&parameters).await?;
+        found.extend(page.items.iter().flat_map(of_pod));
+        match page.metadata.continue_ {
+            Some(token) if !token.is_empty() => parameters = parameters.continue_token(&token),
+            _ => return Ok(found),
+        }
+    }
+}
+
+fn of_pod(pod: &Pod) -> impl Iterator<Item = LeftContainer> + '_ {
+    let spec = pod.spec.as_ref();
+    let all = spec.and_then(|spec| spec.ephemeral_containers.as_ref());
+    let ours = all.into_iter().flatten().filter(|own| is_ours(&own.name));
+    ours.map(|own| LeftContainer {
+        namespace: pod.namespace().unwrap_or_default(),
+        pod: pod.name_any(),
+        name: own.name.clone(),
+        is_running: is_running(pod.status.as_ref(), &own.name),
+    })
 }

@@ -9,6 +9,7 @@
 //! Everything that is created carries one label and ends by itself; what Kubernetes cannot remove is
 //! listed.
 
+pub mod archive;
 pub mod binary;
 pub mod cleanup;
 pub mod launch;

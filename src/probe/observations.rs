@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::protocol::{Attempt, DnsReply, Failure, HttpReply, IcmpError, Outcome, Task};
 use super::{ProbeError, Vantage};
 
 /// One answered question.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Seen {
     pub vantage: Vantage,
     pub task: Task,

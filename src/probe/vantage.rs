@@ -3,12 +3,14 @@
 use std::fmt;
 
 use k8s_openapi::api::core::v1::Pod;
+use serde::{Deserialize, Serialize};
 
 use crate::cluster::Named;
 use crate::resolve::Site;
 
 /// A network namespace that questions are asked from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Vantage {
     Pod { namespace: String, name: String },
     Node(String),

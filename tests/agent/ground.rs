@@ -102,7 +102,8 @@ pub fn chain(places: &[&str]) {
         script += &format!(
             "ip netns add {place}; ip -n {place} link set lo up
              nsenter --net=/run/netns/{place} sysctl -qw net.ipv4.ip_forward=1 \
-               net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
+               net.ipv6.conf.all.forwarding=1 net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0 \
+               net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
             "
         );
     }

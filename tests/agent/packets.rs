@@ -158,6 +158,8 @@ on_own_ground! {
             ip -n node rule add fwmark 0x80/0xf0 lookup 99 priority 77
             ip -n node neigh add 10.0.1.9 lladdr 02:00:00:00:00:09 dev peer nud permanent");
         let said = agent("node", r#"{"kind":"nodeFacts"}"#);
+        assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+        assert!(said.hello.capabilities.iter().any(|name| name == "NET_ADMIN"), "{:?}", said.hello);
         let fact = |name: &str| said.fact(name).unwrap_or_else(|why| panic!("{name}: {why}"));
         let links = netpath::facts::links(&fact("ip-addr.json")).expect("links");
         let tunnel = links.iter().find_map(|link| link.overlay()).expect("the tunnel");

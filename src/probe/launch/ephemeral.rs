@@ -175,12 +175,19 @@ pub fn is_reusable(pod: &Pod, image: &str) -> bool {
     running(pod, image).is_some()
 }
 
+/// Whether a container is one of ours, by its name.
+#[must_use]
+pub(in crate::probe) fn is_ours(name: &str) -> bool {
+    let number = name.strip_prefix(PREFIX);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// A container of ours that still runs with the same image.
 fn running(pod: &Pod, image: &str) -> Option<String> {
     let spec = pod.spec.as_ref()?.ephemeral_containers.as_ref()?;
-    let ours = spec.iter().filter(|container| {
-        container.name.starts_with(PREFIX) && container.image.as_deref() == Some(image)
-    });
+    let ours = spec
+        .iter()
+        .filter(|container| is_ours(&container.name) && container.image.as_deref() == Some(image));
     ours.map(|container| container.name.clone())
         .find(|name| wait::is_running(pod.status.as_ref(), name))
 }

@@ -25,7 +25,7 @@ const HOPELESS: [&str; 8] = [
 ];
 
 /// Whether an ephemeral container runs.
-pub(super) fn is_running(status: Option<&PodStatus>, name: &str) -> bool {
+pub(in crate::probe) fn is_running(status: Option<&PodStatus>, name: &str) -> bool {
     status_of(status, name).is_some_and(|state| state.running.is_some())
 }
 
