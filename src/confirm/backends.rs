@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::symptom::{BackendSymptom, Others, Symptom};
 use super::{Confirmed, Inside};
 use crate::cluster::ClusterView;
-use crate::path::{Break, Path, Stage, Status};
+use crate::path::{Backend, Break, Path, Stage, Status};
 use crate::probe::protocol::{Outcome, Task, TraceHop};
 use crate::probe::{Attempts, Observations, Vantage};
 use crate::resolve::Site;
@@ -71,6 +71,7 @@ pub(super) fn confirm<'v>(
                     others: others(&all, &vantage, to, backend.node, observations),
                     from_own_node: node(backend.node),
                     from_source_node: node(source.node_name()).filter(|_| source.pod().is_some()),
+                    by_other_family: by_other_family(&all, &vantage, &backend, observations),
                     trace: trace(observations, &vantage, to),
                     service: path.service,
                     address: to,
@@ -205,6 +206,24 @@ fn others(
         *count += 1;
     }
     others
+}
+
+/// How the same pod does by its address of the other family.
+fn by_other_family(
+    all: &[Path<'_>],
+    vantage: &Vantage,
+    own: &Backend<'_>,
+    observations: &Observations,
+) -> Option<bool> {
+    let (pod, address) = (own.pod?, own.address?);
+    let others = all
+        .iter()
+        .flat_map(|path| &path.backends)
+        .filter(|other| other.is(pod));
+    let mut others = others.filter_map(|other| Some((other.address?, other.port)));
+    let (ip, port) = others.find(|(ip, _)| ip.is_ipv4() != address.is_ipv4())?;
+    let attempts = observations.attempts(vantage, SocketAddr::new(ip, port))?;
+    Some(attempts.are_fine())
 }
 
 fn trace(observations: &Observations, vantage: &Vantage, to: SocketAddr) -> Vec<TraceHop> {

@@ -49,6 +49,6 @@ pub fn confirm<'v>(
     names::confirm(&mut confirmed, view, flow, observations);
     backends::confirm(&mut confirmed, view, observations);
     speech::confirm(&mut confirmed, observations);
-    proxy::confirm(&mut confirmed, observations);
+    proxy::confirm(&mut confirmed, view, observations);
     confirmed
 }

@@ -71,7 +71,7 @@ pub(super) fn confirm<'v>(
                 replies: asked.iter().map(|asked| asked.words()).collect(),
                 servers,
                 control,
-                others_answer: proxy::others_answer(&vantage, &[], observations),
+                others_answer: proxy::others_answer(view, &vantage, &[], observations),
             });
         }
     }

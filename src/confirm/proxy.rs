@@ -4,12 +4,18 @@ use std::net::SocketAddr;
 
 use super::Confirmed;
 use super::symptom::Symptom;
+use crate::cluster::ClusterView;
+use crate::cluster::access::ServiceExt;
 use crate::path::{Hop, Outcome, Path, Stage, Status};
 use crate::probe::protocol::Task;
 use crate::probe::{Attempts, Observations, Vantage, service_address};
 
 /// Adds the hop of the Service's address where it was asked.
-pub(super) fn confirm<'v>(confirmed: &mut Confirmed<'v>, observations: &Observations) {
+pub(super) fn confirm<'v>(
+    confirmed: &mut Confirmed<'v>,
+    view: &ClusterView,
+    observations: &Observations,
+) {
     let all = confirmed.walk.paths.clone();
     let mut said: Vec<(Vantage, SocketAddr)> = Vec::new();
     for path in &mut confirmed.walk.paths {
@@ -41,7 +47,15 @@ pub(super) fn confirm<'v>(confirmed: &mut Confirmed<'v>, observations: &Observat
         let status = judge(&siblings, &attempts);
         add_hop(path, address, &attempts, status);
         let key = (vantage.clone(), address);
-        if status == Status::Pass || said.contains(&key) || has_failing_backend(&siblings) {
+        let is_explained = siblings
+            .iter()
+            .flat_map(|path| &path.breaks)
+            .any(|seen| seen.stage() == Stage::Nat);
+        if status == Status::Pass
+            || is_explained
+            || said.contains(&key)
+            || has_ailing_backend(&siblings, &vantage, observations)
+        {
             continue;
         }
         said.push(key);
@@ -49,7 +63,7 @@ pub(super) fn confirm<'v>(confirmed: &mut Confirmed<'v>, observations: &Observat
             source,
             service: path.service,
             address,
-            others_answer: others_answer(&vantage, &[address], observations),
+            others_answer: others_answer(view, &vantage, &[address], observations),
             is_own_backend: siblings
                 .iter()
                 .flat_map(|path| &path.backends)
@@ -74,8 +88,20 @@ fn judge(siblings: &[&Path<'_>], attempts: &Attempts) -> Status {
     }
 }
 
-fn has_failing_backend(siblings: &[&Path<'_>]) -> bool {
-    siblings.iter().any(|path| path.outcome() == Outcome::Fails)
+/// Whether a backend does not answer as it should by itself: the Service's address cannot either.
+fn has_ailing_backend(
+    siblings: &[&Path<'_>],
+    vantage: &Vantage,
+    observations: &Observations,
+) -> bool {
+    let mut backends = siblings.iter().flat_map(|path| &path.backends);
+    let fails = siblings.iter().any(|path| path.outcome() == Outcome::Fails);
+    fails
+        || backends.any(|backend| {
+            let to = backend.address.map(|ip| SocketAddr::new(ip, backend.port));
+            let attempts = to.and_then(|to| observations.attempts(vantage, to));
+            attempts.is_some_and(|attempts| !attempts.are_fine())
+        })
 }
 
 fn add_hop(path: &mut Path<'_>, address: SocketAddr, attempts: &Attempts, status: Status) {
@@ -95,18 +121,23 @@ fn add_hop(path: &mut Path<'_>, address: SocketAddr, attempts: &Attempts, status
 
 /// Whether other Services' addresses answer this pod; none if none was asked.
 pub(super) fn others_answer(
+    view: &ClusterView,
     vantage: &Vantage,
     own: &[SocketAddr],
     observations: &Observations,
 ) -> Option<bool> {
+    let is_service = |to: &SocketAddr| {
+        let mut services = view.services.iter();
+        services.any(|service| service.cluster_ips().contains(&to.ip()))
+    };
     let answers: Vec<bool> = observations
         .seen
         .iter()
         .filter(|seen| seen.vantage == *vantage)
         .filter_map(|seen| match &seen.task {
-            Task::Connect {
-                to, attempts: 1, ..
-            } if !own.contains(to) => Some(observations.attempts(vantage, *to)?.all_open()),
+            Task::Connect { to, .. } if !own.contains(to) && is_service(to) => {
+                Some(!observations.attempts(vantage, *to)?.none_open())
+            }
             _ => None,
         })
         .collect();

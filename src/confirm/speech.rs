@@ -68,6 +68,7 @@ pub(super) fn confirm(confirmed: &mut Confirmed<'_>, observations: &Observations
                     backend: backend.clone(),
                     address,
                     only_large: !small,
+                    large_hangs: large,
                     size,
                     // The same request from inside the destination's own namespace.
                     stalls_inside: backend.pod.and_then(|pod| {

@@ -50,6 +50,8 @@ pub enum Symptom<'v> {
         backend: Backend<'v>,
         address: SocketAddr,
         only_large: bool,
+        /// Whether a request was made that was too large for one packet, and stayed unanswered.
+        large_hangs: bool,
         size: Option<MtuReply>,
         /// Whether it stays silent inside its own network namespace, too.
         stalls_inside: Option<bool>,
@@ -82,6 +84,8 @@ pub struct BackendSymptom<'v> {
     /// What its own node, and the source's node, reach of it.
     pub from_own_node: Option<Attempts>,
     pub from_source_node: Option<Attempts>,
+    /// Whether the same pod answers by its address of the other family.
+    pub by_other_family: Option<bool>,
     /// The routers on the way to it, as far as they tell.
     pub trace: Vec<TraceHop>,
     /// Whether the Service translates the port on the way here.
@@ -134,6 +138,19 @@ pub enum NameSymptom {
     Sometimes,
     /// It was found, but not over TCP.
     NoTcp,
+}
+
+// === impl Symptom ===
+
+impl Symptom<'_> {
+    /// Whether something was measured that does not work as it should, whatever its cause.
+    #[must_use]
+    pub const fn is_harmful(&self) -> bool {
+        !matches!(
+            self,
+            Self::OpenThoughDenied { .. } | Self::Certificate { .. }
+        )
+    }
 }
 
 /// One reply in words: `10.96.0.10: NXDOMAIN for api.shop.svc.cluster.local, 0.6 ms`.

@@ -21,7 +21,7 @@ pub struct Case<'c, 'v> {
 
 impl<'c, 'v> Case<'c, 'v> {
     /// Every walk.
-    pub fn paths(&self) -> impl Iterator<Item = &'c Path<'v>> + use<'c, 'v> {
+    pub fn paths(&self) -> impl Iterator<Item = &'c Path<'v>> + Clone + use<'c, 'v> {
         self.walk.paths.iter()
     }
 }

@@ -1,9 +1,12 @@
 //! The verdict over all paths, and the findings in the order that matters.
 
+use std::net::SocketAddr;
+
 use serde::Serialize;
 
 use super::{Case, Confidence, Finding, Severity};
 use super::{beside, dns, dst, eps, ext, ing, measured, node, pol, rte, src, svc};
+use crate::confirm::Symptom;
 use crate::path::{Basis, Break, Outcome, Path, Status};
 
 /// Does traffic reach the destination?
@@ -41,6 +44,12 @@ pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
         }
     }
     for symptom in case.symptoms {
+        if let Symptom::WorksAnyway { seen, address, .. } = symptom {
+            if let Some(finding) = works_anyway(case, seen, *address) {
+                merge(&mut findings, finding);
+            }
+            continue;
+        }
         let Some(mut finding) = measured::cause(case, symptom) else {
             continue;
         };
@@ -84,6 +93,23 @@ fn confirmed(finding: Finding, path: &Path<'_>, seen: &Break<'_>) -> Finding {
         },
         _ => finding,
     }
+}
+
+/// What ought to stop traffic and does not: the rules are wrong, and something lets it pass all the
+/// same, an established connection or a faster way around them, say. It may end at any time.
+fn works_anyway(case: Case<'_, '_>, seen: &Break<'_>, address: SocketAddr) -> Option<Finding> {
+    let leads_there = |path: &&Path<'_>| {
+        let mut backends = path.backends.iter();
+        backends.any(|backend| backend.address == Some(address.ip()))
+    };
+    let mut paths = case.paths();
+    let path = paths.clone().find(leads_there).or_else(|| paths.next())?;
+    let finding = name(case, path, seen).notice();
+    let finding = Finding {
+        summary: format!("works now, though {}", finding.summary),
+        ..finding
+    };
+    Some(finding.because(format!("{address} is open all the same")))
 }
 
 /// The cause of a break, by the family of the stage that saw it.
@@ -163,6 +189,7 @@ fn verdict(case: Case<'_, '_>, findings: &[Finding]) -> Verdict {
     let degraded = findings.iter().any(|finding| {
         finding.severity == Severity::Degraded && finding.confidence != Confidence::Suspected
     });
+    let degraded = degraded || case.symptoms.iter().any(Symptom::is_harmful);
     match (is(Outcome::Works), is(Outcome::Fails), is(Outcome::Unknown)) {
         (false, true, false) => Verdict::Unreachable,
         (_, true, _) => Verdict::Degraded,

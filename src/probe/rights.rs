@@ -146,3 +146,49 @@ fn groups() -> Vec<&'static str> {
     }
     groups
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a role grants a right.
+    fn grants(role: &Value, right: &Right) -> bool {
+        let name = if right.subresource.is_empty() {
+            right.resource.to_owned()
+        } else {
+            format!("{}/{}", right.resource, right.subresource)
+        };
+        let rules = role["rules"].as_array().expect("rules");
+        rules.iter().any(|rule| {
+            let has = |key: &str, value: &str| {
+                let all = rule[key].as_array().expect("a list");
+                all.iter().any(|one| one == value)
+            };
+            has("apiGroups", right.group) && has("resources", &name) && has("verbs", right.verb)
+        })
+    }
+
+    #[test]
+    fn each_depth_grants_what_it_uses_and_the_shallow_ones_no_more() {
+        let probing: Vec<Right> = EPHEMERAL.into_iter().chain(IMAGE).collect();
+        let (api, probe, deep) = (
+            cluster_role(Depth::Api),
+            cluster_role(Depth::Probe),
+            cluster_role(Depth::Deep),
+        );
+        assert!(probing.iter().all(|right| grants(&probe, right)));
+        assert!(
+            probing
+                .iter()
+                .chain(&DEBUG_POD)
+                .all(|right| grants(&deep, right))
+        );
+        assert!(!grants(&probe, &core("create", "pods", "")));
+        let text = api.to_string();
+        for word in [
+            "create", "patch", "delete", "update", "watch", "secrets", "*", "exec",
+        ] {
+            assert!(!text.contains(&format!("\"{word}\"")), "{word}");
+        }
+    }
+}

@@ -38,6 +38,18 @@ fn forward(place: &str, rules: &str) {
     ));
 }
 
+/// Waits until packets pass: a fresh link takes a moment to be known on both sides.
+fn until_reached(place: &str, to: &str) {
+    let echo =
+        format!(r#"{{"kind":"echo","to":"{to}","attempts":1,"spacingMs":0,"timeoutMs":500}}"#);
+    for _ in 0..20 {
+        if agent(place, &echo).attempts(0)[0].error.is_none() {
+            return;
+        }
+    }
+    panic!("{to} is not reached");
+}
+
 on_own_ground! {
     /// Echo requests in both families; silence and errors are told apart.
     fn echo_requests() {
@@ -50,6 +62,7 @@ on_own_ground! {
         let echo = |to: &str| {
             format!(r#"{{"kind":"echo","to":"{to}","attempts":2,"spacingMs":100,"timeoutMs":700}}"#)
         };
+        until_reached("client", "fd00:2::2");
         let said = agent("client", &["10.0.2.2", "fd00:2::2", "10.9.1.1", "10.0.9.2"].map(echo).join(","));
         for task in [0, 1] {
             let attempts = said.attempts(task);
@@ -75,6 +88,7 @@ on_own_ground! {
         assert_eq!((hole.passed, hole.failed, hole.said_so), (Some(1437), Some(1438), false), "{hole:?}");
         assert!(hole.is_black_hole());
         sh("ip -n router link set server mtu 1400");
+        until_reached("client", "fd00:2::2");
         let said = agent("client", &["[fd00:2::2]:80", "10.0.1.2:80"].map(size).join(","));
         let told = mtu_of(&said, 0);
         assert_eq!((told.passed, told.failed, told.said_so), (Some(1400), Some(1401), true), "{told:?}");

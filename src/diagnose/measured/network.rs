@@ -7,10 +7,12 @@
 
 use std::net::IpAddr;
 
+use k8s_openapi::api::core::v1::Service;
+
 use super::super::{Case, Finding};
 use super::backend::blamed;
 use super::measured;
-use crate::cluster::access::NodeExt;
+use crate::cluster::access::{NodeExt, ServiceExt};
 use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::confirm::BackendSymptom;
 use crate::net::parse_prefix;
@@ -30,6 +32,11 @@ pub(super) fn cause(
     elapsed: u64,
 ) -> Finding {
     let source = symptom.source.name();
+    if symptom.backend.pod.is_none()
+        && !matches!(failure, Failure::NoLocalPort | Failure::NoDescriptor)
+    {
+        return outside(case, symptom);
+    }
     match failure {
         Failure::HostUnreachable if elapsed < AT_ONCE_US => rejected(case, symptom)
             .because("\"no route to host\" at once is an ICMP answer of a firewall (host- or admin-prohibited), or an unreachable route"),
@@ -43,6 +50,45 @@ pub(super) fn cause(
                 .fix("reuse connections, widen net.ipv4.ip_local_port_range, raise the limit of open files")
         }
         _ => vanished(case, symptom),
+    }
+}
+
+/// An end that is no pod of the cluster.
+fn outside(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
+    let ip = symptom.address.ip();
+    let is_link_local = match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    let is_api =
+        |service: &Service| (service.namespace(), service.name()) == ("default", "kubernetes");
+    let at = |code, summary: String| measured(Finding::new(code, Stage::Route, summary));
+    let address = symptom.address;
+    let finding = match symptom.service {
+        Some(service) if is_api(service) => at("EGR-01", format!("the API server does not answer {} at {address}", symptom.source.name()))
+            .blame(service.reference(), "")
+            .fix("look at the API server's own address and firewall, and at what lets pods out to the nodes' network"),
+        Some(service) => at("EGR-04", format!("{address}, which {} leads to, does not answer", service.name()))
+            .blame(service.reference(), "")
+            .fix("see whether that host is up and takes connections from the cluster; correct the EndpointSlice if it is the wrong one"),
+        None if is_link_local => at("EGR-05", format!("{address} is link-local and does not answer pods"))
+            .blame(blamed(symptom), "")
+            .fix("cloud metadata is often closed to pods on purpose: use workload identity, or allow it on the node"),
+        None => at("EGR-02", format!("{address} does not answer {}", symptom.source.name()))
+            .blame(blamed(symptom), "")
+            .fix("ask it from a node: if that works, pods lack masquerading or a firewall tells them apart; else the host or the way to it is down"),
+    };
+    let finding = match (symptom.attempts.refusal, &symptom.from_source_node) {
+        (Some(icmp), _) => finding.because(format!("{} answers \"{}\"", icmp.from, icmp.words())),
+        (None, Some(attempts)) if attempts.none_open() => {
+            finding.because("the source's node does not reach it either")
+        }
+        (None, Some(_)) => finding.because("the source's node reaches it"),
+        (None, None) => finding.suspected(),
+    };
+    match heard(case.view, symptom) {
+        Some(heard) => finding.because(heard),
+        None => finding,
     }
 }
 
@@ -84,6 +130,9 @@ fn no_route(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
             .blame(ObjectRef::cluster_wide("Node", node), "")
             .because(format!("it answers \"network unreachable\" ({})", by.map_or_else(String::new, |from| from.to_string())))
             .fix("look at the CNI agent of that node: it keeps the routes to the other nodes' pods"),
+        None if symptom.by_other_family == Some(true) => measured(Finding::new("SRC-08", Stage::Source, format!("{} has no way to {ip}, and the same pod answers over the other family", symptom.source.name())))
+            .blame(symptom.source.reference(), "")
+            .fix("give the pod a route of that family, or make the Service SingleStack: clients that try this address first wait or fail"),
         None => measured(Finding::new("SRC-10", Stage::Source, format!("{} has no route to {ip}", symptom.source.name())))
             .blame(symptom.source.reference(), "")
             .because("\"network is unreachable\" at once, and no router said so: it is the pod's own routing table")
@@ -176,6 +225,13 @@ fn bounded(symptom: &BackendSymptom<'_>, reach: &Reach<'_>) -> (&'static str, Ob
     let node = |name: &str| ObjectRef::cluster_wide("Node", name);
     let crosses = reach.from != reach.to;
     match (reach.from, reach.to) {
+        (_, Some(to)) if address.is_ipv6() && symptom.by_other_family == Some(true) => (
+            "RTE-28",
+            node(to),
+            format!(
+                "IPv6 packets to {address} vanish, the same pod on node {to} answers over IPv4"
+            ),
+        ),
         (_, Some(to)) if reach.own_node == Some(false) && reach.inside == Some(true) => (
             "RTE-22",
             blamed(symptom),

@@ -17,6 +17,7 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
         backend,
         address,
         only_large,
+        large_hangs,
         size,
         stalls_inside,
     } = symptom
@@ -27,11 +28,18 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
     let from = source.node_name().unwrap_or("its node");
     let name = backend.display();
     if *only_large {
-        let finding = measured(Finding::new("RTE-11", Stage::Route, format!("large packets from node {from} to {to} vanish: small answers pass, large ones hang")).degraded())
+        let finding = measured(Finding::new("RTE-11", Stage::Route, format!("large packets from node {from} to {to} vanish, small ones pass")).degraded())
             .blame(ObjectRef::cluster_wide("Node", to), "MTU")
-            .because(format!("{} → {name}: a small request is answered, one of 4 kB is not", source.name()))
             .fix("set the CNI's MTU to that of the network between the nodes less the overlay's overhead (VXLAN 50, WireGuard 60, IPIP 20)");
-        return match size {
+        let finding = if *large_hangs {
+            finding.because(format!(
+                "{} → {name}: a small request is answered, one of 4 kB is not",
+                source.name()
+            ))
+        } else {
+            finding
+        };
+        return match size.as_ref().filter(|size| size.failed.is_some()) {
             Some(size) => finding.because(format!(
                 "packets of {} bytes pass, {} do not, and no router says so; the pod's interface has {}",
                 size.passed.map_or_else(|| "?".to_owned(), |size| size.to_string()),

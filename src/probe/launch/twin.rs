@@ -70,10 +70,16 @@ fn object(
     (run, seconds): (&str, u64),
 ) -> Result<Value, String> {
     let keys = policy_keys(view);
+    // Other dialects have selectors of their own kinds; where one is in use, every label may count.
+    let all_count = view
+        .custom
+        .values()
+        .any(|table| table.iter().next().is_some());
+    let counts = |key: &str| keys.contains(key) || (all_count && !is_of_controller(key));
     let mut labels: BTreeMap<String, String> = pod
         .labels()
         .iter()
-        .filter(|(key, _)| keys.contains(key.as_str()))
+        .filter(|(key, _)| counts(key))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     if let Some(controller) = adopter(controllers, &labels) {
@@ -113,6 +119,20 @@ fn object(
             }],
         },
     }))
+}
+
+/// Labels by which controllers know their own pods.
+fn is_of_controller(key: &str) -> bool {
+    matches!(
+        key,
+        "pod-template-hash"
+            | "controller-revision-hash"
+            | "pod-template-generation"
+            | "job-name"
+            | "controller-uid"
+            | "statefulset.kubernetes.io/pod-name"
+            | "apps.kubernetes.io/pod-index"
+    ) || key.starts_with("batch.kubernetes.io/")
 }
 
 /// The labels that policies look at; every other one stays off the twin.
