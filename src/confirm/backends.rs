@@ -91,6 +91,12 @@ fn open<'v>(
     text: &str,
 ) -> Vec<Symptom<'v>> {
     let mut symptoms = Vec::new();
+    let stops: Vec<Stage> = path
+        .hops
+        .iter()
+        .filter(|hop| is_between_ends(hop.stage) && hop.status == Status::Fail)
+        .map(|hop| hop.stage)
+        .collect();
     path.breaks.retain(|seen| match seen {
         Break::Policy(denied) => {
             symptoms.push(Symptom::OpenThoughDenied {
@@ -102,8 +108,15 @@ fn open<'v>(
         }
         Break::DestinationDown(_) | Break::StaleEndpoint { .. } => false,
         Break::NodeDown { stage, .. } => *stage != Stage::Destination,
-        // The backend was asked by its own address: that says nothing of the Service's.
-        Break::Node(fault) => fault.stage <= Stage::Nat,
+        // What only makes it limp is not refuted by one connection.
+        seen if stops.contains(&seen.stage()) => {
+            symptoms.push(Symptom::WorksAnyway {
+                source,
+                seen: Box::new(seen.clone()),
+                address,
+            });
+            false
+        }
         _ => true,
     });
     for hop in path

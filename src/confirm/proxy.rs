@@ -6,9 +6,10 @@ use super::Confirmed;
 use super::symptom::Symptom;
 use crate::cluster::ClusterView;
 use crate::cluster::access::ServiceExt;
-use crate::path::{Hop, Outcome, Path, Stage, Status};
+use crate::path::{Break, Hop, Outcome, Path, Stage, Status};
 use crate::probe::protocol::Task;
 use crate::probe::{Attempts, Observations, Vantage, service_address};
+use crate::resolve::Site;
 
 /// Adds the hop of the Service's address where it was asked.
 pub(super) fn confirm<'v>(
@@ -45,6 +46,12 @@ pub(super) fn confirm<'v>(
             .filter(|other| service_address(other) == Some(address))
             .collect();
         let status = judge(&siblings, &attempts);
+        // As long as one backend is reached by rules that are right, an open connection proves nothing
+        // about the rules for the others.
+        let is_refuted = status == Status::Pass && siblings.iter().all(|path| is_stopped(path));
+        if is_refuted {
+            confirmed.symptoms.extend(refute(path, source, address));
+        }
         add_hop(path, address, &attempts, status);
         let key = (vantage.clone(), address);
         let is_explained = siblings
@@ -75,6 +82,31 @@ pub(super) fn confirm<'v>(
             attempts,
         });
     }
+}
+
+/// Whether the rules of the source's node are predicted to keep a packet from the backends.
+fn is_stopped(path: &Path<'_>) -> bool {
+    let mut hops = path.hops.iter();
+    hops.any(|hop| hop.stage == Stage::Nat && hop.status == Status::Fail)
+}
+
+/// Takes back what was predicted of the rules: it works.
+fn refute<'v>(path: &mut Path<'v>, source: Site<'v>, address: SocketAddr) -> Vec<Symptom<'v>> {
+    for hop in path.hops.iter_mut().filter(|hop| hop.stage == Stage::Nat) {
+        hop.predicted = Some(hop.summary.clone());
+        hop.status = Status::Warn;
+    }
+    let (wrong, rest) = std::mem::take(&mut path.breaks)
+        .into_iter()
+        .partition(|seen: &Break<'v>| seen.stage() == Stage::Nat);
+    path.breaks = rest;
+    let wrong: Vec<Break<'v>> = wrong;
+    let symptoms = wrong.into_iter().map(|seen| Symptom::WorksAnyway {
+        source,
+        seen: Box::new(seen),
+        address,
+    });
+    symptoms.collect()
 }
 
 /// A Service's address can only be as good as its backends: what fails with all of them failing says

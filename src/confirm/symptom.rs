@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::Inside;
-use crate::path::{Backend, Denied};
+use crate::path::{Backend, Break, Denied};
 use crate::probe::Attempts;
 use crate::probe::protocol::{DnsReply, MtuReply, TlsReply, TraceHop};
 use crate::resolve::Site;
@@ -61,6 +61,12 @@ pub enum Symptom<'v> {
         source: Site<'v>,
         address: SocketAddr,
         reply: TlsReply,
+    },
+    /// Something that a node or a pod holds ought to stop it, and it is open.
+    WorksAnyway {
+        source: Site<'v>,
+        seen: Box<Break<'v>>,
+        address: SocketAddr,
     },
     /// Policies deny it, and it is open.
     OpenThoughDenied {

@@ -18,6 +18,8 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding
         Symptom::Name { .. } => return name::cause(case, symptom),
         Symptom::Backend(backend) => backend::cause(case, backend),
         Symptom::Proxy { .. } => proxy::cause(symptom),
+        // Named like the break it is about, where breaks are.
+        Symptom::WorksAnyway { .. } => return None,
         Symptom::OpenThoughDenied {
             source,
             denied,
