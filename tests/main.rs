@@ -8,8 +8,8 @@ mod nat_cli;
 mod nat_corpus;
 mod nat_expected;
 mod policy;
-mod rules;
 mod probe;
+mod rules;
 mod support;
 
 /// A file beside this one that is no module here would never run.
