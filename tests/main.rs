@@ -9,7 +9,9 @@ mod nat_corpus;
 mod nat_expected;
 mod policy;
 mod probe;
+mod properties;
 mod rules;
+mod scenarios;
 mod support;
 
 /// A file beside this one that is no module here would never run.

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::kubectl::kubectl;
-use super::{Case, Finding, pol_idle};
+use super::{Case, Finding, ends, eps, pol_idle};
 use crate::cluster::access::{EndpointExt, NodeExt, PodExt, ServiceExt, SliceExt};
 use crate::cluster::{Named, ObjectRef};
-use crate::path::{Stage, class_name, ingress_reference, selected, slices};
-use crate::resolve::{Place, Site};
+use crate::path::{Break, Path, Stage, class_name, ingress_reference, slices};
+use crate::resolve::Place;
 use crate::text::{count, list};
 
 /// Everything found beside the breaks.
@@ -18,38 +18,20 @@ pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(shared_addresses(case));
     found.extend(overlapping_ranges(case));
-    if let Place::Service { service, address } = &case.flow.destination.place {
+    for service in ends::services(case) {
         found.extend(unnamed_port_on_some(case, service));
+        found.extend(behind_stale(case, service));
+    }
+    if let Place::Service { service, address } = &case.flow.destination.place {
         found.extend(captured_address(case, service, *address));
-        found.extend(unready_published(case, service));
-        found.extend(one_client_one_endpoint(service));
     }
     if let Place::Ingress(ingress) = &case.flow.destination.place {
         found.extend(same_rule_twice(case, ingress));
     }
     found.extend(flapping(case));
     found.extend(resolver_limits(case));
-    found.extend(proxied(case));
-    found.extend(clients_network(case));
-    found.extend(pol_idle::findings(case, &pods_of_path(case)));
+    found.extend(pol_idle::findings(case, &ends::pods(case)));
     found
-}
-
-/// The pods at both ends.
-fn pods_of_path<'v>(case: Case<'_, 'v>) -> Vec<(&'v Pod, Stage)> {
-    let sources = case
-        .paths()
-        .flat_map(|path| &path.sources)
-        .filter_map(Site::pod);
-    let backends = case
-        .paths()
-        .flat_map(|path| &path.backends)
-        .filter_map(|backend| backend.pod);
-    let mut pods: Vec<(&Pod, Stage)> = sources.map(|pod| (pod, Stage::Source)).collect();
-    pods.extend(backends.map(|pod| (pod, Stage::Destination)));
-    pods.sort_by_key(|(pod, stage)| (*stage, pod.namespace(), pod.name()));
-    pods.dedup_by_key(|(pod, stage)| (*stage, pod.namespace(), pod.name()));
-    pods
 }
 
 /// EPS-13: an address that two running pods show.
@@ -63,7 +45,7 @@ fn shared_addresses(case: Case<'_, '_>) -> Vec<Finding> {
         }
     }
     let mut found = Vec::new();
-    for (pod, stage) in pods_of_path(case) {
+    for (pod, stage) in ends::pods(case) {
         for ip in pod.ips().iter().filter(|_| !pod.is_host_network()) {
             let Some(own) = owners.get(ip).filter(|own| own.len() > 1) else {
                 continue;
@@ -94,7 +76,7 @@ fn shared_addresses(case: Case<'_, '_>) -> Vec<Finding> {
 
 /// RTE-16: two nodes whose pod ranges overlap, one of them on the path.
 fn overlapping_ranges(case: Case<'_, '_>) -> Vec<Finding> {
-    let on_path: Vec<&str> = pods_of_path(case)
+    let on_path: Vec<&str> = ends::pods(case)
         .iter()
         .filter_map(|(pod, _)| pod.node_name())
         .collect();
@@ -144,6 +126,23 @@ fn overlapping_ranges(case: Case<'_, '_>) -> Vec<Finding> {
     found
 }
 
+/// Stale endpoints hide that the Service has no other: why that is, is a cause of its own.
+fn behind_stale(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+    let leads_here = |path: &&Path<'_>| {
+        path.service
+            .is_some_and(|own| own.reference() == service.reference())
+    };
+    let ways: Vec<&Path<'_>> = case.paths().filter(leads_here).collect();
+    let is_stale = |path: &&Path<'_>| {
+        path.breaks
+            .iter()
+            .any(|seen| matches!(seen, Break::StaleEndpoint { .. }))
+    };
+    let port = service.ports().first()?;
+    let family = *service.families().first()?;
+    (!ways.is_empty() && ways.iter().all(is_stale)).then(|| eps::none(case, service, port, family))
+}
+
 /// SVC-05: endpoints without a number for the named port.
 fn unnamed_port_on_some(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
     let mut with = 0;
@@ -153,7 +152,11 @@ fn unnamed_port_on_some(case: Case<'_, '_>, service: &Service) -> Option<Finding
             .endpoints
             .iter()
             .flatten()
-            .filter(|endpoint| endpoint.is_ready());
+            .filter(|endpoint| endpoint.is_ready())
+            .filter(|endpoint| {
+                let name = endpoint.pod_name();
+                name.is_none_or(|name| case.view.pods.get(service.namespace(), name).is_some())
+            });
         let is_named = service.ports().iter().all(|port| {
             let protocol = crate::cluster::access::ServicePortExt::protocol(port);
             !slice
@@ -232,47 +235,6 @@ fn captured_address(
     })
 }
 
-/// EPS-09, a notice: peers that find each other want exactly this.
-fn unready_published(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
-    let publishes = service.spec.as_ref()?.publish_not_ready_addresses?;
-    let unready: Vec<&str> = selected(case.view, service)
-        .filter(|pod| !pod.is_ready())
-        .map(Named::name)
-        .collect();
-    (publishes && !unready.is_empty()).then(|| {
-        Finding::new(
-            "EPS-09",
-            Stage::Endpoints,
-            format!(
-                "{} sends traffic to pods that are not ready: {}",
-                service.name(),
-                list(&unready)
-            ),
-        )
-        .notice()
-        .blame(service.reference(), "spec.publishNotReadyAddresses")
-        .because("publishNotReadyAddresses is true: right for peer discovery, wrong for clients")
-    })
-}
-
-/// SVC-12, a notice.
-fn one_client_one_endpoint(service: &Service) -> Option<Finding> {
-    let spec = service.spec.as_ref()?;
-    (spec.session_affinity.as_deref() == Some("ClientIP")).then(|| {
-        Finding::new(
-            "SVC-12",
-            Stage::Endpoints,
-            format!(
-                "{} keeps a client on one endpoint (sessionAffinity ClientIP)",
-                service.name()
-            ),
-        )
-        .notice()
-        .blame(service.reference(), "spec.sessionAffinity")
-        .because("a client that landed on a bad endpoint fails until the affinity ends")
-    })
-}
-
 /// ING-09: another Ingress of the class with the same host and path.
 fn same_rule_twice(
     case: Case<'_, '_>,
@@ -329,7 +291,7 @@ fn same_rule_twice(
 
 /// EPS-11: a backend that keeps restarting: its last end was a moment before it last started.
 fn flapping(case: Case<'_, '_>) -> Vec<Finding> {
-    let backends = pods_of_path(case)
+    let backends = ends::pods(case)
         .into_iter()
         .filter(|(_, stage)| *stage == Stage::Destination);
     backends
@@ -373,7 +335,7 @@ fn flapping(case: Case<'_, '_>) -> Vec<Finding> {
 
 /// DNS-24: the kubelet said that it cut the resolver configuration.
 fn resolver_limits(case: Case<'_, '_>) -> Option<Finding> {
-    let sources = pods_of_path(case)
+    let sources = ends::pods(case)
         .into_iter()
         .filter(|(_, stage)| *stage == Stage::Source);
     sources.into_iter().find_map(|(pod, _)| {
@@ -402,80 +364,5 @@ fn resolver_limits(case: Case<'_, '_>) -> Option<Finding> {
             .because(event.message.clone().unwrap_or_default())
             .fix("keep at most 3 name servers and 32 search domains on the node and in dnsConfig"),
         )
-    })
-}
-
-/// SRC-05, a notice: proxy variables that do not leave the destination out.
-fn proxied(case: Case<'_, '_>) -> Option<Finding> {
-    let Place::Service { service, .. } = &case.flow.destination.place else {
-        return None;
-    };
-    let sources = pods_of_path(case)
-        .into_iter()
-        .filter(|(_, stage)| *stage == Stage::Source);
-    sources.into_iter().find_map(|(pod, _)| {
-        let value = |name: &str| {
-            let containers = pod.running_containers();
-            let mut variables = containers
-                .into_iter()
-                .flat_map(|container| container.env.iter().flatten());
-            variables
-                .find(|variable| variable.name.eq_ignore_ascii_case(name))
-                .and_then(|variable| variable.value.clone())
-        };
-        let proxy = value("HTTP_PROXY").or_else(|| value("HTTPS_PROXY"))?;
-        let excluded = value("NO_PROXY").unwrap_or_default();
-        let spared = excluded.split(',').map(str::trim).any(|entry| {
-            let entry = entry.trim_start_matches('.');
-            !entry.is_empty()
-                && [
-                    "svc",
-                    "cluster.local",
-                    "*",
-                    service.name(),
-                    service.namespace(),
-                ]
-                .contains(&entry)
-        });
-        (!spared).then(|| {
-            Finding::new(
-                "SRC-05",
-                Stage::Source,
-                format!(
-                    "HTTP clients in {} go through the proxy {proxy}",
-                    pod.name()
-                ),
-            )
-            .notice()
-            .suspected()
-            .blame(pod.reference(), "spec.containers[].env")
-            .because(format!(
-                "NO_PROXY is {excluded:?} and leaves out neither .svc nor .cluster.local"
-            ))
-            .fix("add .svc,.cluster.local and the cluster's ranges to NO_PROXY")
-        })
-    })
-}
-
-/// EXT-13, a notice: node addresses of kind and the like exist only inside its host.
-fn clients_network(case: Case<'_, '_>) -> Option<Finding> {
-    let from_outside = case.flow.source.sites.iter().any(Site::is_outside);
-    let node = case.view.nodes.iter().find(|node| {
-        let id = node
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.provider_id.as_deref());
-        id.is_some_and(|id| id.starts_with("kind://"))
-    })?;
-    from_outside.then(|| {
-        Finding::new(
-            "EXT-13",
-            Stage::Entry,
-            "this is a kind cluster: its node addresses exist only on the host that runs it",
-        )
-        .notice()
-        .blame(node.reference(), "spec.providerID")
-        .because("on macOS and Windows not even that host reaches them")
-        .fix("use extraPortMappings, port-forward, or cloud-provider-kind")
     })
 }

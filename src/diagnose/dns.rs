@@ -4,11 +4,11 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use serde_json::json;
 
 use super::kubectl::{kubectl, merge_patch};
-use super::{Case, Finding, pol};
+use super::{Case, Finding, ends, eps, pol, svc_near};
 use crate::cluster::access::{PodExt, ServiceExt};
 use crate::cluster::{Named, ObjectRef};
 use crate::dns::ClusterDns;
-use crate::net::Protocol;
+use crate::net::{Family, Protocol};
 use crate::path::{DnsTrouble, NameTrouble, Stage};
 use crate::text::{count, list, nearest};
 
@@ -16,7 +16,7 @@ use crate::text::{count, list, nearest};
 pub(super) fn name(case: Case<'_, '_>, trouble: &NameTrouble<'_>) -> Finding {
     match trouble {
         NameTrouble::NoService { namespace, name } => no_service(case, namespace, name),
-        NameTrouble::NothingReady(service) => nothing_ready(service),
+        NameTrouble::NothingReady(service) => nothing_ready(case, service),
         NameTrouble::NoHostname { service, hostname } => no_hostname(case, service, hostname),
         NameTrouble::Form(name) => form(case, name),
         NameTrouble::HostAlias { pod, name, address } => Finding::new(
@@ -29,11 +29,21 @@ pub(super) fn name(case: Case<'_, '_>, trouble: &NameTrouble<'_>) -> Finding {
             "spec.hostAliases has {address} {name}, and the hosts file is asked before the DNS"
         ))
         .fix("remove the alias from the pod's template")
-        .run(owner_command(pod, "edit")),
+        .run(edit_maker(pod)),
         NameTrouble::Bypassed { pod, name } => bypassed(pod, name),
         NameTrouble::Search { pod, name, full } => search(pod, name, full),
         NameTrouble::Corefile { line, what, name } => corefile(case, *line, what, name),
-        NameTrouble::BadAlias { service, target } => bad_alias(service, target),
+        NameTrouble::Unserved { name } => unserved(case, name),
+        NameTrouble::Domain {
+            pod,
+            name,
+            searched,
+        } => other_domain(case, pod, name, searched),
+        NameTrouble::BadAlias {
+            service,
+            target,
+            why,
+        } => bad_alias(service, target, why),
     }
 }
 
@@ -94,13 +104,30 @@ fn no_service(case: Case<'_, '_>, namespace: &str, name: &str) -> Finding {
     finding
 }
 
-/// DNS-21.
-fn nothing_ready(service: &Service) -> Finding {
+/// DNS-21, unless there is more to it than pods that are not ready.
+fn nothing_ready(case: Case<'_, '_>, service: &Service) -> Finding {
     let object = service.reference();
+    let family = service.families().first().copied().unwrap_or(Family::V4);
+    let deeper = service
+        .ports()
+        .first()
+        .map(|port| eps::none(case, service, port, family));
+    let deeper = match deeper {
+        Some(deeper) if deeper.code == "EPS-01" => deeper.evidence,
+        Some(deeper) => {
+            return Finding {
+                stage: Stage::Dns,
+                ..deeper
+            }
+            .because("a headless Service has records for ready endpoints only");
+        }
+        None => Vec::new(),
+    };
     let patch = json!({"spec": {"publishNotReadyAddresses": true}});
     Finding::new("DNS-21", Stage::Dns, format!("{} is headless and has no ready pod, so its name does not exist", service.name()))
         .blame(object.clone(), "spec.clusterIP")
         .because("a headless Service has records for ready endpoints only")
+        .because_all(deeper)
         .fix("make its pods ready; peers that must find each other before that need publishNotReadyAddresses")
         .run(kubectl(service.namespace(), format!("get endpointslices -l kubernetes.io/service-name={}", service.name())))
         .patch(merge_patch(&object, &patch), patch.to_string())
@@ -227,7 +254,7 @@ fn bypassed(pod: &Pod, name: &str) -> Finding {
         "spec.dnsPolicy is {policy}, spec.hostNetwork is {host}: {why}"
     ))
     .fix(format!("set dnsPolicy: {want} in the pod's template"))
-    .run(owner_command(pod, "edit"))
+    .run(edit_maker(pod))
 }
 
 /// SRC-04.
@@ -245,20 +272,65 @@ fn search(pod: &Pod, name: &str, full: &str) -> Finding {
     .fix(format!(
         "ask for {full}, or give dnsConfig the cluster's search domains back"
     ))
-    .run(owner_command(pod, "edit"))
+    .run(edit_maker(pod))
+}
+
+/// DNS-10: every name of the cluster is asked of the servers outside.
+fn unserved(case: Case<'_, '_>, name: &str) -> Finding {
+    let object = corefile_object(case);
+    Finding::new(
+        "DNS-10",
+        Stage::Dns,
+        format!(
+            "the Corefile serves no cluster zone, so {name} and every other Service has no name"
+        ),
+    )
+    .blame(object.clone(), "data.Corefile")
+    .because(
+        "no server block has the kubernetes plugin: cluster names are forwarded like any other",
+    )
+    .fix(format!(
+        "put `kubernetes {} in-addr.arpa ip6.arpa` back into the root block",
+        ClusterDns::of(case.view).domain
+    ))
+    .run(kubectl(
+        &object.namespace,
+        format!("edit configmap {}", object.name),
+    ))
+}
+
+/// DNS-08.
+fn other_domain(case: Case<'_, '_>, pod: &Pod, name: &str, searched: &str) -> Finding {
+    let served = ClusterDns::of(case.view).domain;
+    Finding::new(
+        "DNS-08",
+        Stage::Dns,
+        format!("{} looks {name} up below {searched}, the cluster's DNS serves {served}", pod.name()),
+    )
+    .blame(
+        ObjectRef::cluster_wide("Node", pod.node_name().unwrap_or_default()),
+        "kubelet clusterDomain",
+    )
+    .because(format!("its resolv.conf searches svc.{searched}"))
+    .because(format!("the Corefile serves {served}"))
+    .fix(format!("set clusterDomain: {served} in the kubelet's configuration, restart it, and make the pods again"))
 }
 
 /// DNS-12.
 fn corefile(case: Case<'_, '_>, line: usize, what: &str, name: &str) -> Finding {
     let object = corefile_object(case);
+    let at = match line {
+        0 => "data.Corefile ".to_owned(),
+        line => format!("data.Corefile line {line} "),
+    };
     Finding::new(
         "DNS-12",
         Stage::Dns,
         format!("the Corefile gives {name} a wrong answer: {what}"),
     )
-    .blame(object.clone(), format!("data.Corefile line {line}"))
+    .blame(object.clone(), at.trim_end())
     .because(format!(
-        "line {line} takes the name before the kubernetes plugin does"
+        "{at}takes the name before the kubernetes plugin does"
     ))
     .fix("correct that block of the Corefile")
     .run(kubectl(
@@ -268,20 +340,19 @@ fn corefile(case: Case<'_, '_>, line: usize, what: &str, name: &str) -> Finding 
 }
 
 /// DNS-23.
-fn bad_alias(service: &Service, target: &str) -> Finding {
+fn bad_alias(service: &Service, target: &str, why: &str) -> Finding {
     let object = service.reference();
     let is_address = target.parse::<std::net::IpAddr>().is_ok();
     let finding = Finding::new(
         "DNS-23",
         Stage::Dns,
-        format!(
-            "externalName {target:?} of {} can be no CNAME",
-            service.name()
-        ),
+        format!("externalName {target} of {} leads nowhere", service.name()),
     )
     .blame(object, "spec.externalName")
-    .because(format!("spec.externalName is {target:?}"));
-    if is_address {
+    .because(why);
+    if !is_address && !target.contains(['/', ':', ' ']) {
+        finding.fix("name a host that exists")
+    } else if is_address {
         finding.fix("for an address use a Service without selector and an EndpointSlice")
     } else {
         finding.fix("externalName is a bare host name: no scheme, no port, no path")
@@ -384,6 +455,17 @@ fn no_endpoints(case: Case<'_, '_>, service: &Service) -> Finding {
                 .zip(service.selector())
                 .is_some_and(|(labels, selector)| selector.matches(labels))
         });
+    if pods.is_empty()
+        && workload.is_none()
+        && let Some(selector) = service.selector()
+    {
+        return Finding {
+            code: "DNS-06",
+            stage: Stage::Dns,
+            ..svc_near::selector_misses(case, service, &selector)
+        }
+        .because("no name resolves anywhere");
+    }
     let scaled_to_zero = workload.is_some_and(|workload| workload.spec.replicas == Some(0));
     let summary = match pods.len() {
         0 if scaled_to_zero => {
@@ -440,7 +522,7 @@ fn loop_message(pod: &Pod) -> Option<String> {
 }
 
 /// The ConfigMap with the Corefile.
-fn corefile_object(case: Case<'_, '_>) -> ObjectRef {
+pub(super) fn corefile_object(case: Case<'_, '_>) -> ObjectRef {
     let config = ClusterDns::of(case.view).config;
     config.map_or_else(
         || ObjectRef::new("ConfigMap", "kube-system", "coredns"),
@@ -448,25 +530,14 @@ fn corefile_object(case: Case<'_, '_>) -> ObjectRef {
     )
 }
 
-/// A command on whatever makes the pod: its own spec cannot be changed.
-fn owner_command(pod: &Pod, verb: &str) -> String {
-    let (kind, name) = match pod.controller() {
-        Some(owner) if owner.kind == "ReplicaSet" => {
-            let hash = pod
-                .labels()
-                .get("pod-template-hash")
-                .map_or("", String::as_str);
-            let name = owner
-                .name
-                .strip_suffix(hash)
-                .and_then(|name| name.strip_suffix('-'));
-            (
-                "deployment".to_owned(),
-                name.unwrap_or(&owner.name).to_owned(),
-            )
-        }
-        Some(owner) => (owner.kind.to_lowercase(), owner.name.clone()),
-        None => ("pod".to_owned(), pod.name().to_owned()),
+/// A command that opens whatever makes the pod: its own spec cannot be changed.
+fn edit_maker(pod: &Pod) -> String {
+    let maker = ends::maker(pod);
+    let kind = maker.kind.to_lowercase();
+    let rest = if kind == "pod" {
+        format!("get pod {} -o yaml", maker.name)
+    } else {
+        format!("edit {kind} {}", maker.name)
     };
-    kubectl(pod.namespace(), format!("{verb} {kind} {name}"))
+    kubectl(pod.namespace(), rest)
 }

@@ -3,14 +3,16 @@
 use k8s_openapi::api::core::v1::Pod;
 
 use super::kubectl::kubectl;
-use super::{Case, Finding, rte, src};
+use super::{Case, Finding, ext, rte, src};
 use crate::cluster::Named;
 use crate::cluster::access::PodExt;
 use crate::path::Stage;
 
 /// DST-11 for a pod without a network or past its end, DST-01 where no container runs.
 pub(super) fn down(case: Case<'_, '_>, pod: &Pod) -> Finding {
-    if let Some(deeper) = rte::no_network_for(case, pod, Stage::Destination) {
+    let deeper = rte::no_network_for(case, pod, Stage::Destination)
+        .or_else(|| ext::host_port_taken(pod, Stage::Destination));
+    if let Some(deeper) = deeper {
         return deeper;
     }
     let name = pod.name();

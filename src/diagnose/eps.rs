@@ -7,7 +7,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::json;
 
-use super::kubectl::{kubectl, merge_patch};
+use super::kubectl::kubectl;
 use super::{Case, Finding, eps_ready, svc_near};
 use crate::cluster::access::{
     PodExt, SERVICE_NAME, ServiceExt, ServicePortExt, SliceExt, target_port,
@@ -208,7 +208,6 @@ fn wrong_family(service: &Service, family: Family, pods: &[&Pod]) -> Finding {
     } else {
         Family::V4
     };
-    let patch = json!({"spec": {"ipFamilyPolicy": "PreferDualStack"}});
     let object = service.reference();
     Finding::new(
         "SVC-13",
@@ -224,9 +223,12 @@ fn wrong_family(service: &Service, family: Family, pods: &[&Pod]) -> Finding {
         count(pods.len(), "pod")
     ))
     .fix(format!(
-        "give the Service the family {other}, or its pods {family}"
+        "make the Service again with ipFamilies [{other}] (its first family cannot be changed), or give its pods {family}"
     ))
-    .patch(merge_patch(&object, &patch), patch.to_string())
+    .run(kubectl(
+        &object.namespace,
+        format!("get svc {} -o yaml", object.name),
+    ))
 }
 
 /// SVC-04.

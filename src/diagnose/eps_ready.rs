@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::kubectl::kubectl;
-use super::{Case, Finding, rte, src};
+use super::{Case, Finding, ends, ext, rte, src};
 use crate::cluster::access::{PodExt, ServiceExt};
 use crate::cluster::{Named, ObjectRef};
 use crate::path::Stage;
@@ -12,9 +12,10 @@ use crate::text::count;
 
 /// Why none of the selected pods is a ready endpoint.
 pub(super) fn none_ready(case: Case<'_, '_>, service: &Service, pods: &[&Pod]) -> Finding {
-    let network = pods
-        .iter()
-        .find_map(|pod| rte::no_network_for(case, pod, Stage::Endpoints));
+    let network = pods.iter().find_map(|pod| {
+        rte::no_network_for(case, pod, Stage::Endpoints)
+            .or_else(|| ext::host_port_taken(pod, Stage::Endpoints))
+    });
     if let Some(deeper) = network {
         return deeper;
     }
@@ -30,21 +31,17 @@ pub(super) fn none_ready(case: Case<'_, '_>, service: &Service, pods: &[&Pod]) -
     if pods.iter().all(|pod| pod.is_ready()) {
         return not_followed(service, pods);
     }
-    not_ready(service, pods)
+    not_ready(case, service, pods)
 }
 
 /// EPS-01, with the probe's own words.
-fn not_ready(service: &Service, pods: &[&Pod]) -> Finding {
+fn not_ready(case: Case<'_, '_>, service: &Service, pods: &[&Pod]) -> Finding {
     let first = pods[0];
     let states: Vec<String> = pods
         .iter()
         .take(4)
         .map(|pod| format!("{}: {}", pod.reference(), state(pod)))
         .collect();
-    let object = first.controller().map_or_else(
-        || first.reference(),
-        |owner| ObjectRef::new(&owner.kind, first.namespace(), &owner.name),
-    );
     let probe = readiness_probe(first);
     let field = if probe.is_some() {
         "spec.containers[].readinessProbe"
@@ -60,10 +57,9 @@ fn not_ready(service: &Service, pods: &[&Pod]) -> Finding {
             service.name()
         ),
     )
-    .blame(object, field);
-    for state in states {
-        finding = finding.because(state);
-    }
+    .blame(ends::maker(first), field)
+    .because_all(probe_failure(case, pods))
+    .because_all(states);
     if let Some(probe) = probe {
         finding = finding.because(format!("its readiness probe: {probe}"));
     }
@@ -77,6 +73,20 @@ fn not_ready(service: &Service, pods: &[&Pod]) -> Finding {
             first.namespace(),
             format!("logs {} --all-containers", first.name()),
         ))
+}
+
+/// The kubelet's own words on why the readiness probe failed.
+fn probe_failure(case: Case<'_, '_>, pods: &[&Pod]) -> Option<String> {
+    let of_pods = |name: Option<&str>| pods.iter().any(|pod| Some(pod.name()) == name);
+    let mut events = case.view.events.in_namespace(pods.first()?.namespace());
+    let event = events.find(|event| {
+        let message = event.message.as_deref().unwrap_or_default();
+        event.reason.as_deref() == Some("Unhealthy")
+            && message.starts_with("Readiness")
+            && of_pods(event.involved_object.name.as_deref())
+    })?;
+    let name = event.involved_object.name.as_deref().unwrap_or_default();
+    Some(format!("{name}: {}", event.message.as_deref()?))
 }
 
 /// Why one pod is not ready.

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Node, Service};
+use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use serde_json::json;
 
 use super::kubectl::{kubectl, merge_patch};
 use super::{Case, Finding};
-use crate::cluster::access::{NodeExt, ServiceExt, ServicePortExt, target_port};
+use crate::cluster::access::{NodeExt, PodExt, ServiceExt, ServicePortExt, target_port};
 use crate::cluster::{Named, ObjectRef};
 use crate::path::Stage;
 use crate::text::list;
@@ -55,7 +55,11 @@ pub(super) fn no_local_endpoint(
 }
 
 /// EXT-15: nothing leads in.
-pub(super) fn no_entry(object: &ObjectRef) -> Finding {
+pub(super) fn no_entry(case: Case<'_, '_>, object: &ObjectRef) -> Finding {
+    let port = case
+        .walk
+        .port
+        .map_or_else(String::new, |port| format!(" {port}"));
     if object.kind == "Pod" {
         return Finding::new(
             "EXT-15",
@@ -70,7 +74,7 @@ pub(super) fn no_entry(object: &ObjectRef) -> Finding {
         .fix("go through a Service of type LoadBalancer or NodePort, an Ingress, or port-forward")
         .run(kubectl(
             &object.namespace,
-            format!("port-forward pod/{} PORT", object.name),
+            format!("port-forward pod/{}{port}", object.name),
         ));
     }
     let patch = json!({"spec": {"type": "NodePort"}});
@@ -85,7 +89,7 @@ pub(super) fn no_entry(object: &ObjectRef) -> Finding {
     .patch(merge_patch(object, &patch), patch.to_string())
     .run(kubectl(
         &object.namespace,
-        format!("port-forward svc/{} PORT", object.name),
+        format!("port-forward svc/{}{port}", object.name),
     ))
 }
 
@@ -173,6 +177,37 @@ pub(super) fn source_range(service: &Service, client: IpAddr) -> Finding {
     .patch(merge_patch(&object, &patch), patch.to_string())
 }
 
+/// EXT-10: a pod that no node can take, because others hold the host port it wants.
+pub(super) fn host_port_taken(pod: &Pod, stage: Stage) -> Option<Finding> {
+    let scheduled = pod.condition("PodScheduled")?;
+    let message = scheduled.message.as_deref()?;
+    let wants: Vec<String> = pod
+        .declared_ports()
+        .iter()
+        .filter_map(|port| port.host_port)
+        .map(|port| port.to_string())
+        .collect();
+    let is_taken = scheduled.status == "False" && message.contains("free ports");
+    (is_taken && !wants.is_empty()).then(|| {
+        Finding::new(
+            "EXT-10",
+            stage,
+            format!(
+                "{} is not scheduled: host port {} is taken on every node",
+                pod.name(),
+                list(&wants)
+            ),
+        )
+        .blame(pod.reference(), "spec.containers[].ports[].hostPort")
+        .because(message)
+        .fix("use another host port, fewer replicas than nodes, or a Service instead")
+        .run(kubectl(
+            pod.namespace(),
+            format!("describe pod {}", pod.name()),
+        ))
+    })
+}
+
 /// EXT-02.
 pub(super) fn no_such_node_port(case: Case<'_, '_>, node: &Node, port: u16) -> Finding {
     let known = case
@@ -210,7 +245,7 @@ pub(super) fn no_such_node_port(case: Case<'_, '_>, node: &Node, port: u16) -> F
     )
     .blame(node.reference(), "")
     .fix("ask a node port that exists; it may have changed when the Service was made again")
-    .run("kubectl get svc -A | grep NodePort");
+    .run("kubectl get svc -A -o wide");
     known.fold(finding, |finding, known| {
         finding.because(format!("there is {known}"))
     })

@@ -95,6 +95,13 @@ impl Finding {
         self
     }
 
+    /// Adds several.
+    #[must_use]
+    pub fn because_all(mut self, facts: impl IntoIterator<Item = String>) -> Self {
+        self.evidence.extend(facts);
+        self
+    }
+
     /// Says what to do.
     #[must_use]
     pub fn fix(mut self, summary: impl Into<String>) -> Self {

@@ -1,12 +1,14 @@
 //! Family ING: Ingress.
 
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
 use serde_json::json;
 
 use super::kubectl::{kubectl, merge_patch};
-use super::{Case, Finding};
+use super::{Case, Finding, eps};
 use crate::cluster::Named;
 use crate::cluster::access::ServiceExt;
+use crate::net::Family;
 use crate::path::{IngressTrouble, Stage, ingress_reference, ports_text};
 use crate::text::{list, nearest};
 
@@ -27,6 +29,9 @@ pub(super) fn trouble(case: Case<'_, '_>, trouble: &IngressTrouble<'_>) -> Findi
             service,
             port,
         } => no_backend(case, ingress, field, service, port.as_deref()),
+        IngressTrouble::ControllerDown { ingress, service } => {
+            controller_down(case, ingress, service)
+        }
     }
 }
 
@@ -102,6 +107,27 @@ fn no_rule(ingress: &Ingress, host: &str, path: &str) -> Finding {
         &object.namespace,
         format!("edit ingress {}", object.name),
     ))
+}
+
+/// ING-10: what keeps the controller's own Service from leading anywhere.
+fn controller_down(case: Case<'_, '_>, ingress: &Ingress, service: &Service) -> Finding {
+    let family = service.families().first().copied().unwrap_or(Family::V4);
+    let summary = format!(
+        "the controller of {} is down: nobody answers for any of its hosts",
+        ingress.name()
+    );
+    let Some(port) = service.ports().first() else {
+        return Finding::new("ING-10", Stage::Ingress, summary).blame(service.reference(), "");
+    };
+    let deeper = eps::none(case, service, port, family);
+    let why = deeper.summary.clone();
+    Finding {
+        code: "ING-10",
+        stage: Stage::Ingress,
+        summary,
+        ..deeper
+    }
+    .because(why)
 }
 
 /// ING-02.

@@ -3,6 +3,7 @@
 //! ```text
 //!  Walk { Path { hops, breaks } } ─► one file per family names the cause of a break ─► Finding
 //!                                 ─► beside: what is wrong on the path without breaking it
+//!                                 ─► hints: what only a probe or a node can confirm
 //!                                 ─► verdict over all paths
 //! ```
 //!
@@ -13,10 +14,12 @@ mod case;
 mod catalogue;
 mod dns;
 mod dst;
+mod ends;
 mod eps;
 mod eps_ready;
 mod ext;
 mod finding;
+mod hints;
 mod ing;
 pub(crate) mod kubectl;
 mod measured;

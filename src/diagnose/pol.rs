@@ -1,9 +1,12 @@
 //! Family POL: which policy denies, by which of the usual slips, and the smallest change that admits.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use super::kubectl::json_patch;
 use super::pol_cause::{Reading, read};
 use super::{Case, Finding};
 use crate::cluster::Resource;
+use crate::dns::is_link_local;
 use crate::net::Protocol;
 use crate::path::{Denied, Stage};
 use crate::policy::{Direction, Reason, RuleMiss};
@@ -12,6 +15,19 @@ use crate::text::list;
 /// The cause of a denial on the way to a backend.
 pub(super) fn denied(case: Case<'_, '_>, denied: &Denied) -> Finding {
     let finding = cause(case, denied, false);
+    if let Some(client) = denied.hidden_client {
+        return Finding {
+            code: "POL-13",
+            ..finding
+        }
+        .because(format!("a rule admits {client}, and the packet arrives under the address of the node it came in by (externalTrafficPolicy Cluster)"));
+    }
+    if denied.stage == Stage::EgressPolicy && is_metadata(denied) {
+        return Finding {
+            code: "EGR-05",
+            ..finding
+        };
+    }
     if denied.is_half_open && matches!(finding.code, "POL-02" | "POL-03") {
         return Finding {
             code: "POL-04",
@@ -25,10 +41,33 @@ pub(super) fn denied(case: Case<'_, '_>, denied: &Denied) -> Finding {
 /// The cause of a denial on the way to the DNS: POL-01 unless a slip explains it better.
 pub(super) fn dns_denied(case: Case<'_, '_>, denied: &Denied) -> Finding {
     let finding = cause(case, denied, true);
+    let addresses = &denied.destination.addresses;
+    let cache = addresses.iter().find(|addr| is_link_local(**addr));
+    let Some(cache) = cache else {
+        return Finding {
+            stage: Stage::Dns,
+            ..finding
+        };
+    };
     Finding {
+        code: "POL-21",
         stage: Stage::Dns,
         ..finding
     }
+    .because(format!(
+        "its name server is {cache}, a cache on its node: rules that select DNS pods do not fit it"
+    ))
+}
+
+/// Whether the destination is the address that clouds answer instances at (AWS, Azure, GCP,
+/// OpenStack; AWS over IPv6).
+fn is_metadata(denied: &Denied) -> bool {
+    const ADDRESSES: [IpAddr; 2] = [
+        IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    ];
+    let addresses = &denied.destination.addresses;
+    addresses.iter().any(|addr| ADDRESSES.contains(addr))
 }
 
 fn cause(case: Case<'_, '_>, denied: &Denied, for_dns: bool) -> Finding {

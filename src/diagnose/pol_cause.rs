@@ -140,12 +140,18 @@ fn service_port(case: Case<'_, '_>, denied: &Denied, number: u16) -> Option<(Str
         .services
         .in_namespace(&object.namespace)
         .find_map(|service| {
-            let leads_here =
-                selected(case.view, service).any(|own| own.reference() == pod.reference());
+            let is_asked = || {
+                let mut asked = super::ends::services(case).into_iter();
+                asked.any(|own| own.reference() == service.reference())
+            };
+            let leads_here = selected(case.view, service)
+                .any(|own| own.reference() == pod.reference())
+                || is_asked();
             let turns = service.ports().iter().any(|port| {
                 let target = crate::cluster::access::target_port(port);
                 port.number() == number
-                    && resolve_port(pod, &target, port.protocol()) == Some(denied.port)
+                    && resolve_port(pod, &target, port.protocol())
+                        .is_none_or(|number| number == denied.port)
             });
             (leads_here && turns && number != denied.port)
                 .then(|| (crate::cluster::Named::name(service).to_owned(), number))

@@ -3,14 +3,16 @@
 use k8s_openapi::api::core::v1::Pod;
 
 use super::kubectl::kubectl;
-use super::{Case, Finding, rte};
+use super::{Case, Finding, ext, rte};
 use crate::cluster::access::{NodeExt, PodExt};
 use crate::cluster::{Named, ObjectRef};
 use crate::path::Stage;
 
 /// SRC-01, or what keeps its node from giving it a network.
 pub(super) fn without_network(case: Case<'_, '_>, pod: &Pod) -> Finding {
-    if let Some(deeper) = rte::no_network_for(case, pod, Stage::Source) {
+    let deeper = rte::no_network_for(case, pod, Stage::Source)
+        .or_else(|| ext::host_port_taken(pod, Stage::Source));
+    if let Some(deeper) = deeper {
         return deeper;
     }
     let name = pod.name();
@@ -74,11 +76,14 @@ pub(super) fn why_down(pod: &Pod) -> (String, &'static str) {
     }
     match pod.waiting() {
         Some(waiting) => {
-            let message = if waiting.message.is_empty() {
+            let mut message = if waiting.message.is_empty() {
                 String::new()
             } else {
                 format!(": {}", waiting.message)
             };
+            if let Some(words) = last_words(pod) {
+                message.push_str(&format!("; last ended with: {words}"));
+            }
             (
                 format!(
                     "container {} is waiting, {}{message}",
@@ -89,6 +94,16 @@ pub(super) fn why_down(pod: &Pod) -> (String, &'static str) {
         }
         None => ("it has no address yet".to_owned(), "status.podIPs"),
     }
+}
+
+/// What a container that ended said last, where its termination message was kept.
+fn last_words(pod: &Pod) -> Option<String> {
+    pod.container_statuses().into_iter().find_map(|status| {
+        let ended = status.last_state.as_ref()?.terminated.as_ref()?;
+        let message = ended.message.as_deref()?.trim();
+        let last = message.lines().next_back()?;
+        (!last.is_empty()).then(|| last.to_owned())
+    })
 }
 
 /// Whether a pod lies on a node that does not report.

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::{Case, Confidence, Finding, Severity};
-use super::{beside, dns, dst, eps, ext, ing, measured, node, pol, rte, src, svc};
+use super::{beside, dns, dst, eps, ext, hints, ing, measured, node, pol, rte, src, svc};
+use crate::cluster::access::ServiceExt;
 use crate::confirm::Symptom;
-use crate::path::{Basis, Break, Outcome, Path, Status};
+use crate::path::{Basis, Break, NameTrouble, Outcome, Path, Status};
 
 /// Does traffic reach the destination?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -35,7 +36,11 @@ pub struct Diagnosis {
 pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
     let mut findings = Vec::new();
     for path in case.paths() {
-        for seen in &path.breaks {
+        for seen in path
+            .breaks
+            .iter()
+            .filter(|seen| !is_consequence(path, seen))
+        {
             let mut finding = confirmed(name(case, path, seen), path, seen);
             if is_partial(case, path, seen) && finding.severity == Severity::Broken {
                 finding.severity = Severity::Degraded;
@@ -59,7 +64,8 @@ pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
         }
         merge(&mut findings, finding);
     }
-    for finding in beside::findings(case) {
+    let beside = beside::findings(case).into_iter();
+    for finding in beside.chain(hints::findings(case)) {
         if !is_told(&findings, &finding) {
             merge(&mut findings, finding);
         }
@@ -112,6 +118,17 @@ fn works_anyway(case: Case<'_, '_>, seen: &Break<'_>, address: SocketAddr) -> Op
     Some(finding.because(format!("{address} is open all the same")))
 }
 
+/// A headless Service with nothing ready has no name, and for the same reason no endpoint.
+fn is_consequence(path: &Path<'_>, seen: &Break<'_>) -> bool {
+    let Break::NoEndpoints { service, .. } = seen else {
+        return false;
+    };
+    path.breaks.iter().any(|other| {
+        matches!(other, Break::Name(NameTrouble::NothingReady(nameless))
+            if nameless.reference() == service.reference())
+    })
+}
+
 /// The cause of a break, by the family of the stage that saw it.
 fn name(case: Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
     match seen {
@@ -133,7 +150,7 @@ fn name(case: Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
             elsewhere,
             from_outside,
         } => ext::no_local_endpoint(service, node, elsewhere, *from_outside),
-        Break::NoEntry(object) => ext::no_entry(object),
+        Break::NoEntry(object) => ext::no_entry(case, object),
         Break::NoBalancerAddress(service) => ext::no_balancer_address(case, service),
         Break::SourceRange { service, client } => ext::source_range(service, *client),
         Break::NoSuchNodePort { node, port } => ext::no_such_node_port(case, node, *port),

@@ -88,6 +88,14 @@ impl Corefile {
             .max_by_key(|(length, _)| *length)
             .map(|(_, block)| block)
     }
+
+    /// Whether any block answers for a cluster (plugin `kubernetes`).
+    #[must_use]
+    pub fn serves_a_cluster(&self) -> bool {
+        self.blocks
+            .iter()
+            .any(|block| !block.kubernetes_zones().is_empty())
+    }
 }
 
 // === impl ServerBlock ===

@@ -77,7 +77,8 @@ impl<'v> Lookup<'v> {
 
 impl Reply<'_> {
     /// Whether the resolver stops here: an answer, or an error that is not NXDOMAIN.
-    const fn is_settled(&self) -> bool {
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
         match self {
             Reply::Zone(answer) => !matches!(answer, Answer::None(_)),
             Reply::Inline { .. } | Reply::Refusal { .. } | Reply::Unknown { .. } => true,

@@ -18,5 +18,5 @@ pub use cluster::ClusterDns;
 pub use corefile::{BadCorefile, Corefile, Plugin, ServerBlock};
 pub use handler::{Handler, handler};
 pub use lookup::{Attempt, Lookup, Reply, lookup};
-pub use resolv_conf::{Origin, ResolvConf};
+pub use resolv_conf::{Origin, ResolvConf, is_link_local};
 pub use zone::{Answer, NoName, answer, service_of_name};

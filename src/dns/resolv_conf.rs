@@ -29,6 +29,15 @@ pub struct ResolvConf {
     pub origin: Origin,
 }
 
+/// Whether an address is link-local: the cache of the pod's own node (NodeLocal DNSCache).
+#[must_use]
+pub const fn is_link_local(addr: IpAddr) -> bool {
+    match addr {
+        IpAddr::V4(addr) => addr.is_link_local(),
+        IpAddr::V6(addr) => addr.is_unicast_link_local(),
+    }
+}
+
 // === impl ResolvConf ===
 
 impl ResolvConf {

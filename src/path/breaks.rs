@@ -108,10 +108,19 @@ pub enum NameTrouble<'v> {
         what: String,
         name: String,
     },
-    /// An ExternalName that cannot be one.
+    /// The Corefile serves no zone of the cluster.
+    Unserved { name: String },
+    /// The search list has another cluster domain than the one that is served.
+    Domain {
+        pod: &'v Pod,
+        name: String,
+        searched: String,
+    },
+    /// An ExternalName that leads nowhere.
     BadAlias {
         service: &'v Service,
         target: String,
+        why: String,
     },
 }
 
@@ -174,6 +183,11 @@ pub enum IngressTrouble<'v> {
         host: String,
         path: String,
     },
+    /// The Service in front of the controller has no endpoint.
+    ControllerDown {
+        ingress: &'v Ingress,
+        service: &'v Service,
+    },
     /// A rule whose backend Service or port does not exist.
     NoBackend {
         ingress: &'v Ingress,
@@ -195,6 +209,8 @@ pub struct Denied {
     pub judgement: DirectionJudgement,
     /// Whether the other end has a rule for exactly this traffic.
     pub is_half_open: bool,
+    /// The client that would be admitted if a node port did not hide it behind the node's address.
+    pub hidden_client: Option<IpAddr>,
 }
 
 // === impl Break ===

@@ -26,6 +26,9 @@ pub(super) fn step<'v>(view: &'v ClusterView, backend: &Backend<'v>, trail: &mut
         });
     if view.is_planned() {
         trail.push(hop);
+    } else if backend.is_hypothetical {
+        // Why it takes no traffic now is told where the endpoints are.
+        trail.push(hop);
     } else if pod.ips().is_empty() || pod.is_finished() || nothing_runs(pod) {
         let hop = hop.fact(format!("{} status", pod.reference()), state(pod));
         trail.stop(

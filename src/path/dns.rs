@@ -5,24 +5,15 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::breaks::{DnsTrouble, NameTrouble};
+use super::dns_name::{Found, find};
 use super::trail::Trail;
 use super::walker::Walker;
 use super::{Break, Hop, Stage, Status, dns_server};
-use crate::cluster::access::{EndpointExt, PodExt, ServiceExt};
+use crate::cluster::access::{PodExt, ServiceExt};
 use crate::cluster::{ClusterView, Named};
-use crate::dns::{Answer, Lookup, NoName, Origin, Reply, ResolvConf, lookup};
+use crate::dns::{Origin, ResolvConf, is_link_local};
 use crate::net::Family;
 use crate::resolve::Place;
-
-/// How many aliases are followed before giving up, as resolvers do.
-const MAX_ALIASES: usize = 8;
-
-/// What a name turned out to be.
-enum Found<'v> {
-    Place(Place<'v>, String),
-    Trouble(NameTrouble<'v>, String),
-    Doubt(String),
-}
 
 /// Adds the hop of a lookup by a pod and returns where the name leads. `wanted` is the place the
 /// user named, when the name is only the way there.
@@ -138,7 +129,7 @@ fn asks_elsewhere(walker: &Walker<'_>, conf: &ResolvConf) -> bool {
         return true;
     }
     let own = walker.dns.service_addresses();
-    let is_ours = |server: &IpAddr| own.contains(server) || dns_server::is_link_local(*server);
+    let is_ours = |server: &IpAddr| own.contains(server) || is_link_local(*server);
     // A recorded file that names another server is the kubelet's doing and judged as such.
     conf.origin == Origin::Predicted
         && !own.is_empty()
@@ -193,318 +184,6 @@ fn elsewhere_step<'v>(
     }
 }
 
-/// Follows a name, and the aliases behind it, to a place.
-fn find<'v>(
-    walker: &Walker<'v>,
-    conf: &ResolvConf,
-    name: &str,
-    family: Family,
-    wanted: Option<&Place<'v>>,
-) -> Found<'v> {
-    let view = walker.view;
-    let mut name = name.to_owned();
-    let mut text = String::new();
-    for _ in 0..MAX_ALIASES {
-        let found = lookup(view, &walker.dns, conf, &name, family);
-        let Some(attempt) = found.deciding() else {
-            return Found::Doubt("an empty name".to_owned());
-        };
-        let shown = if attempt.name == name.trim_end_matches('.') {
-            String::new()
-        } else {
-            let position = found.deciding_position();
-            format!(
-                "{} (search {position} of {}) → ",
-                attempt.name,
-                conf.searches.len()
-            )
-        };
-        text.push_str(&shown);
-        let place = match &attempt.reply {
-            Reply::Zone(Answer::Alias { service, target }) => {
-                if let Some(text) = bad_alias(target) {
-                    let trouble = NameTrouble::BadAlias {
-                        service,
-                        target: target.clone(),
-                    };
-                    return Found::Trouble(trouble, text);
-                }
-                text = format!("{text}alias of {target} → ");
-                name = format!("{target}.");
-                continue;
-            }
-            Reply::Zone(answer) => return zone_answer(view, answer, &text, &found),
-            Reply::Inline { line, addresses } => {
-                return inline(*line, addresses, &name, wanted, &text);
-            }
-            Reply::Refusal {
-                line,
-                plugin,
-                rcode,
-            } => {
-                let what = format!("{plugin} answers {rcode}");
-                let trouble = NameTrouble::Corefile {
-                    line: *line,
-                    what: what.clone(),
-                    name,
-                };
-                return Found::Trouble(trouble, format!("{text}{what} (Corefile line {line})"));
-            }
-            Reply::Nobody => {
-                let what = "no server block takes the name".to_owned();
-                let trouble = NameTrouble::Corefile {
-                    line: 0,
-                    what: what.clone(),
-                    name,
-                };
-                return Found::Trouble(trouble, format!("{text}{what}"));
-            }
-            Reply::Unknown { line, why } => {
-                return Found::Doubt(format!(
-                    "{text}not understood: {why} (Corefile line {line})"
-                ));
-            }
-            Reply::Forwarded { .. } => forwarded(view, walker, conf, &name, wanted, &found),
-        };
-        return match place {
-            Ok(place) => Found::Place(place, format!("{text}{name}, answered outside the cluster")),
-            Err((trouble, why)) => Found::Trouble(trouble, format!("{text}{why}")),
-        };
-    }
-    Found::Doubt(format!("{text}more than {MAX_ALIASES} aliases"))
-}
-
-fn zone_answer<'v>(
-    view: &'v ClusterView,
-    answer: &Answer<'v>,
-    text: &str,
-    found: &Lookup<'v>,
-) -> Found<'v> {
-    match answer {
-        Answer::Service(service) => {
-            let addresses: Vec<String> = service
-                .cluster_ips()
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            let addresses = if addresses.is_empty() {
-                "its cluster IP".to_owned()
-            } else {
-                addresses.join(", ")
-            };
-            Found::Place(
-                Place::Service {
-                    service,
-                    address: None,
-                },
-                format!("{text}{addresses}"),
-            )
-        }
-        Answer::Headless(service) => {
-            let place = Place::Service {
-                service,
-                address: None,
-            };
-            Found::Place(place, format!("{text}its ready pods"))
-        }
-        Answer::Endpoint { service, hostname } => endpoint(view, service, hostname, text),
-        Answer::Address(addr) => Found::Place(Place::Address(*addr), format!("{text}{addr}")),
-        Answer::Alias { target, .. } => Found::Doubt(format!("{text}alias of {target}")),
-        Answer::None(_) => {
-            let (trouble, why) = no_name(found);
-            Found::Trouble(trouble, format!("{text}{why}"))
-        }
-    }
-}
-
-fn endpoint<'v>(
-    view: &'v ClusterView,
-    service: &'v k8s_openapi::api::core::v1::Service,
-    hostname: &str,
-    text: &str,
-) -> Found<'v> {
-    let found = super::endpoints::slices(view, service)
-        .flat_map(|slice| slice.endpoints.iter().flatten())
-        .find(|endpoint| endpoint.hostname.as_deref() == Some(hostname) && endpoint.is_ready());
-    let Some(endpoint) = found else {
-        return Found::Doubt(format!("{text}an endpoint that the slices do not show"));
-    };
-    let pod = endpoint
-        .pod_name()
-        .and_then(|name| view.pods.get(service.namespace(), name));
-    match (pod, endpoint.address()) {
-        (Some(pod), addr) => {
-            let addr = addr.map_or_else(String::new, |addr| format!(" ({addr})"));
-            Found::Place(
-                Place::Pods(vec![pod]),
-                format!("{text}pod {}{addr}", pod.name()),
-            )
-        }
-        (None, Some(addr)) => Found::Place(Place::Address(addr), format!("{text}{addr}")),
-        (None, None) => Found::Doubt(format!("{text}an endpoint without an address")),
-    }
-}
-
-/// Addresses from the Corefile: fine for a name of its own, a trap for the name of a Service.
-fn inline<'v>(
-    line: usize,
-    addresses: &[IpAddr],
-    name: &str,
-    wanted: Option<&Place<'v>>,
-    text: &str,
-) -> Found<'v> {
-    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    let shown = format!("{} (Corefile line {line})", shown.join(", "));
-    let is_meant = match wanted {
-        Some(Place::Service { service, .. }) => addresses
-            .iter()
-            .any(|addr| service.cluster_ips().contains(addr)),
-        _ => true,
-    };
-    match addresses.first() {
-        Some(first) if is_meant => {
-            let place = wanted.cloned().unwrap_or(Place::Address(*first));
-            Found::Place(place, format!("{text}{shown}"))
-        }
-        _ => {
-            let what = format!("answers {shown}");
-            let name = name.to_owned();
-            Found::Trouble(
-                NameTrouble::Corefile { line, what, name },
-                format!("{text}{shown}"),
-            )
-        }
-    }
-}
-
-/// A name that upstream servers decide. Names of the cluster are unknown there: those mean that no
-/// expansion of the search list fits.
-fn forwarded<'v>(
-    view: &'v ClusterView,
-    walker: &Walker<'v>,
-    conf: &ResolvConf,
-    name: &str,
-    wanted: Option<&Place<'v>>,
-    found: &Lookup<'v>,
-) -> Result<Place<'v>, (NameTrouble<'v>, String)> {
-    let absolute = name.trim_end_matches('.');
-    let labels: Vec<&str> = absolute.split('.').collect();
-    let in_cluster = match labels.as_slice() {
-        [_] => wanted.is_some() || is_nxdomain_in_zone(found),
-        [_, namespace] | [_, namespace, "svc"] => is_namespace(view, namespace),
-        _ => false,
-    };
-    if !in_cluster {
-        return Ok(Place::Name(absolute.to_owned()));
-    }
-    if let (Some(Place::Service { service, .. }), Some(pod)) = (wanted, walker.pod_asking()) {
-        let full = format!(
-            "{}.{}.svc.{}",
-            service.name(),
-            service.namespace(),
-            walker.dns.domain
-        );
-        let why = format!(
-            "no expansion is {full} (search {}, ndots:{})",
-            if conf.searches.is_empty() {
-                "empty".to_owned()
-            } else {
-                conf.searches.join(" ")
-            },
-            conf.ndots
-        );
-        let trouble = NameTrouble::Search {
-            pod,
-            name: name.to_owned(),
-            full,
-        };
-        return Err((trouble, why));
-    }
-    Err(no_name(found))
-}
-
-fn is_nxdomain_in_zone(found: &Lookup<'_>) -> bool {
-    found
-        .attempts
-        .iter()
-        .any(|attempt| matches!(attempt.reply, Reply::Zone(Answer::None(_))))
-}
-
-fn is_namespace(view: &ClusterView, name: &str) -> bool {
-    view.namespaces.get("", name).is_some() || view.services.namespaces().any(|other| other == name)
-}
-
-/// The most telling of the refusals: the first that names an object.
-fn no_name<'v>(found: &Lookup<'v>) -> (NameTrouble<'v>, String) {
-    let refusals = found
-        .attempts
-        .iter()
-        .filter_map(|attempt| match &attempt.reply {
-            Reply::Zone(Answer::None(why)) => Some((attempt, why)),
-            _ => None,
-        });
-    let telling = refusals
-        .clone()
-        .find(|(_, why)| matches!(why, NoName::NothingReady(_) | NoName::Hostname { .. }))
-        .or_else(|| {
-            refusals
-                .clone()
-                .find(|(_, why)| !matches!(why, NoName::Form))
-        });
-    match telling {
-        Some((_, NoName::Service { namespace, name })) => {
-            let trouble = NameTrouble::NoService {
-                namespace: namespace.clone(),
-                name: name.clone(),
-            };
-            (
-                trouble,
-                format!("NXDOMAIN: no Service {name} in namespace {namespace}"),
-            )
-        }
-        Some((_, NoName::NothingReady(service))) => (
-            NameTrouble::NothingReady(service),
-            format!(
-                "NXDOMAIN: {} is headless and has nothing ready",
-                service.reference()
-            ),
-        ),
-        Some((_, NoName::Hostname { service, hostname })) => (
-            NameTrouble::NoHostname {
-                service,
-                hostname: hostname.clone(),
-            },
-            format!(
-                "NXDOMAIN: {} has no endpoint named {hostname}",
-                service.reference()
-            ),
-        ),
-        Some((attempt, NoName::Form)) => (
-            NameTrouble::Form(attempt.name.clone()),
-            format!(
-                "NXDOMAIN: {} has no form the cluster's DNS knows",
-                attempt.name
-            ),
-        ),
-        None => (NameTrouble::Form(found.name.clone()), "NXDOMAIN".to_owned()),
-    }
-}
-
-/// What no CNAME can be.
-fn bad_alias(target: &str) -> Option<String> {
-    let is_address = target.parse::<IpAddr>().is_ok();
-    let is_name = !target.is_empty() && !target.contains(['/', ':', ' ']);
-    if is_address {
-        Some(format!(
-            "externalName {target} is an address, which no CNAME can hold"
-        ))
-    } else if is_name {
-        None
-    } else {
-        Some(format!("externalName {target:?} is no host name"))
-    }
-}
-
 /// Which DNS trouble the servers have, kept apart so that the hop stays one.
 pub(super) struct Servers<'v> {
     pub status: Status,
@@ -519,8 +198,11 @@ impl<'v> Servers<'v> {
     fn apply(self, hop: &mut Hop, trail: &mut Trail<'v>) {
         match (hop.status, self.status) {
             (_, Status::Fail) => {
+                hop.summary = match hop.status {
+                    Status::Pass => format!("{} (they would say: {})", self.text, hop.summary),
+                    _ => format!("{}; besides, {}", self.text, hop.summary),
+                };
                 hop.status = Status::Fail;
-                hop.summary = format!("{} ({})", self.text, hop.summary);
             }
             (Status::Pass, other) => {
                 hop.status = other;

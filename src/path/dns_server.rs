@@ -2,32 +2,25 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
 
-use super::breaks::DnsTrouble;
+use super::breaks::{Denied, DnsTrouble};
 use super::dns::Servers;
 use super::endpoints::slices;
 use super::walker::Walker;
 use super::{Stage, Status, policy};
 use crate::cluster::access::{EndpointExt, NodeExt, PodExt, ServiceExt, ServicePortExt};
 use crate::cluster::endpoints::{
-    PortEndpoint, ProxyNode, TrafficPolicies, WithoutEndpoints, categorize, endpoints_of,
+    EndpointChoice, PortEndpoint, ProxyNode, TrafficPolicies, WithoutEndpoints, categorize,
+    endpoints_of,
 };
 use crate::cluster::{Named, Resource};
-use crate::dns::ResolvConf;
+use crate::dns::{ResolvConf, is_link_local};
 use crate::net::{Family, Protocol};
 use crate::resolve::Site;
 
 /// The port of the DNS (RFC 1035).
 const DNS: u16 = 53;
-
-/// Whether an address is link-local: the cache of the pod's own node.
-pub(super) const fn is_link_local(addr: IpAddr) -> bool {
-    match addr {
-        IpAddr::V4(addr) => addr.is_link_local(),
-        IpAddr::V6(addr) => addr.is_unicast_link_local(),
-    }
-}
 
 /// Checks what stands between a pod and its DNS servers.
 pub(super) fn check<'v>(
@@ -46,8 +39,15 @@ pub(super) fn check<'v>(
         facts: vec![],
         troubles: vec![],
     };
-    if conf.nameservers.iter().any(|server| is_link_local(*server)) {
-        "through the cache of its node".clone_into(&mut servers.text);
+    let cache = conf
+        .nameservers
+        .iter()
+        .find(|server| is_link_local(**server));
+    if let Some(&cache) = cache {
+        check_cache(walker, pod, (service, cache), family, &mut servers);
+        if servers.status == Status::Pass {
+            behind_cache(walker, pod, service, family, &mut servers);
+        }
         return servers;
     }
     let own = service.cluster_ips();
@@ -78,6 +78,103 @@ pub(super) fn check<'v>(
         .unwrap_or(family);
     check_endpoints(walker, pod, service, family, &mut servers);
     servers
+}
+
+/// The cache of the node (NodeLocal DNSCache) is a process of the node: policies see its link-local
+/// address, not the DNS pods behind it. Where they keep the pod from the DNS pods, too, that is said.
+fn check_cache<'v>(
+    walker: &Walker<'v>,
+    pod: &'v Pod,
+    (service, cache): (&'v Service, IpAddr),
+    family: Family,
+    servers: &mut Servers<'v>,
+) {
+    "through the cache of its node".clone_into(&mut servers.text);
+    let end = walker.ends.address(cache);
+    match policy::denial(walker, Site::Pod(pod), &end, (Protocol::Udp, DNS)) {
+        Ok(Some(denied)) => {
+            let is_for_pods = denial_of_a_server(walker, pod, service, family);
+            let text =
+                format!("an egress policy keeps the pod from the cache of its node, {cache}");
+            servers.status = Status::Fail;
+            servers.text = text;
+            let first = Box::new(is_for_pods.unwrap_or(denied));
+            let is_all = true;
+            servers.troubles.push(DnsTrouble::Denied { first, is_all });
+        }
+        Ok(None) => {}
+        Err(doubt) => {
+            servers.status = Status::Unknown;
+            servers.text = format!("whether policies admit DNS is open: {doubt}");
+        }
+    }
+}
+
+/// What keeps a pod from the first of the DNS pods.
+fn denial_of_a_server<'v>(
+    walker: &Walker<'v>,
+    pod: &'v Pod,
+    service: &'v Service,
+    family: Family,
+) -> Option<Denied> {
+    let port = service.ports().iter().find(|port| port.number() == DNS)?;
+    let (_, choice) = endpoints(walker, pod, service, port, family);
+    let endpoint = choice.internal().first()?;
+    let name = endpoint.endpoint.pod_name()?;
+    let server = walker.view.pods.get(service.namespace(), name)?;
+    let end = walker.ends.pod(server);
+    policy::denial(walker, Site::Pod(pod), &end, (Protocol::Udp, endpoint.port)).ok()?
+}
+
+/// What the cache does not have it asks the DNS pods for, by a Service of its own that selects the
+/// same pods. Policies of the client do not concern that.
+fn behind_cache<'v>(
+    walker: &Walker<'v>,
+    pod: &'v Pod,
+    service: &'v Service,
+    family: Family,
+    servers: &mut Servers<'v>,
+) {
+    let Some(port) = service.ports().iter().find(|port| port.number() == DNS) else {
+        return;
+    };
+    let (all, choice) = endpoints(walker, pod, service, port, family);
+    if choice.internal_fate() != WithoutEndpoints::Forward {
+        no_endpoint(all, service, servers);
+    }
+}
+
+/// The endpoints of a DNS port, how many there are and which of them the pod's node uses.
+fn endpoints<'v>(
+    walker: &Walker<'v>,
+    pod: &Pod,
+    service: &'v Service,
+    port: &ServicePort,
+    family: Family,
+) -> (usize, EndpointChoice<'v>) {
+    let name = pod.node_name().unwrap_or_default();
+    let node = ProxyNode {
+        name,
+        zone: walker.view.nodes.get("", name).and_then(NodeExt::zone),
+    };
+    let all = endpoints_of(
+        slices(walker.view, service),
+        family,
+        port.name.as_deref(),
+        port.protocol(),
+        node,
+    );
+    let choice = categorize(&all, TrafficPolicies::of(service, port), node);
+    (all.len(), choice)
+}
+
+fn no_endpoint<'v>(all: usize, service: &'v Service, servers: &mut Servers<'v>) {
+    servers.status = Status::Fail;
+    servers.text = match all {
+        0 => "the cluster's DNS has no endpoint".to_owned(),
+        all => format!("the cluster's DNS has 0 of {all} endpoints ready"),
+    };
+    servers.troubles.push(DnsTrouble::NoEndpoints(service));
 }
 
 /// Without a DNS Service: not there, not readable, or not part of what was recorded.
@@ -123,7 +220,7 @@ fn check_ports<'v>(service: &'v Service, servers: &mut Servers<'v>) {
             } else {
                 Status::Warn
             };
-            servers.text = format!("its Service has no port 53/{protocol}");
+            servers.text = format!("{} has no port 53/{protocol}", service.name());
             servers
                 .troubles
                 .push(DnsTrouble::NoPort { service, protocol });
@@ -138,7 +235,6 @@ fn check_endpoints<'v>(
     family: Family,
     servers: &mut Servers<'v>,
 ) {
-    let view = walker.view;
     let port = service
         .ports()
         .iter()
@@ -146,31 +242,13 @@ fn check_endpoints<'v>(
     let Some(port) = port else {
         return;
     };
-    let name = pod.node_name().unwrap_or_default();
-    let node = ProxyNode {
-        name,
-        zone: view.nodes.get("", name).and_then(NodeExt::zone),
-    };
-    let all = endpoints_of(
-        slices(view, service),
-        family,
-        port.name.as_deref(),
-        Protocol::Udp,
-        node,
-    );
-    let choice = categorize(&all, TrafficPolicies::of(service, port), node);
+    let (all, choice) = endpoints(walker, pod, service, port, family);
     if choice.internal_fate() != WithoutEndpoints::Forward {
-        servers.status = Status::Fail;
-        servers.text = match all.len() {
-            0 => "the cluster's DNS has no endpoint".to_owned(),
-            all => format!("the cluster's DNS has 0 of {all} endpoints ready"),
-        };
-        servers.troubles.push(DnsTrouble::NoEndpoints(service));
-        return;
+        return no_endpoint(all, service, servers);
     }
     servers.facts.push((
         format!("EndpointSlices of {}", service.reference()),
-        format!("{} of {} ready", choice.internal().len(), all.len()),
+        format!("{} of {} ready", choice.internal().len(), all),
     ));
     check_policies(walker, pod, service, choice.internal(), servers);
 }

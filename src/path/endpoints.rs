@@ -18,14 +18,26 @@ use crate::cluster::endpoints::{
 };
 use crate::cluster::{ClusterView, Named, ObjectRef, Resource};
 use crate::net::{Family, Protocol};
+use crate::resolve;
 use crate::text::{count, list};
 
 /// Who asks, and where its packets meet kube-proxy.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker<'a> {
     pub node: Option<&'a str>,
-    /// Whether the packet came in from outside, by node port or load balancer.
-    pub from_outside: bool,
+    pub door: Door,
+}
+
+/// By which of a Service's addresses the packet came, which says whose traffic policy counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// The cluster IP: `internalTrafficPolicy`.
+    Inner,
+    /// A node port, an external IP or a load-balancer address, from outside: `externalTrafficPolicy`.
+    Outer,
+    /// One of those, from a pod or process of the node itself: kube-proxy short-cuts such traffic
+    /// to every endpoint (chain `KUBE-EXT-…`), whatever the policies say.
+    ShortCut,
 }
 
 /// Adds the hop and returns the backends: those in use, or the ones evidently meant when there are
@@ -63,11 +75,17 @@ pub(super) fn step<'v>(
         ServiceKind::Headless => TrafficPolicies::default(),
         _ => TrafficPolicies::of(service, chosen.port),
     };
+    let policies = match asker.door {
+        Door::ShortCut => TrafficPolicies {
+            internal_local: false,
+            ..policies
+        },
+        Door::Inner | Door::Outer => policies,
+    };
     let choice = categorize(&all, policies, node);
-    let (fate, used) = if asker.from_outside {
-        (choice.external_fate(), choice.external())
-    } else {
-        (choice.internal_fate(), choice.internal())
+    let (fate, used) = match asker.door {
+        Door::Outer => (choice.external_fate(), choice.external()),
+        Door::Inner | Door::ShortCut => (choice.internal_fate(), choice.internal()),
     };
     match fate {
         WithoutEndpoints::Forward => {
@@ -88,7 +106,7 @@ pub(super) fn step<'v>(
         }
         WithoutEndpoints::Drop => {
             let elsewhere = nodes_of(&all);
-            let policy = if asker.from_outside {
+            let policy = if asker.door == Door::Outer {
                 "externalTrafficPolicy"
             } else {
                 "internalTrafficPolicy"
@@ -104,7 +122,7 @@ pub(super) fn step<'v>(
                 service,
                 node: node.name.to_owned(),
                 elsewhere,
-                from_outside: asker.from_outside,
+                from_outside: asker.door == Door::Outer,
             };
             trail.stop(hop, seen);
             let ready = all.iter().filter(|endpoint| endpoint.endpoint.is_ready());
@@ -248,17 +266,36 @@ pub(super) fn stale<'v>(
 }
 
 /// The pods that the Service evidently means while it has no endpoint: those it selects, ready or
-/// not.
+/// not; else those it would select elsewhere, or but for a slip in the selector.
 fn meant<'v>(
     view: &'v ClusterView,
     service: &'v Service,
     chosen: Chosen<'_>,
     family: Family,
 ) -> Vec<Backend<'v>> {
-    selected(view, service)
-        .filter(|pod| pod.ip(family).is_some())
-        .filter_map(|pod| Some(Backend::of_pod(pod, family, pod_port(pod, chosen)?)))
-        .map(Backend::as_hypothetical)
+    let mut pods: Vec<&Pod> = selected(view, service).collect();
+    if let (true, Some(selector)) = (pods.is_empty(), service.selector()) {
+        let elsewhere = view.pods.iter().filter(|pod| !pod.is_finished());
+        pods.extend(elsewhere.filter(|pod| selector.matches(pod.labels())));
+        if pods.is_empty()
+            && let Some(meant) = resolve::meant(view, service.namespace(), &selector)
+        {
+            pods.extend(meant.pods(view, service.namespace()));
+        }
+    }
+    pods.into_iter()
+        .filter_map(|pod| {
+            // Once the Service has the pods' family and port, this is where it leads.
+            let has_family = pod.ip(family).is_some();
+            let family = if has_family {
+                family
+            } else {
+                Family::of(*pod.ips().first()?)
+            };
+            let declared = || Some(pod.declared_ports().first()?.container_port);
+            let port = pod_port(pod, chosen).or_else(|| u16::try_from(declared()?).ok())?;
+            Some(Backend::of_pod(pod, family, port).as_hypothetical())
+        })
         .collect()
 }
 

@@ -20,9 +20,6 @@ use crate::target::PortSpec;
 pub(super) struct Entry<'v> {
     pub node: &'v Node,
     pub node_name: &'v str,
-    /// Whether `externalTrafficPolicy` decides on the endpoints, as it does for everything that
-    /// arrives at a node port, an external IP or a load-balancer address.
-    pub is_external_policy: bool,
     /// Whether the packet goes on under the node's own address (masqueraded under policy Cluster).
     pub hides_source: bool,
 }
@@ -226,7 +223,6 @@ impl<'v> Entry<'v> {
         Self {
             node,
             node_name: node.name(),
-            is_external_policy: true,
             hides_source: !service.is_external_local(),
         }
     }

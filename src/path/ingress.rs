@@ -1,6 +1,6 @@
 //! Stage `ingress`: who serves an Ingress, and where its rules lead.
 
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressBackend, IngressClass};
 
 use super::breaks::IngressTrouble;
@@ -82,20 +82,13 @@ pub(super) fn to_ingress<'v>(
                 .stop(hop(Status::Fail, text), Break::Ingress(trouble));
         }
     }
-    let request = walker.flow.destination.url.as_ref().and_then(|url| {
-        let host = match &walker.flow.destination.place {
-            Place::Name(name) => name.clone(),
-            _ => return None,
-        };
-        Some((
-            host,
-            if url.path.is_empty() {
-                "/".to_owned()
-            } else {
-                url.path.clone()
-            },
-        ))
-    });
+    if let Some(service) = controller_service(view, ingress).filter(|_| pods.is_empty()) {
+        let text = format!("{}: no pod of the controller is ready", service.reference());
+        let trouble = IngressTrouble::ControllerDown { ingress, service };
+        leg.trail
+            .stop(hop(Status::Fail, text), Break::Ingress(trouble));
+    }
+    let request = request(walker);
     let routes = routes(ingress, request.as_ref());
     if let (Some((host, path)), true) = (request, routes.is_empty()) {
         let text = format!("no rule for {host}{path}");
@@ -111,6 +104,17 @@ pub(super) fn to_ingress<'v>(
     for route in routes {
         to_backend(walker, &leg, ingress, &route, &pods, paths);
     }
+}
+
+/// Host and path of the URL that was asked.
+fn request(walker: &Walker<'_>) -> Option<(String, String)> {
+    let destination = &walker.flow.destination;
+    let url = destination.url.as_ref()?;
+    let Place::Name(host) = &destination.place else {
+        return None;
+    };
+    let path = if url.path.is_empty() { "/" } else { &url.path };
+    Some((host.clone(), path.to_owned()))
 }
 
 fn to_backend<'v>(
@@ -184,7 +188,7 @@ fn to_backend<'v>(
 fn go_on<'v>(
     walker: &Walker<'v>,
     leg: &Leg<'_, 'v>,
-    service: &'v k8s_openapi::api::core::v1::Service,
+    service: &'v Service,
     chosen: Chosen<'v>,
     controllers: &[&'v Pod],
     paths: &mut Vec<Path<'v>>,
@@ -253,15 +257,37 @@ fn addresses(ingress: &Ingress) -> Vec<String> {
         .collect()
 }
 
-/// The pods behind the Service whose address the Ingress shows.
-fn controller_pods<'v>(view: &'v ClusterView, ingress: &Ingress) -> Vec<&'v Pod> {
+/// The Ingress whose rules name a host: one that takes it as it is before one with a wildcard.
+pub(crate) fn of_host<'v>(view: &'v ClusterView, host: &str) -> Option<&'v Ingress> {
+    let takes = |ingress: &Ingress, exactly: bool| {
+        let rules = ingress
+            .spec
+            .iter()
+            .flat_map(|spec| spec.rules.iter().flatten());
+        let mut hosts = rules.filter_map(|rule| rule.host.as_deref());
+        hosts.any(|own| own == host || !exactly && host_matches(own, host))
+    };
+    let find = |exactly| {
+        view.ingresses
+            .iter()
+            .find(|ingress| takes(ingress, exactly))
+    };
+    find(true).or_else(|| find(false))
+}
+
+/// The Service whose address the Ingress shows.
+fn controller_service<'v>(view: &'v ClusterView, ingress: &Ingress) -> Option<&'v Service> {
     let shown = addresses(ingress);
-    let service = view.services.iter().find(|service| {
+    view.services.iter().find(|service| {
         let mut own = service.ingress_addresses();
         own.extend(service.cluster_ips().iter().map(ToString::to_string));
         own.iter().any(|addr| shown.contains(addr))
-    });
-    let Some(service) = service else {
+    })
+}
+
+/// The pods behind that Service which can serve.
+fn controller_pods<'v>(view: &'v ClusterView, ingress: &Ingress) -> Vec<&'v Pod> {
+    let Some(service) = controller_service(view, ingress) else {
         return Vec::new();
     };
     let pods = super::endpoints::selected(view, service);
@@ -320,7 +346,7 @@ fn routes<'v>(ingress: &'v Ingress, request: Option<&(String, String)>) -> Vec<R
 }
 
 /// An empty host takes all; `*.foo.com` exactly one label more (Ingress specification).
-fn host_matches(rule: &str, asked: &str) -> bool {
+pub(crate) fn host_matches(rule: &str, asked: &str) -> bool {
     match rule.strip_prefix("*.") {
         Some(parent) => asked
             .split_once('.')

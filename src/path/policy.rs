@@ -3,6 +3,8 @@
 //! Judged on the packet as the enforcing node sees it: after DNAT, so at the pod's own port, and
 //! for ingress with the source address after any SNAT.
 
+use std::net::IpAddr;
+
 use super::breaks::Denied;
 use super::entry::Entry;
 use super::walker::{Leg, Walker};
@@ -48,6 +50,7 @@ pub(super) fn step<'v>(
         .any(|(_, _, judgement)| judgement.reason == Reason::Admitted);
     for (stage, source, judgement) in judged {
         let hop = hop(stage, &judgement);
+        let hidden_client = hidden_client(walker, leg, stage, &destination, asked);
         if judgement.verdict == Verdict::Deny {
             let denied = Denied {
                 stage,
@@ -57,12 +60,30 @@ pub(super) fn step<'v>(
                 port: backend.port,
                 judgement,
                 is_half_open,
+                hidden_client,
             };
             leg.trail.stop(hop, Break::Policy(Box::new(denied)));
         } else {
             leg.trail.push(hop);
         }
     }
+}
+
+/// The client outside, if its own address would be let in where that of the node is not.
+fn hidden_client(
+    walker: &Walker<'_>,
+    leg: &Leg<'_, '_>,
+    stage: Stage,
+    destination: &End,
+    asked: (Protocol, u16),
+) -> Option<IpAddr> {
+    let Site::Outside(Some(client)) = leg.sites[0] else {
+        return None;
+    };
+    let is_hidden = leg.entry.as_ref().is_some_and(|entry| entry.hides_source);
+    let end = walker.ends.address(client);
+    let own = || judge(walker, stage, &end, destination, asked).verdict;
+    (is_hidden && stage == Stage::IngressPolicy && own() == Verdict::Allow).then_some(client)
 }
 
 /// The first side that denies a packet from a site to an end, or why neither can be told to admit it.
@@ -88,6 +109,7 @@ pub(super) fn denial(
                     port,
                     judgement,
                     is_half_open: false,
+                    hidden_client: None,
                 }));
             }
         }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Pod, Service};
 
-use super::endpoints::{self, Asker};
+use super::endpoints::{self, Asker, Door};
 use super::service::{self, Asked, Chosen};
 use super::trail::Trail;
 use super::{Backend, Basis, Break, Hop, Mode, Path, Stage, Status};
@@ -119,7 +119,11 @@ impl<'v> Walker<'v> {
                     Some(found) => Some(found),
                     // The Service that was meant is walked on: it may have troubles of its own.
                     None => match place {
-                        Place::Service { .. } => None,
+                        Place::Service { service, .. }
+                            if service.service_kind() != ServiceKind::ExternalName =>
+                        {
+                            None
+                        }
                         _ => return paths.push(leg.end(None)),
                     },
                 }
@@ -134,6 +138,11 @@ impl<'v> Walker<'v> {
             Place::Ingress(ingress) => ingress::to_ingress(self, leg, ingress, paths),
             Place::NoService { .. } => paths.push(leg.end(None)),
             Place::Name(name) => {
+                // A URL whose host an Ingress takes comes back in through its controller.
+                let url = self.flow.destination.url.as_ref();
+                if let Some(ingress) = url.and_then(|_| ingress::of_host(self.view, name)) {
+                    return ingress::to_ingress(self, leg, ingress, paths);
+                }
                 leg.mode = Mode::ToOutside;
                 let text = format!("{name}, outside the cluster");
                 leg.trail
@@ -181,12 +190,14 @@ impl<'v> Walker<'v> {
         let site = leg.sites[0];
         let mut leg = leg.clone();
         leg.trail.service = Some(service);
-        let families = match address {
+        let mut families = match address {
             Some(addr) => vec![Family::of(addr)],
             None => families(self.view, site, service),
         };
         if families.is_empty() {
             let wanted = service.families();
+            // The Service is walked on as it is: it may have troubles of its own.
+            families.clone_from(&wanted);
             let text = format!(
                 "{} has no address of the Service's families",
                 site.reference()
@@ -199,17 +210,22 @@ impl<'v> Walker<'v> {
                 Hop::new(Stage::Service, Status::Fail, text).at(service.reference()),
                 seen,
             );
+        }
+        if families.is_empty() {
             return paths.push(leg.end(None));
         }
         for family in families {
             let mut leg = leg.clone();
             let node = leg.entry.as_ref().map(|entry| entry.node_name);
+            let is_external = |addr: IpAddr| !service.cluster_ips().contains(&addr);
             let asker = Asker {
                 node: node.or_else(|| site.node_name()),
-                from_outside: leg
-                    .entry
-                    .as_ref()
-                    .is_some_and(|entry| entry.is_external_policy),
+                door: match &leg.entry {
+                    Some(entry) if site.node_name() != Some(entry.node_name) => Door::Outer,
+                    Some(_) => Door::ShortCut,
+                    None if address.is_some_and(is_external) => Door::ShortCut,
+                    None => Door::Inner,
+                },
             };
             let backends =
                 endpoints::step(self.view, service, chosen, family, asker, &mut leg.trail);
@@ -338,15 +354,16 @@ impl<'v> Walker<'v> {
         paths: &mut Vec<Path<'v>>,
     ) {
         let backend = &backends[0];
-        if leg.mode != Mode::ContainerToContainer {
-            policy::step(self, &mut leg, backend, protocol);
-        }
         let stale = service
             .zip(backend.address)
             .filter(|_| backend.pod.is_none())
             .and_then(|(service, addr)| {
                 Some((service, addr, endpoints::stale(self.view, service, addr)?))
             });
+        // Of an address that is nobody's no policy says anything of use.
+        if leg.mode != Mode::ContainerToContainer && stale.is_none() {
+            policy::step(self, &mut leg, backend, protocol);
+        }
         match stale {
             Some((service, address, slice)) => {
                 let text = format!("{address}: the pod that {slice} names does not exist");
@@ -492,6 +509,8 @@ fn walked_port(flow: &Flow<'_>, paths: &[Path<'_>]) -> Option<u16> {
             });
             fitting.map(ServicePortExt::number)
         }
+        // What an Ingress leads to has its own ports.
+        (None, Place::Ingress(_)) => None,
         _ => paths
             .iter()
             .flat_map(|path| &path.backends)

@@ -1,5 +1,7 @@
 //! From a diagnosis to the report: walks that look alike are told once.
 
+use std::collections::BTreeSet;
+
 use super::model::{
     End, PathReport, Rejection, ReportBackend, ReportFinding, ReportHop, ReportPacket, ReportPath,
     ReportSource,
@@ -10,7 +12,7 @@ use crate::diagnose::{Case, Diagnosis, Finding, Verdict, cause};
 use crate::net::Family;
 use crate::path::{Backend, Basis, Hop, Outcome, Path, Stage};
 use crate::resolve::Site;
-use crate::text::count;
+use crate::text::{count, list};
 
 /// Makes the report of a diagnosis.
 #[must_use]
@@ -41,7 +43,7 @@ pub fn build(case: Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
         },
         paths,
         findings: diagnosis.findings.iter().map(report_finding).collect(),
-        not_looked_at: not_looked_at(diagnosis),
+        not_looked_at: not_looked_at(case, diagnosis),
         unread: view.unread.clone(),
         left: Vec::new(),
         rejected: view
@@ -55,17 +57,44 @@ pub fn build(case: Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
     }
 }
 
-/// What the kinds of evidence leave open.
-fn not_looked_at(diagnosis: &Diagnosis) -> Vec<String> {
+/// What the kinds of evidence leave open: on which nodes, and behind which addresses.
+fn not_looked_at(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
     let has = |basis| diagnosis.basis.contains(&basis);
     let mut open = Vec::new();
     if !has(Basis::Node) {
-        open.push("rules, routes and sysctls on the nodes".to_owned());
+        let nodes = nodes_of_path(case);
+        let where_ = if nodes.is_empty() || nodes.len() > 3 {
+            "the nodes".to_owned()
+        } else {
+            list(&nodes)
+        };
+        open.push(format!("rules, routes and sysctls on {where_}"));
     }
     if !has(Basis::Probe) {
-        open.push("what sockets really answer".to_owned());
+        let backends = case.paths().flat_map(|path| &path.backends);
+        let addresses: BTreeSet<String> = backends.map(Backend::display).collect();
+        let addresses: Vec<String> = addresses.into_iter().collect();
+        open.push(match addresses.as_slice() {
+            [] => "what sockets really answer".to_owned(),
+            some @ [_, ..] if some.len() <= 3 => format!("who really listens on {}", list(some)),
+            some => format!(
+                "who really listens on {} and {} more",
+                some[0],
+                some.len() - 1
+            ),
+        });
     }
     open
+}
+
+/// The nodes that a packet passes, by name.
+fn nodes_of_path(case: Case<'_, '_>) -> Vec<String> {
+    let sources = case.paths().flat_map(|path| &path.sources);
+    let sources = sources.filter_map(Site::node_name);
+    let backends = case.paths().flat_map(|path| &path.backends);
+    let backends = backends.filter_map(|backend| backend.node.or_else(|| backend.pod?.node_name()));
+    let nodes: BTreeSet<&str> = sources.chain(backends).collect();
+    nodes.into_iter().map(str::to_owned).collect()
 }
 
 fn report_path(path: &Path<'_>) -> ReportPath {

@@ -8,6 +8,7 @@
 //! that is missing ends here, with the nearest names.
 
 mod destination;
+mod meant;
 mod near;
 mod source;
 mod workload;
@@ -22,6 +23,7 @@ use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::net::{Family, Protocol};
 use crate::target::{PortSpec, Target, Url};
 
+pub use meant::{Change, Meant, meant};
 pub use workload::{controlled_pods, template_labels};
 
 /// The question, as plain data.

@@ -1,0 +1,78 @@
+//! Hints about the cluster's DNS.
+
+use k8s_openapi::api::core::v1::Pod;
+
+use super::super::dns::corefile_object;
+use super::super::kubectl::kubectl;
+use super::super::{Case, Finding, ends};
+use super::hint;
+use crate::cluster::Named;
+use crate::cluster::access::PodExt;
+use crate::dns::ClusterDns;
+use crate::path::Stage;
+
+/// How long ago a container may have died of hunger to be worth a word.
+const RECENT_SECONDS: i64 = 3600;
+
+pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+    if !ends::passes(case, Stage::Dns) {
+        return Vec::new();
+    }
+    let dns = ClusterDns::of(case.view);
+    let starved = dns
+        .pods(case.view)
+        .into_iter()
+        .find(|pod| is_starved(case, pod));
+    let unreadable = dns.corefile.as_ref().and_then(|read| read.as_ref().err());
+    let starved = starved.map(|pod| {
+        hint(
+            "DNS-05",
+            Stage::Dns,
+            format!("{} ran out of memory a short while ago", pod.name()),
+        )
+        .blame(pod.reference(), "spec.containers[].resources.limits.memory")
+        .because(format!(
+            "{}: last ended OOMKilled; lookups are lost while it starts again",
+            pod.reference()
+        ))
+        .fix("raise the memory limit of CoreDNS, or run more of it")
+        .run(kubectl(
+            pod.namespace(),
+            format!("describe pod {}", pod.name()),
+        ))
+    });
+    let broken = unreadable.map(|bad| {
+        let object = corefile_object(case);
+        hint(
+            "DNS-10",
+            Stage::Dns,
+            "the Corefile does not parse: servers that run keep their old one, the next start fails",
+        )
+        .blame(object.clone(), format!("data.Corefile line {}", bad.line))
+        .because(bad.to_string())
+        .fix("correct the Corefile before a DNS pod restarts")
+        .run(kubectl(
+            &object.namespace,
+            format!("edit configmap {}", object.name),
+        ))
+    });
+    starved.into_iter().chain(broken).collect()
+}
+
+fn is_starved(case: Case<'_, '_>, pod: &Pod) -> bool {
+    pod.container_statuses().iter().any(|status| {
+        let ended = status
+            .last_state
+            .as_ref()
+            .and_then(|state| state.terminated.as_ref());
+        ended.is_some_and(|ended| {
+            let age = case
+                .view
+                .taken_at
+                .zip(ended.finished_at.as_ref())
+                .map(|(now, time)| now.as_second() - time.0.as_second());
+            ended.reason.as_deref() == Some("OOMKilled")
+                && age.is_none_or(|seconds| seconds < RECENT_SECONDS)
+        })
+    })
+}

@@ -1,0 +1,153 @@
+//! Hints about ways in from outside.
+
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::networking::v1::Ingress;
+
+use super::super::kubectl::kubectl;
+use super::super::{Case, Finding, ends};
+use super::hint;
+use crate::cluster::access::{NodeExt, ServiceExt, ServiceKind};
+use crate::cluster::{Named, ObjectRef};
+use crate::path::{Stage, ingress_for, ingress_reference};
+use crate::resolve::{Place, Site};
+
+/// Keeps load balancers off a node.
+const EXCLUDED: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
+
+pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+    let from_outside = case.flow.source.sites.iter().any(Site::is_outside);
+    if !from_outside {
+        return Vec::new();
+    }
+    let mut found: Vec<Finding> = clients_network(case).into_iter().collect();
+    for service in ends::services(case) {
+        if service.service_kind() == ServiceKind::LoadBalancer
+            && !service.ingress_addresses().is_empty()
+        {
+            found.extend(not_announced(case, service));
+            found.extend(health_check(service));
+        }
+    }
+    found.extend(certificate(case));
+    found
+}
+
+/// EXT-13: node addresses of kind and the like exist only inside its host.
+fn clients_network(case: Case<'_, '_>) -> Option<Finding> {
+    let node = case.view.nodes.iter().find(|node| {
+        let spec = node.spec.as_ref();
+        let id = spec.and_then(|spec| spec.provider_id.as_deref());
+        id.is_some_and(|id| id.starts_with("kind://"))
+    })?;
+    Some(
+        Finding::new(
+            "EXT-13",
+            Stage::Entry,
+            "this is a kind cluster: its node addresses exist only on the host that runs it",
+        )
+        .notice()
+        .blame(node.reference(), "spec.providerID")
+        .because("on macOS and Windows not even that host reaches them")
+        .fix("use extraPortMappings, port-forward, or cloud-provider-kind"),
+    )
+}
+
+/// EXT-05: an address that probably nobody answers for on the wire.
+fn not_announced(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+    let mut nodes = case.view.nodes.iter();
+    let all_excluded = !case.view.nodes.is_empty()
+        && nodes.all(|node| {
+            let labels = node.metadata.labels.as_ref();
+            labels.is_some_and(|labels| labels.contains_key(EXCLUDED))
+        });
+    let addresses = service.ingress_addresses().join(", ");
+    let finding = hint(
+        "EXT-05",
+        Stage::Entry,
+        format!("perhaps nobody announces {addresses} on the network"),
+    );
+    if all_excluded {
+        let first = case.view.nodes.iter().next()?;
+        let command = format!("label nodes --all {EXCLUDED}-");
+        return Some(
+            finding
+                .blame(first.reference(), "metadata.labels")
+                .because(format!("every node carries {EXCLUDED}"))
+                .fix("take the label off the nodes that may take traffic")
+                .run(kubectl("", command)),
+        );
+    }
+    let speaker = case.view.daemon_sets.iter().find(|set| {
+        let labels = set.metadata.labels.as_ref();
+        let is_metallb = labels.is_some_and(|labels| {
+            ["app", "app.kubernetes.io/name"]
+                .iter()
+                .any(|key| labels.get(*key).is_some_and(|value| value == "metallb"))
+        });
+        is_metallb && set.name().contains("speaker")
+    })?;
+    let ready = speaker.status.as_ref()?.number_ready;
+    (ready == 0).then(|| {
+        finding
+            .blame(
+                ObjectRef::new("DaemonSet", speaker.namespace(), speaker.name()),
+                "status.numberReady",
+            )
+            .because("no pod of MetalLB's speaker is ready, and only it answers ARP or speaks BGP")
+            .fix("bring the speaker up")
+            .run(kubectl(
+                speaker.namespace(),
+                format!("describe daemonset {}", speaker.name()),
+            ))
+    })
+}
+
+/// EXT-08: under policy Local balancers choose nodes by a health check of their own.
+fn health_check(service: &Service) -> Option<Finding> {
+    let port = service.spec.as_ref()?.health_check_node_port?;
+    (service.is_external_local() && port > 0).then(|| {
+        hint(
+            "EXT-08",
+            Stage::Entry,
+            format!("a balancer that cannot ask port {port} of the nodes holds all of them for dead"),
+        )
+        .blame(service.reference(), "spec.healthCheckNodePort")
+        .because("externalTrafficPolicy Local: nodes say there (GET /healthz) whether they have an endpoint")
+        .fix(format!("let the balancer reach port {port} of every node"))
+    })
+}
+
+/// ING-05: an https request for a host that no `tls` entry names.
+fn certificate(case: Case<'_, '_>) -> Option<Finding> {
+    let url = case.flow.destination.url.as_ref()?;
+    let Place::Name(host) = &case.flow.destination.place else {
+        return None;
+    };
+    let ingress = ingress_for(case.view, host)?;
+    let is_covered = ingress
+        .spec
+        .iter()
+        .flat_map(|spec| spec.tls.iter().flatten())
+        .flat_map(|tls| tls.hosts.iter().flatten())
+        .any(|name| crate::path::host_matches(name, host));
+    (url.scheme == "https" && !is_covered).then(|| without_certificate(ingress, host))
+}
+
+fn without_certificate(ingress: &Ingress, host: &str) -> Finding {
+    let object = ingress_reference(ingress);
+    hint(
+        "ING-05",
+        Stage::Ingress,
+        format!(
+            "no tls entry of {} names {host}: clients get the controller's own certificate",
+            object.name
+        ),
+    )
+    .blame(object, "spec.tls")
+    .because(
+        "a certificate is served for the hosts of its entry only; the Secret itself is never read",
+    )
+    .fix(format!(
+        "add {host} to spec.tls, with a Secret that holds its certificate"
+    ))
+}

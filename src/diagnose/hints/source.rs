@@ -1,0 +1,94 @@
+//! Hints about the client.
+
+use k8s_openapi::api::core::v1::Pod;
+
+use super::super::{Case, Finding, ends};
+use super::hint;
+use crate::cluster::Named;
+use crate::cluster::access::{PodExt, ServiceExt};
+use crate::path::Stage;
+use crate::resolve::Place;
+use crate::text::list;
+
+pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+    [proxied(case), same_name_elsewhere(case)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// SRC-05: proxy variables that do not leave the destination out.
+fn proxied(case: Case<'_, '_>) -> Option<Finding> {
+    let service = *ends::services(case).first()?;
+    ends::sources(case).find_map(|pod| {
+        let proxy = variable(pod, "HTTP_PROXY").or_else(|| variable(pod, "HTTPS_PROXY"))?;
+        let excluded = variable(pod, "NO_PROXY").unwrap_or_default();
+        let spared = [
+            "svc",
+            "cluster.local",
+            "*",
+            service.name(),
+            service.namespace(),
+        ];
+        let is_spared = excluded
+            .split(',')
+            .map(|entry| entry.trim().trim_start_matches('.'))
+            .any(|entry| spared.contains(&entry));
+        (!is_spared).then(|| {
+            hint(
+                "SRC-05",
+                Stage::Source,
+                format!(
+                    "HTTP clients in {} go through the proxy {proxy}",
+                    pod.name()
+                ),
+            )
+            .blame(pod.reference(), "spec.containers[].env")
+            .because(format!(
+                "NO_PROXY is {excluded:?} and leaves out neither .svc nor .cluster.local"
+            ))
+            .fix("add .svc,.cluster.local and the cluster's ranges to NO_PROXY")
+        })
+    })
+}
+
+fn variable(pod: &Pod, name: &str) -> Option<String> {
+    let containers = pod.running_containers();
+    let mut variables = containers
+        .into_iter()
+        .flat_map(|container| container.env.iter().flatten());
+    variables
+        .find(|variable| variable.name.eq_ignore_ascii_case(name))
+        .and_then(|variable| variable.value.clone())
+}
+
+/// SRC-12: the short name means the Service of the client's own namespace, and others have one, too.
+fn same_name_elsewhere(case: Case<'_, '_>) -> Option<Finding> {
+    let Place::Name(name) = &case.flow.destination.place else {
+        return None;
+    };
+    let found = ends::services(case)
+        .into_iter()
+        .find(|service| service.name() == name)?;
+    let others: Vec<String> = case
+        .view
+        .services
+        .iter()
+        .filter(|other| other.name() == name && other.namespace() != found.namespace())
+        .map(|other| format!("{name}.{}", other.namespace()))
+        .collect();
+    (!others.is_empty()).then(|| {
+        hint(
+            "SRC-12",
+            Stage::Dns,
+            format!(
+                "{name} means the one in {}; there is {}, too",
+                found.namespace(),
+                list(&others)
+            ),
+        )
+        .blame(found.reference(), "metadata.name")
+        .because("a short name is looked up in the client's own namespace first")
+        .fix(format!("if another was meant, ask for {}", others[0]))
+    })
+}

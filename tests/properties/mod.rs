@@ -1,0 +1,4 @@
+//! What must hold for any input: small parts against oracles that try everything.
+
+mod selector;
+mod target;
