@@ -3,7 +3,10 @@
 mod agent;
 mod generated;
 mod lab;
+mod lab_api;
+mod lab_life;
 mod lab_rules;
+mod lab_scenarios;
 mod nat_cli;
 mod nat_corpus;
 mod nat_expected;

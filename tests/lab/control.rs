@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::api::Fault;
 use super::net::Outcome;
+use super::scenario::Injection;
 
 /// The socket's name.
 pub const SOCKET: &str = "control.sock";
@@ -17,8 +18,10 @@ pub const SOCKET: &str = "control.sock";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Request {
-    /// Run a shell script at a place.
+    /// Run a shell script at a place; in both, `@(…)` stands for what the cluster knows.
     Run { place: String, script: String },
+    /// Break the cluster.
+    Inject { list: Vec<Injection> },
     /// Break the API server a little more.
     Fault { fault: Fault },
     /// Mend the API server.

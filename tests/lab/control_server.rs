@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::control::{Answer, Request, SOCKET};
+use super::inject::{expand, inject};
 use super::launch::HOME;
 use super::world::World;
 
@@ -24,7 +25,7 @@ pub fn serve(world: &Arc<World>) -> Result<()> {
 }
 
 /// Reads one request and answers it. A caller that is gone gets nothing.
-fn answer(world: &World, mut stream: UnixStream) {
+fn answer(world: &Arc<World>, mut stream: UnixStream) {
     let mut line = String::new();
     let read = stream
         .try_clone()
@@ -42,9 +43,16 @@ fn answer(world: &World, mut stream: UnixStream) {
     }
 }
 
-fn act(world: &World, request: Request) -> Result<Answer> {
+fn act(world: &Arc<World>, request: Request) -> Result<Answer> {
     match request {
-        Request::Run { place, script } => Ok(world.run(&place, &script)?.into()),
+        Request::Run { place, script } => {
+            let (place, script) = (expand(world, &place)?, expand(world, &script)?);
+            Ok(world.run(&place, &script)?.into())
+        }
+        Request::Inject { list } => {
+            inject(world, &list)?;
+            Ok(Answer::Done)
+        }
         Request::Fault { fault } => {
             world.faults.add(fault);
             Ok(Answer::Done)

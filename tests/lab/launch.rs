@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control;
 use super::options::Options;
+use super::scenario::Injection;
 
 /// The variable by which the supervisor knows that it is one.
 pub const ROLE: &str = "NETPATH_LAB";
@@ -105,6 +106,12 @@ impl Lab {
             script: script.to_owned(),
         };
         self.ask(&request)?.into_outcome()
+    }
+
+    /// Breaks it as a scenario does.
+    pub fn inject(&self, list: &[Injection]) -> Result<()> {
+        let list = list.to_vec();
+        self.ask(&control::Request::Inject { list }).map(drop)
     }
 
     /// Asks the supervisor.

@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::api::Fault;
 use super::net::Transport;
 use super::options::Options;
 use super::proxy::{Backend, Mode, State};
@@ -28,6 +29,18 @@ pub struct Scenario {
     pub settings: Settings,
     pub inject: Vec<Injection>,
     pub checks: Vec<Check>,
+    pub question: Question,
+}
+
+/// What netpath is asked in a scenario, and what it should find.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question {
+    /// The words of the command line; `@(…)` as in scripts.
+    pub ask: Vec<String>,
+    pub namespace: String,
+    /// Any of these may decide; none for a healthy world.
+    pub codes: Vec<String>,
+    pub verdict: Option<String>,
 }
 
 /// How the cluster is built.
@@ -79,19 +92,25 @@ pub enum Act {
     },
     /// Whether NetworkPolicies are enforced: `{policy: false}`.
     Policy { policy: bool },
+    /// A fault of the API server: `{api: {path: /pods, status: 429, times: 2}}`.
+    Api { api: Fault },
     /// The servers of a pod, in place of those of its spec: `{servers: shop/api-x, are: "tcp:9090 hang"}`.
     Servers { servers: String, are: String },
 }
 
-/// A proof with plain tools that a world is as it should be.
+/// A proof with plain tools that a world is as it should be. Before anything is injected, every
+/// script succeeds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Check {
     pub at: String,
     pub run: String,
-    /// Whether the script must fail.
+    /// Whether the script must fail in the broken world.
     #[serde(default)]
     pub fails: bool,
+    /// Whether it means something in the broken world alone.
+    #[serde(default)]
+    pub broken_only: bool,
     #[serde(default)]
     pub only: Option<Mode>,
 }
@@ -103,6 +122,10 @@ struct InjectFile {
     lab: Settings,
     inject: Vec<Injection>,
     checks: Vec<Check>,
+    ask: Vec<String>,
+    namespace: Option<String>,
+    codes: Vec<String>,
+    verdict: Option<String>,
 }
 
 // === impl Scenario ===
@@ -162,6 +185,12 @@ impl Scenario {
         if !file.checks.is_empty() || !scenario.inject.is_empty() {
             scenario.checks = file.checks;
         }
+        scenario.question = Question {
+            ask: file.ask,
+            namespace: file.namespace.unwrap_or_else(|| "shop".to_owned()),
+            codes: file.codes,
+            verdict: file.verdict,
+        };
         if let Ok(expect) = std::fs::read_to_string(path.join("expect.json")) {
             let expect: Value =
                 serde_json::from_str(&expect).with_context(|| format!("{}", path.display()))?;

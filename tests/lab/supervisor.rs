@@ -14,6 +14,7 @@ use nix::mount::MsFlags;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use tokio::runtime::Runtime;
 
+use super::inject::inject;
 use super::launch::{HOME, ROLE, Ready};
 use super::options::Options;
 use super::scenario::Scenario;
@@ -86,6 +87,7 @@ fn build(options: &Options, runtime: &Runtime, listener: TcpListener) -> Result<
     let scenario = Scenario::load(options)?;
     let world = World::build(&scenario, options, runtime.handle().clone())?;
     world.start()?;
+    inject(&world, &scenario.inject)?;
     api::serve(&world, listener)?;
     control_server::serve(&world)?;
     Ok(world)

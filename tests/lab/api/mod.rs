@@ -45,5 +45,6 @@ mod validate;
 mod watch;
 
 pub use fault::{Fault, Faults};
+pub use patch::merge;
 pub use rbac::bootstrap;
 pub use server::serve;

@@ -35,7 +35,8 @@ fn expire(world: &World, run: &PodRun) {
         for one in seen.iter_mut() {
             if let State::Running { since } = &one.state {
                 one.state = State::Terminated {
-                    code: 137,
+                    // SIGTERM.
+                    code: 143,
                     reason: "Error".to_owned(),
                     since: since.clone(),
                     until: now(),
