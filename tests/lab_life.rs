@@ -80,6 +80,51 @@ fn a_detached_lab_goes_when_told() {
     assert!(!there.exists() && !folder.exists());
 }
 
+/// Nobody needs to be root.
+#[test]
+fn an_ordinary_user_can_too() {
+    if !nix::unistd::getuid().is_root() {
+        return;
+    }
+    let said = again(
+        "exec setpriv --reuid 65534 --regid 65534 --clear-groups",
+        "a_killed_lab_leaves_nothing",
+    );
+    if said.contains("Permission denied") {
+        eprintln!("SKIPPED: this program is not to be read by an ordinary user");
+        return;
+    }
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+/// Where namespaces are forbidden, a test says so and passes.
+#[test]
+fn without_namespaces_it_says_so() {
+    let forbid = "unshare --user --map-root-user sh -c 'echo 0 > /proc/sys/user/max_user_namespaces && exec \"$@\"' sh";
+    let said = again(forbid, "a_killed_lab_leaves_nothing");
+    let no_user_namespaces_at_all = said.contains("unshare failed") && !said.contains("SKIPPED");
+    assert!(
+        no_user_namespaces_at_all
+            || (said.contains("SKIPPED: no lab here") && said.contains("1 passed")),
+        "{said}"
+    );
+}
+
+/// Runs one of these tests in a process of its own, behind some words of a shell.
+fn again(words: &str, test: &str) -> String {
+    let program = std::env::current_exe().expect("this program has a path");
+    let script = format!(
+        "{words} {} --exact lab_life::{test} --nocapture 2>&1",
+        program.display()
+    );
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .env("HOME", "/tmp")
+        .output()
+        .expect("a shell");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 // === impl Traces ===
 
 impl Traces {

@@ -3,6 +3,7 @@
 //! ```text
 //!  cargo run --example lab -- up [SCENARIO] [--nftables]    leaves it running, prints a KUBECONFIG
 //!  cargo run --example lab -- run PLACE SCRIPT              runs a shell script in it (node1, ext, shop/client-1)
+//!  cargo run --example lab -- inject SCENARIO               breaks it as the scenario does
 //!  cargo run --example lab -- down                          removes it
 //! ```
 
@@ -18,8 +19,9 @@ use lab::control::Request;
 use lab::launch::Ready;
 use lab::proxy::Mode;
 
-const USAGE: &str =
-    "usage: lab up [SCENARIO] [--nftables | --iptables] | lab run PLACE SCRIPT | lab down";
+/// The image by which the lab has the probe.
+const PROBE: &str = "localhost/kubectl-netpath:dev";
+const USAGE: &str = "usage: lab up [SCENARIO] [--nftables | --iptables] | lab inject SCENARIO | lab run PLACE SCRIPT | lab down";
 
 fn main() -> ExitCode {
     lab::supervisor::run_if_told();
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["up", rest @ ..] => up(rest),
         ["run", place, script @ ..] => run(place, &script.join(" ")),
+        ["inject", name] => inject(name),
         ["down"] => down(),
         _ => {
             eprintln!("{USAGE}");
@@ -52,6 +55,10 @@ fn up(words: &[&str]) -> Result<ExitCode> {
         detached: Some(folder.clone()),
         ..lab::Options::default()
     };
+    let probe = probe();
+    if let Some(program) = &probe {
+        options.images.insert(PROBE.to_owned(), program.clone());
+    }
     for word in words {
         match *word {
             "--nftables" => options.proxy = Some(Mode::Nftables),
@@ -72,10 +79,13 @@ fn up(words: &[&str]) -> Result<ExitCode> {
         }
     };
     std::fs::write(folder.join("ready"), serde_json::to_string(&ready)?)?;
-    eprintln!(
-        "the lab is up after {:.1} s; it is told where by",
-        since.elapsed().as_secs_f64()
-    );
+    eprintln!("the lab is up after {:.1} s", since.elapsed().as_secs_f64());
+    if let Some(program) = probe {
+        let program = program.display();
+        eprintln!(
+            "try: kubectl -n shop get pods; {program} -n shop --agent-image {PROBE} pod/client-1 svc/api"
+        );
+    }
     println!("export KUBECONFIG={}", ready.kubeconfig().display());
     Ok(ExitCode::SUCCESS)
 }
@@ -89,6 +99,17 @@ fn run(place: &str, script: &str) -> Result<ExitCode> {
     print!("{}", outcome.stdout);
     eprint!("{}", outcome.stderr);
     Ok(ExitCode::from(u8::try_from(outcome.code).unwrap_or(255)))
+}
+
+/// Breaks the lab as a scenario does; its objects must be there already.
+fn inject(name: &str) -> Result<ExitCode> {
+    let options = lab::Options {
+        scenario: Some(scenario(name)?),
+        ..lab::Options::default()
+    };
+    let list = lab::scenario::Scenario::load(&options)?.inject;
+    running()?.ask(&Request::Inject { list })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn down() -> Result<ExitCode> {
@@ -114,6 +135,13 @@ fn running() -> Result<Ready> {
         bail!("the lab that was left running has ended");
     }
     Ok(ready)
+}
+
+/// The probe's program, if it was built: beside the folder of the examples.
+fn probe() -> Option<PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    let built = own.parent()?.parent()?.join("kubectl-netpath");
+    built.is_file().then_some(built)
 }
 
 /// What `up` leaves for the others to find.

@@ -89,8 +89,10 @@ fn families(inner: &Inner, service: &mut Value) {
 }
 
 fn addresses(inner: &Inner, service: &mut Value) -> Result<(), Refused> {
+    let own = service["metadata"]["uid"].clone();
     let taken: BTreeSet<String> = inner
         .list("", "services", None)
+        .filter(|(_, other)| other["metadata"]["uid"] != own)
         .flat_map(|(_, other)| {
             other["spec"]["clusterIPs"]
                 .as_array()

@@ -154,7 +154,10 @@ impl Client {
         while let Some(message) = socket.next().await {
             match message? {
                 Message::Binary(bytes) => messages.push(bytes.to_vec()),
-                Message::Close(frame) => closed = frame.map(|frame| frame.code.into()),
+                Message::Close(frame) => {
+                    closed = frame.map(|frame| frame.code.into());
+                    break;
+                }
                 _ => {}
             }
         }

@@ -69,7 +69,10 @@ fn resources(recorded: &Value, ours: &Value, differences: &mut Vec<String>) {
 }
 
 /// What the lab's objects may lack.
-const MAY_LACK: [&str; 9] = [
+const MAY_LACK: [&str; 12] = [
+    "managedFields",
+    "hostname",
+    "subdomain",
     "volumeMounts",
     "fieldPath",
     "generateName",
@@ -87,6 +90,12 @@ fn shape(recorded: &Value, ours: &Value, path: &str, differences: &mut Vec<Strin
         (Value::Object(a), Value::Object(b)) => {
             for (name, value) in a {
                 match b.get(name) {
+                    // Whose labels and volumes they are is the recorded cluster's business.
+                    Some(_) if matches!(name.as_str(), "labels" | "volumes") => {}
+                    // Settings: what is there is as recorded, most is not there.
+                    Some(other) if name == "kubeletconfig" => {
+                        shape(other, value, name, differences)
+                    }
                     Some(other) => shape(value, other, &format!("{path}.{name}"), differences),
                     None if value.is_null() || MAY_LACK.contains(&name.as_str()) => {}
                     None => differences.push(format!("{path}.{name} is missing")),

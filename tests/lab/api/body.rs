@@ -4,6 +4,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
+use super::protobuf;
 use super::refusal::Refusal;
 
 /// Reads a body to its end.
@@ -14,19 +15,15 @@ pub async fn read(body: Incoming) -> Result<Vec<u8>, Refusal> {
         .map_err(|error| Refusal::bad_request(format!("reading the body: {error}")))
 }
 
-/// An object in JSON or YAML; nothing at all is an empty object.
+/// An object in JSON, YAML or protobuf; nothing at all is an empty object.
 pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Value, Refusal> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(json!({}));
     }
     let kind = content_type.unwrap_or("application/json");
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if kind.contains("protobuf") || kind.contains("cbor") {
-        let message = format!(
-            "the body of the request was in an unknown format - accepted media types include: \
-             application/json, application/yaml (not {kind})"
-        );
-        return Err(Refusal::new(415, "UnsupportedMediaType", message));
+    if kind.contains("protobuf") || bytes.starts_with(b"k8s\0") {
+        return protobuf::parse(bytes);
     }
     let text = std::str::from_utf8(bytes).map_err(|_| Refusal::bad_request("not UTF-8"))?;
     let parsed: Result<Value, String> = if kind.contains("yaml") {

@@ -28,6 +28,7 @@ mod page;
 mod patch;
 mod pods;
 mod podsecurity;
+mod protobuf;
 mod query;
 mod rbac;
 mod read;

@@ -10,10 +10,9 @@ use crate::lab::world::World;
 
 /// Answers `nodes/NAME/proxy/…`.
 pub fn proxy(world: &World, target: &Target, kind: &ResourceType) -> Result<Response, Refusal> {
-    let node = world
-        .store
-        .get(&target.key(kind))
-        .ok_or_else(|| Refusal::not_found(kind, &target.name))?;
+    if world.store.get(&target.key(kind)).is_none() {
+        return Err(Refusal::not_found(kind, &target.name));
+    }
     let dns = Key::new("", "services", "kube-system", "kube-dns");
     let dns = world.store.get(&dns);
     let dns: Vec<_> = dns
@@ -26,7 +25,7 @@ pub fn proxy(world: &World, target: &Target, kind: &ResourceType) -> Result<Resp
             &json!({"kubeletconfig": {"kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1",
                 "enableServer": true, "address": "0.0.0.0", "port": 10_250, "healthzPort": 10_248,
                 "healthzBindAddress": "127.0.0.1", "clusterDomain": "cluster.local", "clusterDNS": dns,
-                "maxPods": 60, "podCIDR": node["spec"]["podCIDR"], "resolvConf": "/etc/resolv.conf",
+                "maxPods": 60, "resolvConf": "/etc/resolv.conf",
                 "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock"}}),
         )),
         "healthz" => Ok(respond::plain(200, "text/plain; charset=utf-8", "ok")),

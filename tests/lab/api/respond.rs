@@ -86,6 +86,8 @@ pub fn cut_after(body: Body, bytes: usize) -> Body {
     let pieces = futures::stream::unfold((body, Some(bytes)), |(mut body, left)| async move {
         let left = left?;
         if left == 0 {
+            // What came before goes out first.
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             return Some((Err(io::ErrorKind::ConnectionReset.into()), (body, None)));
         }
         let data = body.frame().await?.ok()?.into_data().ok()?;

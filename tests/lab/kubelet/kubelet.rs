@@ -1,9 +1,11 @@
 //! Which pods should run, and making it so.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use ipnet::IpNet;
 use parking_lot::Mutex;
 use serde_json::Value;
 
@@ -18,6 +20,8 @@ use crate::lab::world::World;
 pub struct Kubelet {
     pub images: Images,
     pods: Mutex<BTreeMap<String, Arc<PodRun>>>,
+    /// The address last given out of each range.
+    pub last: Mutex<BTreeMap<IpNet, IpAddr>>,
 }
 
 // === impl Kubelet ===
@@ -27,6 +31,7 @@ impl Kubelet {
         Self {
             images,
             pods: Mutex::default(),
+            last: Mutex::default(),
         }
     }
 

@@ -76,8 +76,11 @@ impl PodRun {
         let phase = object["status"]["phase"].as_str();
         let adopted = phase == Some("Running") || object["status"]["containerStatuses"].is_array();
         let store_key = pod_key(object);
+        let seen: Vec<Seen> = spec.containers.iter().map(first_seen).collect();
         if !adopted {
-            let first = status::first(object, host, &addresses);
+            let mut first = status::first(object, host, &addresses);
+            let waiting = seen.iter().map(|one| one.value(false)).collect();
+            first.insert("containerStatuses".to_owned(), waiting);
             world
                 .store
                 .modify(&store_key, |pod| pod["status"] = Value::Object(first));
@@ -88,7 +91,7 @@ impl PodRun {
             node,
             ns,
             store_key,
-            seen: Mutex::new(spec.containers.iter().map(first_seen).collect()),
+            seen: Mutex::new(seen),
             containers: Mutex::default(),
             servers: Mutex::default(),
             tasks: Mutex::default(),
@@ -140,7 +143,8 @@ impl PodRun {
             namespace: namespace.to_owned(),
             pod: pod.to_owned(),
         };
-        self.servers.lock().clear();
+        let before = std::mem::take(&mut *self.servers.lock());
+        before.into_iter().for_each(Running::end);
         for server in list {
             match servers::start(
                 server,
@@ -331,9 +335,12 @@ fn addresses(world: &World, pod: &Pod, node: &str) -> Result<Vec<IpAddr>> {
         })
     };
     let taken = |address: IpAddr| world.wires.is_taken(address) || promised(address);
-    let free = planned
-        .pods
-        .iter()
-        .map(|range| next_address(range, &taken).with_context(|| format!("{range} is full")));
+    let mut last = world.kubelet.last.lock();
+    let free = planned.pods.iter().map(|range| {
+        let address = next_address(range, last.get(range).copied(), &taken);
+        let address = address.with_context(|| format!("{range} is full"))?;
+        last.insert(*range, address);
+        Ok(address)
+    });
     free.collect()
 }

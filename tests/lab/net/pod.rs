@@ -76,13 +76,23 @@ impl PodWire {
     }
 }
 
-/// The next free address of a node's range: `.2` and up, the gateway has `.1`.
-pub fn next_address(range: &IpNet, taken: &dyn Fn(IpAddr) -> bool) -> Option<IpAddr> {
-    let hosts: Box<dyn Iterator<Item = IpAddr>> = match range {
-        IpNet::V4(range) => Box::new(range.hosts().map(IpAddr::V4).skip(1)),
-        IpNet::V6(range) => Box::new(range.hosts().map(IpAddr::V6).skip(2)),
+/// The next free address of a node's range after the last one given, as `host-local` does it: `.2` and
+/// up, the gateway has `.1`.
+pub fn next_address(
+    range: &IpNet,
+    last: Option<IpAddr>,
+    taken: &dyn Fn(IpAddr) -> bool,
+) -> Option<IpAddr> {
+    let hosts = || -> Box<dyn Iterator<Item = IpAddr>> {
+        match range {
+            IpNet::V4(range) => Box::new(range.hosts().map(IpAddr::V4).skip(1)),
+            IpNet::V6(range) => Box::new(range.hosts().map(IpAddr::V6).skip(2)),
+        }
     };
-    hosts.take(1 << 16).find(|address| !taken(*address))
+    let later = hosts().filter(|address| last.is_none_or(|last| *address > last));
+    let mut free = later.take(1 << 16).filter(|address| !taken(*address));
+    free.next()
+        .or_else(|| hosts().take(1 << 16).find(|address| !taken(*address)))
 }
 
 fn same_family(range: &IpNet, address: IpAddr) -> bool {

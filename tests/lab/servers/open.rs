@@ -21,6 +21,18 @@ pub struct Running {
     task: JoinHandle<()>,
 }
 
+// === impl Running ===
+
+impl Running {
+    /// Ends it and waits until its port is free.
+    pub fn end(self) {
+        self.task.abort();
+        while !self.task.is_finished() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.task.abort();
