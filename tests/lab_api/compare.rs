@@ -94,7 +94,7 @@ fn shape(recorded: &Value, ours: &Value, path: &str, differences: &mut Vec<Strin
                     Some(_) if matches!(name.as_str(), "labels" | "volumes") => {}
                     // Settings: what is there is as recorded, most is not there.
                     Some(other) if name == "kubeletconfig" => {
-                        shape(other, value, name, differences)
+                        shape(other, value, name, differences);
                     }
                     Some(other) => shape(value, other, &format!("{path}.{name}"), differences),
                     None if value.is_null() || MAY_LACK.contains(&name.as_str()) => {}
