@@ -8,6 +8,7 @@ mod lab_life;
 mod lab_rules;
 mod lab_scenarios;
 mod nat_cli;
+mod live;
 mod nat_corpus;
 mod nat_expected;
 mod policy;
