@@ -38,6 +38,9 @@ pub(super) async fn run(client: &Client, args: &ProbeArgs, known: &mut Known) ->
         (false, true) => Depth::Deep,
         (false, false) => Depth::Probe,
     };
+    if depth == Depth::Api {
+        return Ok(());
+    }
     let mut session = Session::new(Settings {
         client: client.clone(),
         image: args.image.clone(),

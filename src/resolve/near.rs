@@ -10,10 +10,7 @@ pub(super) fn missing(view: &ClusterView, kind: Kind, namespace: &str, name: &st
     let typed = format!("{}/{name}", kind.short());
     if let Some(unread) = view.unread(kind.resource(), namespace) {
         return Unresolved {
-            message: format!(
-                "{typed} could not be looked up: {} {}",
-                unread.what, unread.why
-            ),
+            message: format!("{typed} could not be looked up: {}", unread.why),
             hint: format!("needs {}", unread.grant),
         };
     }

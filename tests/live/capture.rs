@@ -32,10 +32,10 @@ fn capture(stub: &Stub, folder: &Path) -> Said {
 
 /// Pods in a capture.
 fn pods(folder: &Path) -> usize {
-    let text = std::fs::read_to_string(folder.join("objects.yaml")).expect("objects");
-    text.lines()
-        .filter(|line| line.trim_start_matches("- ").trim() == "kind: Pod")
-        .count()
+    netpath::cluster::snapshot::load(folder)
+        .expect("a capture")
+        .pods
+        .len()
 }
 
 #[test]

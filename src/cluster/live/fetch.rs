@@ -79,12 +79,20 @@ pub(super) fn refusal(query: &Query, error: &kube::Error) -> Result<Answer, Live
             ))),
             _ => {
                 let why = format!("{} {}", status.code, first_line(&status.message));
-                Ok(Answer::Refused(unread(query, why, "try again".to_owned())))
+                Ok(Answer::Refused(unread(
+                    query,
+                    why,
+                    "another try".to_owned(),
+                )))
             }
         },
         kube::Error::SerdeError(error) => {
             let why = format!("an answer that is no JSON: {error}");
-            Ok(Answer::Refused(unread(query, why, "try again".to_owned())))
+            Ok(Answer::Refused(unread(
+                query,
+                why,
+                "another try".to_owned(),
+            )))
         }
         other => Err(LiveError::Unreachable(root_cause(other))),
     }
