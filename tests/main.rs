@@ -2,6 +2,7 @@
 
 mod agent;
 mod generated;
+mod hostile;
 mod lab;
 mod lab_api;
 mod lab_life;
@@ -16,7 +17,9 @@ mod probe;
 mod properties;
 mod rules;
 mod scenarios;
+mod report;
 mod support;
+mod usage;
 
 /// A file beside this one that is no module here would never run.
 #[test]

@@ -244,24 +244,35 @@ fn backend<'v>(
     }
 }
 
-/// The slice and address of endpoints whose pod is known not to exist.
-pub(super) fn stale<'v>(
+/// Why the pod that an endpoint names is not in the view.
+pub(super) enum Absent<'v> {
+    /// It does not exist; the slice still lists it.
+    Gone(ObjectRef),
+    /// Pods of its namespace could not be read, or not all of them.
+    Unread(&'v str),
+}
+
+/// Whether the endpoint of an address names a pod that is not in the view, and why it is not.
+pub(super) fn absent<'v>(
     view: &'v ClusterView,
     service: &'v Service,
     address: IpAddr,
-) -> Option<ObjectRef> {
-    if view.unread(Resource::Pods, service.namespace()).is_some() || view.is_planned() {
+) -> Option<Absent<'v>> {
+    if view.is_planned() {
         return None;
     }
+    let namespace = service.namespace();
     slices(view, service).find_map(|slice| {
-        let mut endpoints = slice.endpoints.iter().flatten();
-        let names_gone_pod = endpoints.any(|endpoint| {
-            endpoint.address() == Some(address)
-                && endpoint
-                    .pod_name()
-                    .is_some_and(|name| view.pods.get(service.namespace(), name).is_none())
-        });
-        names_gone_pod.then(|| ObjectRef::new("EndpointSlice", slice.namespace(), slice.name()))
+        let endpoints = slice.endpoints.iter().flatten();
+        let mut named = endpoints
+            .filter(|endpoint| endpoint.address() == Some(address))
+            .filter_map(EndpointExt::pod_name)
+            .filter(|name| view.pods.get(namespace, name).is_none());
+        let name = named.next()?;
+        Some(match view.unread(Resource::Pods, namespace) {
+            Some(_) => Absent::Unread(name),
+            None => Absent::Gone(ObjectRef::new("EndpointSlice", namespace, slice.name())),
+        })
     })
 }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Pod, Service};
 
-use super::endpoints::{self, Asker, Door};
+use super::endpoints::{self, Absent, Asker, Door};
 use super::service::{self, Asked, Chosen};
 use super::trail::Trail;
 use super::{Backend, Basis, Break, Hop, Mode, Path, Stage, Status};
@@ -354,18 +354,26 @@ impl<'v> Walker<'v> {
         paths: &mut Vec<Path<'v>>,
     ) {
         let backend = &backends[0];
-        let stale = service
+        let absent = service
             .zip(backend.address)
             .filter(|_| backend.pod.is_none())
             .and_then(|(service, addr)| {
-                Some((service, addr, endpoints::stale(self.view, service, addr)?))
+                Some((service, addr, endpoints::absent(self.view, service, addr)?))
             });
+        if let Some((.., Absent::Unread(pod))) = absent {
+            for stage in [Stage::IngressPolicy, Stage::Destination] {
+                let text = format!("pod {pod} was not read");
+                leg.trail.push(Hop::new(stage, Status::Unknown, text));
+            }
+            let sites = leg.sites.to_vec();
+            return paths.push(leg.trail.finish(sites, backends, Some(family), leg.mode));
+        }
         // Of an address that is nobody's no policy says anything of use.
-        if leg.mode != Mode::ContainerToContainer && stale.is_none() {
+        if leg.mode != Mode::ContainerToContainer && absent.is_none() {
             policy::step(self, &mut leg, backend, protocol);
         }
-        match stale {
-            Some((service, address, slice)) => {
+        match absent {
+            Some((service, address, Absent::Gone(slice))) => {
                 let text = format!("{address}: the pod that {slice} names does not exist");
                 let hop = Hop::new(Stage::Destination, Status::Fail, text).at(slice.clone());
                 leg.trail.stop(
@@ -377,7 +385,7 @@ impl<'v> Walker<'v> {
                     },
                 );
             }
-            None => destination::step(self.view, backend, &mut leg.trail),
+            _ => destination::step(self.view, backend, &mut leg.trail),
         }
         nodes::step(self, &mut leg, backend, service, (family, protocol));
         paths.push(

@@ -10,7 +10,7 @@ use crate::cluster::access::PodExt;
 use crate::cluster::{Named, ObjectRef};
 use crate::diagnose::{Case, Diagnosis, Finding, Verdict, cause};
 use crate::net::Family;
-use crate::path::{Backend, Basis, Hop, Outcome, Path, Stage};
+use crate::path::{Backend, Basis, Hop, Outcome, Path, Stage, Status};
 use crate::resolve::Site;
 use crate::text::{count, list};
 
@@ -25,6 +25,7 @@ pub fn build(case: Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
             None => paths.push(next),
         }
     }
+    let paths = gathered(paths);
     let view = case.view;
     PathReport {
         api_version: "netpath/v1",
@@ -195,6 +196,74 @@ fn are_alike(left: &ReportPath, right: &ReportPath) -> bool {
             .all(|(left, right)| same_hop(left, right))
 }
 
+/// Walks that differ in nothing but where they start are told once, too.
+fn gathered(paths: Vec<ReportPath>) -> Vec<ReportPath> {
+    let mut gathered: Vec<ReportPath> = Vec::new();
+    for path in paths {
+        match gathered
+            .iter_mut()
+            .find(|other| differ_in_start(other, &path))
+        {
+            Some(other) => other.sources.extend(path.sources),
+            None => gathered.push(path),
+        }
+    }
+    for path in gathered.iter_mut().filter(|path| path.sources.len() > 1) {
+        let text = sources_text(&path.sources);
+        let is_start = |hop: &&mut ReportHop| hop.stage == Stage::Source;
+        if let Some(hop) = path.hops.iter_mut().find(is_start) {
+            hop.summary = match hop.status {
+                Status::Pass => text,
+                _ => format!("{} (so are all of {text})", hop.summary),
+            };
+        }
+    }
+    gathered
+}
+
+fn differ_in_start(left: &ReportPath, right: &ReportPath) -> bool {
+    let is_same_hop = |(left, right): (&ReportHop, &ReportHop)| {
+        let is_start = left.stage == Stage::Source && left.status == Status::Pass;
+        left.stage == right.stage
+            && left.status == right.status
+            && (is_start || left.summary == right.summary)
+    };
+    left.backends == right.backends
+        && left.family == right.family
+        && left.mode == right.mode
+        && left.verdict == right.verdict
+        && left.hops.len() == right.hops.len()
+        && left.hops.iter().zip(&right.hops).all(is_same_hop)
+}
+
+/// `3 pods on node1 and node2: api-1, api-2, api-3`
+fn sources_text(sources: &[ReportSource]) -> String {
+    let mut nodes: Vec<&str> = sources
+        .iter()
+        .filter_map(|source| source.node.as_deref())
+        .collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    let place = match nodes.as_slice() {
+        [] => String::new(),
+        few @ ([_] | [_, _] | [_, _, _]) => format!(" on {}", list(few)),
+        many => format!(" on {}", count(many.len(), "node")),
+    };
+    let names: Vec<&str> = sources
+        .iter()
+        .filter_map(|source| source.pod.as_deref()?.rsplit('/').next())
+        .collect();
+    format!("{}{place}: {}", count(sources.len(), "pod"), named(&names))
+}
+
+/// The names of a few, or the first of many.
+fn named(names: &[&str]) -> String {
+    match names {
+        few if few.len() <= 4 => few.join(", "),
+        many => format!("{} …", many[..3].join(", ")),
+    }
+}
+
 fn join(into: &mut ReportPath, path: ReportPath) {
     into.backends.extend(path.backends);
     let pods: Vec<&str> = into
@@ -204,8 +273,7 @@ fn join(into: &mut ReportPath, path: ReportPath) {
         .collect();
     let text = match pods.len() {
         0 => count(into.backends.len(), "backend"),
-        few @ 1..=4 => format!("{}: {}", count(few, "pod"), pods.join(", ")),
-        many => format!("{}: {} …", count(many, "pod"), pods[..3].join(", ")),
+        some => format!("{}: {}", count(some, "pod"), named(&pods)),
     };
     let is_plain =
         |hop: &&mut ReportHop| hop.stage == Stage::Destination && hop.summary != "not reached";

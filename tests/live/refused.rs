@@ -89,7 +89,10 @@ fn judge(stub: &Stub, truth: &str, cause: Option<&str>, what: &str, case: &str) 
         "{case}: {verdict}: {report:#}"
     );
     for finding in report["findings"].as_array().into_iter().flatten() {
-        let is_true = finding["code"].as_str() == cause;
+        let code = finding["code"].as_str();
+        // Without the pods it stays open why there is no endpoint.
+        let is_less = cause == Some("SVC-01") && what == "pods" && code == Some("EPS-01");
+        let is_true = code == cause || is_less;
         let is_broken = finding["severity"] == "broken";
         assert!(is_true || !is_broken, "{case}: {finding:#}");
     }

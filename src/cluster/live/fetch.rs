@@ -162,6 +162,9 @@ impl Answer {
             return asked.refuse(query, unread);
         }
         let (objects, is_cut) = self.into_objects(query);
+        if is_cut {
+            asked.cut_short(query);
+        }
         if query.is_whole() && !is_cut {
             builder
                 .view()

@@ -76,6 +76,6 @@ pub async fn read_keeping(
         }
         view = builder.finish();
     }
-    scope::settle(&mut view, &asked);
+    scope::settle(&mut view, request, &asked);
     Ok(view)
 }

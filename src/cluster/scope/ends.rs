@@ -8,6 +8,8 @@ use crate::target::{Kind, Spec, Target};
 
 /// How many objects of a list that no selector narrows are worth fetching.
 pub(super) const PAGE: u32 = 250;
+/// How many pods that a selector narrows are fetched: those of the largest Services.
+pub(super) const SELECTED: u32 = 5_000;
 
 /// The namespaces a request speaks of: source first.
 pub(super) fn namespaces(request: &Request) -> Vec<String> {
@@ -27,6 +29,15 @@ fn namespace_of(target: &Target, default: &str) -> String {
         } => namespace.clone(),
         _ => default.to_owned(),
     }
+}
+
+/// The same, and that of the cluster's DNS if it is asked.
+pub(super) fn concerned(request: &Request) -> Vec<String> {
+    let mut all = namespaces(request);
+    if asks_dns(request) && !all.iter().any(|name| name == "kube-system") {
+        all.push("kube-system".to_owned());
+    }
+    all
 }
 
 /// Everything the first round asks.
@@ -52,12 +63,8 @@ pub(super) fn first(request: &Request) -> Vec<Query> {
         Query::list(Resource::EndpointSlices, None)
             .labelled(format!("{SERVICE_NAME} in ({})", services.join(","))),
     );
-    let mut policed = namespaces(request);
     let asks_dns = asks_dns(request);
-    if asks_dns {
-        policed.push("kube-system".to_owned());
-    }
-    for namespace in policed {
+    for namespace in concerned(request) {
         queries.push(Query::list(Resource::NetworkPolicies, Some(&namespace)));
     }
     if asks_dns {

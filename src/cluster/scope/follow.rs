@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::ends::{self, PAGE};
+use super::ends::{self, PAGE, SELECTED};
 use crate::cluster::access::{EndpointExt, PodExt, SERVICE_NAME, ServiceExt, SliceExt};
 use crate::cluster::query::Query;
 use crate::cluster::{ClusterView, Named, Resource, Selector};
@@ -26,7 +26,7 @@ pub(super) fn next(view: &ClusterView, request: &Request) -> Vec<Query> {
     for (namespace, selector) in &services {
         let here = Query::list(Resource::Pods, Some(namespace))
             .labelled(selector.to_string())
-            .at_most(2 * PAGE);
+            .at_most(SELECTED);
         queries.push(here);
     }
     for service in found_by_address(view, request) {
@@ -73,7 +73,7 @@ fn pods_of_workload(view: &ClusterView, target: &Target, default_namespace: &str
     Some(
         Query::list(Resource::Pods, Some(namespace))
             .labelled(selector.to_string())
-            .at_most(2 * PAGE),
+            .at_most(SELECTED),
     )
 }
 

@@ -21,6 +21,8 @@ use crate::resolve::Request;
 pub struct Asked {
     done: BTreeSet<Query>,
     refused: Vec<(Query, Unread)>,
+    /// Lists that went on behind their limit.
+    cut: Vec<Query>,
 }
 
 // === impl Asked ===
@@ -41,6 +43,11 @@ impl Asked {
     /// Notes that a request was refused.
     pub fn refuse(&mut self, query: &Query, unread: Unread) {
         self.refused.push((query.clone(), unread));
+    }
+
+    /// Notes that a list went on behind its limit.
+    pub fn cut_short(&mut self, query: &Query) {
+        self.cut.push(query.clone());
     }
 
     fn was_refused(&self, query: &Query) -> bool {
@@ -81,7 +88,7 @@ fn fresh(wanted: Vec<Query>, asked: &Asked) -> Vec<Query> {
 
 /// Lists over all namespaces are often refused where one namespace is granted.
 fn fallbacks(request: &Request, asked: &Asked) -> Vec<Query> {
-    let namespaces = ends::namespaces(request);
+    let namespaces = ends::concerned(request);
     asked
         .refused
         .iter()
@@ -97,20 +104,81 @@ fn fallbacks(request: &Request, asked: &Asked) -> Vec<Query> {
         .collect()
 }
 
-/// Lists what stayed unread: a refusal counts unless a narrower query was answered instead.
-pub fn settle(view: &mut ClusterView, asked: &Asked) {
-    for (query, unread) in &asked.refused {
-        let narrower = asked.done.iter().any(|other| {
-            let narrowed = Query {
-                namespace: None,
-                ..other.clone()
-            };
-            narrowed == *query && other != query && !asked.was_refused(other)
-        });
-        // Events only decorate; their absence changes no answer.
-        if !narrower && query.resource != Resource::Events && !view.unread.contains(unread) {
-            view.unread.push(unread.clone());
+/// Lists what stayed unread: what was refused, unless narrower queries were answered instead; what
+/// there was no request left for; and the pods behind a Service that were too many.
+pub fn settle(view: &mut ClusterView, request: &Request, asked: &Asked) {
+    let mut unread = refused(request, asked);
+    unread.extend(left_over(view, request, asked));
+    let pods = asked.cut.iter();
+    unread.extend(pods.filter_map(|query| {
+        let limit = query.limit.filter(|_| query.resource == Resource::Pods)?;
+        query.labels.as_ref()?;
+        let beyond = format!("{} beyond the first {limit}", query.what());
+        Some(unread_as(
+            query,
+            beyond,
+            "too many",
+            "a question about one of them",
+        ))
+    }));
+    for one in unread {
+        if !view.unread.contains(&one) {
+            view.unread.push(one);
         }
     }
     view.unread.sort();
+}
+
+fn refused(request: &Request, asked: &Asked) -> Vec<Unread> {
+    let mut unread = Vec::new();
+    for (query, why) in &asked.refused {
+        // Events only decorate; their absence changes no answer.
+        if query.resource == Resource::Events {
+            continue;
+        }
+        let narrowed = |namespace: String| Query {
+            namespace: Some(namespace),
+            ..query.clone()
+        };
+        let answered = |narrowed: &Query| {
+            let is_other = narrowed != query;
+            is_other && asked.done.contains(narrowed) && !asked.was_refused(narrowed)
+        };
+        let narrower: Vec<Query> = ends::concerned(request).into_iter().map(narrowed).collect();
+        if query.namespace.is_some() || !narrower.iter().any(answered) {
+            unread.push(why.clone());
+            continue;
+        }
+        let missing = narrower.iter().filter(|narrower| !answered(narrower));
+        unread
+            .extend(missing.map(|query| unread_as(query, query.what(), &why.why, &query.grant())));
+    }
+    unread
+}
+
+/// What the view points to and was not asked for any more. Requests run out where refusals cost some.
+fn left_over(view: &ClusterView, request: &Request, asked: &Asked) -> Vec<Unread> {
+    if asked.refused.is_empty() {
+        return Vec::new();
+    }
+    let grants: Vec<&str> = asked
+        .refused
+        .iter()
+        .map(|(_, unread)| unread.grant.as_str())
+        .collect();
+    let grants = crate::text::list(&grants);
+    let left = fresh(follow::next(view, request), asked);
+    left.iter()
+        .map(|query| unread_as(query, query.what(), "no request was left for it", &grants))
+        .collect()
+}
+
+fn unread_as(query: &Query, what: String, why: &str, grant: &str) -> Unread {
+    Unread {
+        what,
+        why: why.to_owned(),
+        grant: grant.to_owned(),
+        resource: Some(query.resource),
+        namespace: query.namespace.clone().unwrap_or_default(),
+    }
 }

@@ -76,42 +76,40 @@ pub(in crate::report) fn short(object: &ObjectRef) -> String {
     format!("{kind}/{}", object.name)
 }
 
-/// What the verdict does not rest on, and what could not be read.
+/// What the verdict does not rest on, what could not be read, and what is left in the cluster.
 fn open_ends(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let notes = notes(report);
+    let lines = notes.iter().flat_map(|note| style.note(note));
+    lines
+        .into_iter()
+        .try_for_each(|line| writeln!(out, "{line}"))
+}
+
+fn notes(report: &PathReport) -> Vec<String> {
+    let mut notes = Vec::new();
     let is_prediction = !report.basis.contains(&Basis::Probe);
     if is_prediction && report.verdict == Verdict::Reachable && !report.not_looked_at.is_empty() {
         let what = crate::text::list(&report.not_looked_at);
-        writeln!(
-            out,
-            "  {}",
-            style.faint(&format!("predicted; not looked at: {what}"))
-        )?;
+        notes.push(format!("predicted; not looked at: {what}"));
     }
-    for unread in &report.unread {
-        let line = format!(
+    notes.extend(report.unread.iter().map(|unread| {
+        format!(
             "not read: {} ({}); needs {}",
             unread.what, unread.why, unread.grant
-        );
-        writeln!(out, "  {}", style.faint(&line))?;
-    }
-    for rejected in report.rejected.iter().take(5) {
-        let line = format!("not understood: {}: {}", rejected.object, rejected.why);
-        writeln!(out, "  {}", style.faint(&line))?;
-    }
+        )
+    }));
+    let rejected = report.rejected.iter().take(5);
+    notes.extend(rejected.map(|one| format!("not understood: {}: {}", one.object, one.why)));
     if report.rejected.len() > 5 {
-        let line = format!("not understood: {} more", report.rejected.len() - 5);
-        writeln!(out, "  {}", style.faint(&line))?;
+        notes.push(format!(
+            "not understood: {} more",
+            report.rejected.len() - 5
+        ));
     }
-    let mut rest = report.left.as_slice();
-    while let Some(first) = rest.first() {
-        let alike = rest.iter().take_while(|left| left.why == first.why).count();
-        let (group, others) = rest.split_at(alike);
+    for group in report.left.chunk_by(|left, right| left.why == right.why) {
         let what: Vec<&str> = group.iter().map(|left| left.what.as_str()).collect();
-        let line = format!("left behind: {} ({})", crate::text::list(&what), first.why);
-        for line in style.wrapped("", &line) {
-            writeln!(out, "{}", style.faint(&line))?;
-        }
-        rest = others;
+        let what = crate::text::list(&what);
+        notes.push(format!("left behind: {what} ({})", group[0].why));
     }
-    Ok(())
+    notes
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 
-use super::super::model::{PathReport, ReportHop, ReportPath};
+use super::super::model::{PathReport, ReportHop, ReportPath, ReportSource};
 use super::Detail;
 use super::style::Style;
 use crate::path::{Stage, Status};
@@ -21,14 +21,14 @@ pub(super) fn print(
     let many_sources = report
         .paths
         .windows(2)
-        .any(|pair| pair[0].sources != pair[1].sources);
+        .any(|pair| !start_alike(&pair[0], &pair[1]));
     while let Some(first) = rest.first() {
         let alike = rest
             .iter()
-            .take_while(|path| path.sources == first.sources)
+            .take_while(|path| start_alike(path, first))
             .count();
         let (group, others) = rest.split_at(alike);
-        if many_sources || first.sources.len() > 1 {
+        if many_sources {
             writeln!(out, "{}", style.faint(&from_text(first)))?;
         }
         print_group(group, style, detail, out)?;
@@ -37,7 +37,21 @@ pub(super) fn print(
     Ok(())
 }
 
-/// `from client-1, client-2 (2 pods)`
+/// Whether two walks start at the same pods or nodes; each address family has its own walk.
+fn start_alike(left: &ReportPath, right: &ReportPath) -> bool {
+    let place = |source: &ReportSource| {
+        let address = source.ip.clone().filter(|_| source.pod.is_none());
+        (source.pod.clone(), source.node.clone(), address)
+    };
+    left.sources.len() == right.sources.len()
+        && left
+            .sources
+            .iter()
+            .zip(&right.sources)
+            .all(|(left, right)| place(left) == place(right))
+}
+
+/// `from client-1, client-2 (2 sources)`
 fn from_text(path: &ReportPath) -> String {
     let names: Vec<&str> = path
         .sources
@@ -69,44 +83,93 @@ fn print_group(
 ) -> io::Result<()> {
     let shared = shared_hops(group);
     let mut table = new_table(style);
-    for hop in &group[0].hops[..shared] {
-        add_hop(&mut table, hop, style, detail, "");
-        if hop.stage == Stage::Endpoints && group.len() == 1 {
-            add_translation(&mut table, &group[0], hop, style);
-        }
-    }
-    if group.len() == 1 {
-        for hop in &group[0].hops[shared..] {
-            add_hop(&mut table, hop, style, detail, "");
-        }
-        return writeln!(out, "{}", trimmed(&table));
-    }
-    let all: usize = group.iter().map(|path| path.backends.len().max(1)).sum();
-    for path in group {
+    let is_one = group.iter().all(|path| path.hops.len() == shared);
+    let branches = if is_one { &[] } else { group };
+    let trunk = Part {
+        path: &group[0],
+        hops: &group[0].hops[..shared],
+        is_whole: branches.is_empty(),
+        indent: "",
+    };
+    trunk.add_to(&mut table, style, detail);
+    for path in branches {
+        let same_family = group.iter().filter(|other| other.family == path.family);
+        let all: usize = same_family.map(|path| path.backends.len().max(1)).sum();
         table.add_row(vec![
             Cell::new(""),
             faint(&branch_text(path, all), style),
             faint(&backends_text(path), style),
         ]);
-        for hop in &path.hops[shared..] {
-            add_hop(&mut table, hop, style, detail, "  ");
-        }
+        let branch = Part {
+            path,
+            hops: &path.hops[shared..],
+            is_whole: true,
+            indent: "  ",
+        };
+        branch.add_to(&mut table, style, detail);
     }
     writeln!(out, "{}", trimmed(&table))
+}
+
+/// Hops that are shown together: those that all walks share, or those of one branch.
+struct Part<'a> {
+    path: &'a ReportPath,
+    hops: &'a [ReportHop],
+    /// Whether they are the hops of this walk alone, up to its end.
+    is_whole: bool,
+    indent: &'static str,
+}
+
+// === impl Part ===
+
+impl Part<'_> {
+    /// How many backends a break concerns, where the branches do not say it.
+    fn share(&self, hop: &ReportHop) -> String {
+        let backends = self.path.backends.len();
+        let is_for_all = self.is_whole && self.indent.is_empty() && hop.stage > Stage::Endpoints;
+        if hop.status == Status::Fail && is_for_all && backends > 1 {
+            format!(" (all {})", count(backends, "backend"))
+        } else {
+            String::new()
+        }
+    }
+
+    fn add_to(&self, table: &mut Table, style: Style, detail: Detail) {
+        let is_reached = |hop: &&ReportHop| hop.status != Status::NotReached;
+        for hop in self.hops.iter().filter(is_reached) {
+            add_hop(table, hop, style, detail, (self.indent, self.share(hop)));
+            if hop.stage == Stage::Endpoints && self.is_whole {
+                add_translation(table, self.path, hop, style);
+            }
+        }
+        // What comes behind a break is one line, however much it is.
+        let missed: Vec<&str> = self
+            .hops
+            .iter()
+            .filter(|hop| !is_reached(hop))
+            .map(|hop| hop.stage.name())
+            .collect();
+        if !missed.is_empty() {
+            let mark = format!("{}{}", self.indent, style.mark(Status::NotReached));
+            table.add_row(vec![
+                faint(&mark, style),
+                faint(&format!("{}not reached", self.indent), style),
+                faint(&missed.join(", "), style),
+            ]);
+        }
+    }
 }
 
 /// How many hops all walks of a group have in common. A single walk shares all of its own.
 fn shared_hops(group: &[ReportPath]) -> usize {
     let first = &group[0].hops;
-    if group.len() == 1 {
-        return first.len();
-    }
     let is_shared = |index: usize, hop: &ReportHop| {
         group.iter().all(|path| {
             path.hops.get(index).is_some_and(|other| {
+                let is_missed = hop.status == Status::NotReached;
                 other.stage == hop.stage
                     && other.status == hop.status
-                    && other.summary == hop.summary
+                    && (is_missed || other.summary == hop.summary)
             })
         })
     };
@@ -127,17 +190,18 @@ fn new_table(style: Style) -> Table {
     table
 }
 
-fn add_hop(table: &mut Table, hop: &ReportHop, style: Style, detail: Detail, indent: &str) {
+fn add_hop(
+    table: &mut Table,
+    hop: &ReportHop,
+    style: Style,
+    detail: Detail,
+    (indent, share): (&str, String),
+) {
     let mark = Cell::new(format!("{indent}{}", style.mark(hop.status)));
     let mark = style
         .color(hop.status)
         .map_or_else(|| mark.clone(), |color| mark.clone().fg(color));
-    let is_reached = hop.status != Status::NotReached;
-    let summary = if is_reached {
-        style.plain(&hop.summary)
-    } else {
-        "not reached".to_owned()
-    };
+    let summary = style.plain(&format!("{}{share}", hop.summary));
     let stage = Cell::new(format!("{indent}{}", hop.stage.name()));
     let mut row = vec![mark, stage, Cell::new(summary)];
     if hop.status == Status::Fail && style.terminal.color {
@@ -148,11 +212,7 @@ fn add_hop(table: &mut Table, hop: &ReportHop, style: Style, detail: Detail, ind
     }
     table.add_row(row);
     // What was seen stands under what was predicted.
-    if let Some(observed) = hop
-        .observed
-        .as_ref()
-        .filter(|seen| is_reached && **seen != hop.summary)
-    {
+    if let Some(observed) = hop.observed.as_ref().filter(|seen| **seen != hop.summary) {
         let text = format!("seen: {observed}");
         table.add_row(vec![Cell::new(""), Cell::new(""), faint(&text, style)]);
     }

@@ -92,9 +92,27 @@ impl Style {
 
     /// A named paragraph, wrapped to the terminal and indented behind its name.
     pub(crate) fn wrapped(self, name: &str, text: &str) -> Vec<String> {
+        let labels = std::iter::once(name).chain(std::iter::repeat(""));
+        let named = labels
+            .zip(self.lines(text, 12))
+            .map(|(name, line)| format!("  {name:<9}{line}").trim_end().to_owned());
+        named.collect()
+    }
+
+    /// A faint note below everything else, wrapped to the terminal.
+    pub(crate) fn note(self, text: &str) -> Vec<String> {
+        let indents = std::iter::once("  ").chain(std::iter::repeat("    "));
+        let lines = indents.zip(self.lines(text, 5));
+        lines
+            .map(|(indent, line)| format!("{indent}{}", self.faint(&line)))
+            .collect()
+    }
+
+    /// Text broken between words, with `margin` columns left for what stands beside it.
+    fn lines(self, text: &str, margin: usize) -> Vec<String> {
         let text = self.plain(text);
         let room = self.terminal.width.map_or(usize::MAX, |width| {
-            usize::from(width).saturating_sub(12).max(20)
+            usize::from(width).saturating_sub(margin).max(20)
         });
         let mut lines = vec![String::new()];
         for word in text.split(' ') {
@@ -109,11 +127,7 @@ impl Style {
                 lines[last].push_str(word);
             }
         }
-        let labels = std::iter::once(name).chain(std::iter::repeat(""));
-        let named = labels
-            .zip(lines)
-            .map(|(name, line)| format!("  {name:<9}{line}").trim_end().to_owned());
-        named.collect()
+        lines
     }
 
     pub(crate) fn verdict(self, verdict: Verdict) -> String {
