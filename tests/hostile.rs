@@ -220,9 +220,11 @@ fn no_value_of_any_object_can_make_it_panic() {
     ];
     let mut tried = 0_usize;
     for (number, item) in items.iter().enumerate() {
-        for (position, pointer) in pointers(item).into_iter().enumerate() {
+        // Every third, and others in the next object of the kind.
+        let pointers = pointers(item).into_iter().enumerate();
+        for (position, pointer) in pointers.skip(number % 3).step_by(3) {
             let mut changed = item.clone();
-            let value = &strange[(position + number) % strange.len()];
+            let value = &strange[(position / 3 + number) % strange.len()];
             *changed.pointer_mut(&pointer).expect("it was there") = value.clone();
             let mut builder = Builder::default();
             let others = items
@@ -237,7 +239,7 @@ fn no_value_of_any_object_can_make_it_panic() {
             tried += 1;
         }
     }
-    assert!(tried > 500, "{tried}");
+    assert!(tried > 300, "{tried}");
 }
 
 /// JSON pointers of every value below the top.

@@ -57,6 +57,14 @@ fn demonstrations_look_as_they_did() {
     }
 }
 
+/// The README shows what the program prints today.
+#[test]
+fn the_readme_shows_the_demonstration() {
+    let readme = include_str!("../README.md");
+    let text = shown(&demonstration("locked-out"), Format::Text, Terminal::PLAIN);
+    assert!(readme.contains(&text), "README.md should show:\n{text}");
+}
+
 #[test]
 fn every_form_of_one_report() {
     let report = demonstration("locked-out");
