@@ -273,6 +273,15 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the report')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('image', 'image', [CompletionResultType]::ParameterValue, 'Write an image that holds the probe, as an OCI archive, for --agent-image')
+            break
+        }
+        'kubectl-netpath;agent;image' {
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the image')
+            [CompletionResult]::new('--agent-binary', '--agent-binary', [CompletionResultType]::ParameterName, 'Program to put into it, for nodes of another architecture; it must be static')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the report')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'kubectl-netpath;__complete' {

@@ -52,6 +52,9 @@ _kubectl__netpath() {
             kubectl__netpath,snapshot)
                 cmd="kubectl__netpath__subcmd__snapshot"
                 ;;
+            kubectl__netpath__subcmd__agent,image)
+                cmd="kubectl__netpath__subcmd__agent__subcmd__image"
+                ;;
             *)
                 ;;
         esac
@@ -207,13 +210,39 @@ _kubectl__netpath() {
             return 0
             ;;
         kubectl__subcmd__netpath__subcmd__agent)
-            opts="-h --plan --color --help"
+            opts="-h --plan --color --help image"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --plan)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__agent__subcmd__image)
+            opts="-h --name --agent-binary --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --agent-binary)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -247,11 +247,18 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand completi
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand completion" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent" -l plan -d 'What to probe, as JSON, or - to read it from standard input' -r
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent; and not __fish_seen_subcommand_from image" -l plan -d 'What to probe, as JSON, or - to read it from standard input' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent; and not __fish_seen_subcommand_from image" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent; and not __fish_seen_subcommand_from image" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent; and not __fish_seen_subcommand_from image" -f -a "image" -d 'Write an image that holds the probe, as an OCI archive, for --agent-image'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent; and __fish_seen_subcommand_from image" -l name -d 'Name of the image' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent; and __fish_seen_subcommand_from image" -l agent-binary -d 'Program to put into it, for nodes of another architecture; it must be static' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent; and __fish_seen_subcommand_from image" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
+always\t''
+never\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand agent; and __fish_seen_subcommand_from image" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand __complete" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"

@@ -8,16 +8,16 @@ mod lab_api;
 mod lab_life;
 mod lab_rules;
 mod lab_scenarios;
-mod nat_cli;
 mod live;
+mod nat_cli;
 mod nat_corpus;
 mod nat_expected;
 mod policy;
 mod probe;
 mod properties;
+mod report;
 mod rules;
 mod scenarios;
-mod report;
 mod support;
 mod usage;
 
