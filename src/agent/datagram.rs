@@ -34,17 +34,19 @@ pub(super) async fn exchange(
     accept: impl Fn(&[u8]) -> bool,
 ) -> Reply {
     match connected(to, Type::DGRAM, Protocol::UDP) {
-        Ok(socket) => exchange_over(&socket, payload, patience, accept).await,
+        Ok(socket) => exchange_over(&socket, payload, patience, accept, |_| true).await,
         Err(error) => Reply::failed(failure(&error), None),
     }
 }
 
-/// The same over a socket that is connected already.
+/// The same over a socket that is connected already; `is_own` knows a packet of ours by its first
+/// bytes, in errors about it.
 pub(super) async fn exchange_over(
     socket: &UdpSocket,
     payload: &[u8],
     patience: Duration,
     accept: impl Fn(&[u8]) -> bool,
+    is_own: impl Fn(&[u8]) -> bool,
 ) -> Reply {
     let local = socket.local_addr().ok();
     // An error of an earlier packet may be told now; it is heard below.
@@ -56,7 +58,7 @@ pub(super) async fn exchange_over(
     }
     let mut room = vec![0; ROOM];
     let accepted = |bytes: &[u8]| accept(bytes).then(|| bytes.to_vec());
-    match timeout(patience, hear(socket, &mut room, accepted)).await {
+    match timeout(patience, hear(socket, &mut room, accepted, is_own)).await {
         Ok(Ok(answer)) => Reply {
             answer: Ok(answer),
             ..Reply::failed(Failure::Timeout, local)

@@ -101,10 +101,11 @@ impl Pinger {
     /// One request of so many bytes (header and payload), and its reply.
     pub(super) async fn ask(&self, length: usize, patience: Duration) -> Reply {
         let request = self.request(length);
-        exchange_over(&self.socket, &request, patience, |bytes| {
-            self.is_reply(bytes)
-        })
-        .await
+        // A raw socket hears of every error about packets to there.
+        let is_own =
+            |quoted: &[u8]| !self.is_raw || quoted.get(4..6) == Some(&self.id.to_be_bytes());
+        let is_reply = |bytes: &[u8]| self.is_reply(bytes);
+        exchange_over(&self.socket, &request, patience, is_reply, is_own).await
     }
 
     fn request(&self, length: usize) -> Vec<u8> {

@@ -147,7 +147,7 @@ async fn fate(way: Way, to: SocketAddr, size: u32, patience: Duration) -> Fate {
         Way::Datagram => match connected(to, Type::DGRAM, Protocol::UDP) {
             Ok(socket) if keep_whole(&socket, to.ip()).is_ok() => {
                 let payload = vec![0; length.saturating_sub(HEADER)];
-                exchange_over(&socket, &payload, patience, |_| true).await
+                exchange_over(&socket, &payload, patience, |_| true, |_| true).await
             }
             _ => return Fate::Vanished,
         },

@@ -4,7 +4,7 @@
 //!  ICMP error ─► kernel ─► error queue of the socket (IP_RECVERR) ─► QueuedError: errno, who, what
 //! ```
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -43,11 +43,13 @@ pub(super) fn connected(to: SocketAddr, kind: Type, protocol: Protocol) -> io::R
     UdpSocket::from_std(socket.into())
 }
 
-/// Waits for a datagram that `accept` makes something of, or for an error about what was sent.
+/// Waits for a datagram that `accept` makes something of, or for an error about what was sent: one
+/// that quotes something which `is_own`.
 pub(super) async fn hear<T>(
     socket: &UdpSocket,
     room: &mut [u8],
     accept: impl Fn(&[u8]) -> Option<T>,
+    is_own: impl Fn(&[u8]) -> bool,
 ) -> Result<T, QueuedError> {
     loop {
         let ready = socket.ready(EARS).await.map_err(|error| own(&error))?;
@@ -57,8 +59,9 @@ pub(super) async fn hear<T>(
                 let queued = queued.or_else(|| socket.take_error().ok()?.map(|error| own(&error)));
                 queued.ok_or_else(|| io::ErrorKind::WouldBlock.into())
             });
-            if let Ok(error) = error {
-                return Err(error);
+            match error {
+                Ok(error) if error.icmp.is_none() || is_own(&error.quoted) => return Err(error),
+                _ => {}
             }
         }
         match socket.try_recv(room) {
@@ -79,6 +82,7 @@ fn own(error: &io::Error) -> QueuedError {
         errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
         icmp: None,
         mtu: None,
+        quoted: [0; QUOTED],
     }
 }
 
@@ -120,23 +124,31 @@ pub(super) struct QueuedError {
     pub(super) icmp: Option<IcmpError>,
     /// The path MTU, when the error is that a packet was too large.
     pub(super) mtu: Option<u32>,
+    /// The beginning of what was sent, behind the IP header.
+    pub(super) quoted: [u8; QUOTED],
 }
+
+/// ICMP errors quote at least so many bytes (RFC 792).
+const QUOTED: usize = 8;
 
 /// Takes the oldest entry off the error queue.
 pub(super) fn queued_error(socket: &impl AsRawFd) -> Option<QueuedError> {
     let mut room = cmsg_space!(sock_extended_err, sockaddr_in6);
+    let mut quoted = [0; QUOTED];
+    let mut slices = [IoSliceMut::new(&mut quoted)];
     let message = recvmsg::<SockaddrStorage>(
         socket.as_raw_fd(),
-        &mut [],
+        &mut slices,
         Some(&mut room),
         MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT,
     )
     .ok()?;
-    message.cmsgs().ok()?.find_map(|control| match control {
+    let error = message.cmsgs().ok()?.find_map(|control| match control {
         ControlMessageOwned::Ipv4RecvErr(error, from) => Some(queued(error, from.map(v4))),
         ControlMessageOwned::Ipv6RecvErr(error, from) => Some(queued(error, from.map(v6))),
         _ => None,
-    })
+    })?;
+    Some(QueuedError { quoted, ..error })
 }
 
 fn queued(error: sock_extended_err, from: Option<IpAddr>) -> QueuedError {
@@ -155,6 +167,7 @@ fn queued(error: sock_extended_err, from: Option<IpAddr>) -> QueuedError {
             mtu,
         }),
         mtu,
+        quoted: [0; QUOTED],
     }
 }
 

@@ -80,7 +80,7 @@ async fn datagram(to: SocketAddr, hops: u8, patience: Duration) -> Result<Option
         UdpSocket::from_std(socket.into())
     };
     let socket = socket().map_err(|_| ())?;
-    let reply = exchange_over(&socket, &[0; 8], patience, |_| true).await;
+    let reply = exchange_over(&socket, &[0; 8], patience, |_| true, |_| true).await;
     match (reply.answer, reply.icmp) {
         (Ok(_) | Err(Failure::Refused), None) => Ok(None),
         (_, Some(icmp)) => Ok(Some(icmp)),

@@ -92,8 +92,20 @@ fn confirmed(finding: Finding, path: &Path<'_>, seen: &Break<'_>) -> Finding {
         .iter()
         .filter(|hop| hop.status == Status::Fail && hop.stage >= stage)
         .find_map(|hop| hop.observed.clone());
-    match observed {
-        Some(observed) if finding.confidence == Confidence::Proved => Finding {
+    let Some(observed) = observed else {
+        return finding;
+    };
+    // What ought to make it limp, and is alone: that is what stops it altogether.
+    let severity = match finding.severity {
+        Severity::Degraded if path.breaks.len() == 1 => Severity::Broken,
+        severity => severity,
+    };
+    let finding = Finding {
+        severity,
+        ..finding
+    };
+    match finding.confidence {
+        Confidence::Proved => Finding {
             confidence: Confidence::Measured,
             ..finding.because(format!("seen: {observed}"))
         },

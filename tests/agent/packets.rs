@@ -104,6 +104,7 @@ on_own_ground! {
         chain(&["client", "one", "two", "server"]);
         let _open = at("server", || TcpListener::bind("10.0.3.2:80").expect("free"));
         forward("two", "tcp dport 90 reject with icmp type admin-prohibited");
+        until_reached("client", "fd00:3::2");
         let trace = |to: &str, tcp: bool| {
             format!(r#"{{"kind":"trace","to":"{to}","tcp":{tcp},"maxHops":6,"timeoutMs":1000}}"#)
         };
@@ -137,6 +138,7 @@ on_own_ground! {
     fn who_refuses_a_connection() {
         chain(&["client", "router", "server"]);
         forward("router", "tcp dport 90 reject with icmpx type port-unreachable");
+        until_reached("client", "fd00:2::2");
         let connect = |to: &str| {
             format!(r#"{{"kind":"connect","to":"{to}","attempts":1,"spacingMs":0,"timeoutMs":2000,"untilOpen":true}}"#)
         };

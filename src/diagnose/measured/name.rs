@@ -6,7 +6,7 @@ use crate::cluster::access::PodExt;
 use crate::cluster::{Named, ObjectRef};
 use crate::confirm::{NameSymptom, Server, Symptom};
 use crate::dns::ClusterDns;
-use crate::path::Stage;
+use crate::path::{Break, Stage};
 use crate::text::list;
 
 /// Objects that may be to blame.
@@ -41,7 +41,7 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding
         ),
     };
     let finding = match kind {
-        NameSymptom::Silent | NameSymptom::Refused => unanswered(&dns, symptom, &suspects)?,
+        NameSymptom::Silent | NameSymptom::Refused => unanswered(case, &dns, symptom, &suspects)?,
         NameSymptom::Sometimes => one_of_many(symptom, &suspects)?.degraded(),
         kind => answered(kind, name, name.ends_with(&dns.domain), symptom, &suspects),
     };
@@ -57,7 +57,12 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding
 }
 
 /// No answer from the server that the pod's resolver asks: is it the server, the way to it, the proxy?
-fn unanswered(dns: &ClusterDns<'_>, symptom: &Symptom<'_>, suspects: &Suspects) -> Option<Finding> {
+fn unanswered(
+    case: Case<'_, '_>,
+    dns: &ClusterDns<'_>,
+    symptom: &Symptom<'_>,
+    suspects: &Suspects,
+) -> Option<Finding> {
     let Symptom::Name {
         source,
         kind,
@@ -78,6 +83,13 @@ fn unanswered(dns: &ClusterDns<'_>, symptom: &Symptom<'_>, suspects: &Suspects) 
         std::net::IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
     let at = |code, summary: String| Finding::new(code, Stage::Dns, summary);
+    // What the source's own node holds against one Service stands against that of the DNS, too.
+    let mut breaks = case.paths().flat_map(|path| &path.breaks);
+    let is_held =
+        |seen: &Break<'_>| matches!(seen, Break::Node(fault) if fault.at == suspects.node);
+    if answering > 0 && breaks.any(is_held) {
+        return None;
+    }
     Some(if is_link_local {
         at(
             "DNS-17",
