@@ -60,7 +60,12 @@ pub(super) async fn run(client: &Client, args: &ProbeArgs, known: &mut Known) ->
         () = interrupted() => Err(Error::Interrupted),
     };
     progress.doing("tidying up");
-    let left = session.close().await;
+    // Who interrupts once more does not want to wait even for that.
+    let closed = tokio::select! {
+        left = session.close() => Some(left),
+        () = interrupted() => None,
+    };
+    let left = closed.unwrap_or_else(|| session.unfinished());
     if outcome.is_err() {
         // There will be no report to say it.
         for (what, why) in &left {

@@ -10,15 +10,17 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use kube::Client;
+use tokio::time::timeout;
 
 use super::binary::Binary;
+use super::cleanup::{self, Leftover};
 use place::Place;
 
 use super::launch::{Ephemeral, Existing, is_reusable};
 use super::observations::Seen;
 use super::protocol::{Fact, Line, Plan, VERSION};
 use super::transport::{Image, Transport};
-use super::{ProbeError, Progress, RUN, Step, Vantage, cleanup};
+use super::{ProbeError, Progress, RUN, Step, Vantage};
 use crate::cluster::ClusterView;
 
 /// How to probe.
@@ -59,7 +61,7 @@ pub struct Session {
 
 /// What there may be because of this run, noted before it is made: also if the run is interrupted
 /// before it hears that it was.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Made {
     /// Where pods of this run may be.
     namespaces: BTreeSet<String>,
@@ -68,6 +70,9 @@ struct Made {
     /// Other people's containers that the agent was uploaded to.
     borrowed: Vec<Existing>,
 }
+
+/// How long tidying up waits for an API server that does not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Time kept back at the end of all probing to hear what the agents found.
 const LAST_ANSWERS: Duration = Duration::from_millis(1_500);
@@ -111,7 +116,7 @@ impl Session {
         fresh
             .map(|step| match &step.vantage {
                 Vantage::Pod { namespace, name } => format!("an ephemeral container in pod {namespace}/{name} ({image}, unprivileged, ends by itself; Kubernetes keeps it listed in the pod)"),
-                Vantage::Node(node) => format!("a privileged debug pod on node {node} in namespace {} ({image}, deleted afterwards)", self.settings.debug_namespace),
+                Vantage::Node(node) => format!("a privileged debug pod on node {node} in namespace {} ({image}, deleted afterwards), unless a pod there can be borrowed", self.settings.debug_namespace),
             })
             .collect()
     }
@@ -249,25 +254,46 @@ impl Session {
     /// Tidies up, and says what is left and why: `(what, why)`.
     pub async fn close(&mut self) -> Vec<(String, String)> {
         self.places.clear();
-        let made = self.made.lock().map(|mut made| std::mem::take(&mut *made));
-        let made = made.unwrap_or_default();
+        let made = self
+            .made
+            .lock()
+            .map(|made| made.clone())
+            .unwrap_or_default();
         for own in &made.borrowed {
-            self.wipe(own).await;
+            // It deletes itself in any case.
+            let _ = timeout(PATIENCE, self.wipe(own)).await;
         }
-        let containers = made.containers.iter().map(|own| {
-            (
-                format!(
-                    "ephemeral container {} in pod {}/{}",
-                    own.container, own.namespace, own.pod
-                ),
-                "Kubernetes cannot remove it; it ends by itself".to_owned(),
-            )
-        });
-        let mut left: Vec<(String, String)> = containers.collect();
+        let mut left = made.containers();
         for namespace in &made.namespaces {
             left.extend(self.delete_pods(namespace).await);
         }
+        self.note(|made| *made = Made::default());
         left
+    }
+
+    /// What there may be still, if tidying up was given up.
+    #[must_use]
+    pub fn unfinished(&self) -> Vec<(String, String)> {
+        let made = self
+            .made
+            .lock()
+            .map(|made| made.clone())
+            .unwrap_or_default();
+        let pods = made.namespaces.iter().map(|namespace| {
+            (
+                self.pods_in(namespace),
+                "not looked for; they end by themselves, kubectl netpath cleanup removes them"
+                    .to_owned(),
+            )
+        });
+        pods.chain(made.containers()).collect()
+    }
+
+    fn pods_in(&self, namespace: &str) -> String {
+        format!(
+            "pods with label {RUN}={} in namespace {namespace}",
+            self.run
+        )
     }
 
     /// Notes what is about to be made.
@@ -281,31 +307,48 @@ impl Session {
     /// between the server's doing and our hearing of it.
     async fn delete_pods(&self, namespace: &str) -> Vec<(String, String)> {
         let client = &self.settings.client;
-        let pods = match cleanup::find(client, Some(namespace), Some(&self.run)).await {
-            Ok(pods) => pods,
-            Err(error) => {
-                let what = format!(
-                    "pods with label {RUN}={} in namespace {namespace}",
-                    self.run
-                );
-                return vec![(
-                    what,
-                    format!("not looked for: {error}; they end by themselves"),
-                )];
+        let search = timeout(
+            PATIENCE,
+            cleanup::find(client, Some(namespace), Some(&self.run)),
+        );
+        let why = match search.await {
+            Ok(Ok(pods)) => {
+                let deletions = pods.iter().map(|pod| self.delete(pod));
+                return join_all(deletions).await.into_iter().flatten().collect();
             }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the API server does not answer".to_owned(),
         };
-        let deletions = pods
-            .iter()
-            .map(|pod| cleanup::delete(client, &pod.namespace, &pod.name));
-        let outcomes = join_all(deletions).await;
-        let failed = pods.iter().zip(outcomes).filter_map(|(pod, outcome)| {
-            let why = outcome.err()?;
-            Some((
-                format!("pod {}/{}", pod.namespace, pod.name),
-                format!("not deleted: {why}; it ends by itself"),
-            ))
+        let why = format!("not looked for: {why}; they end by themselves");
+        vec![(self.pods_in(namespace), why)]
+    }
+
+    async fn delete(&self, pod: &Leftover) -> Option<(String, String)> {
+        let deletion = cleanup::delete(&self.settings.client, &pod.namespace, &pod.name);
+        let why = match timeout(PATIENCE, deletion).await {
+            Ok(Ok(())) => return None,
+            Ok(Err(why)) => why,
+            Err(_) => "the API server does not answer".to_owned(),
+        };
+        let what = format!("pod {}/{}", pod.namespace, pod.name);
+        Some((what, format!("not deleted: {why}; it ends by itself")))
+    }
+}
+
+// === impl Made ===
+
+impl Made {
+    fn containers(&self) -> Vec<(String, String)> {
+        let containers = self.containers.iter().map(|own| {
+            (
+                format!(
+                    "ephemeral container {} in pod {}/{}",
+                    own.container, own.namespace, own.pod
+                ),
+                "Kubernetes cannot remove it; it ends by itself".to_owned(),
+            )
         });
-        failed.collect()
+        containers.collect()
     }
 }
 
