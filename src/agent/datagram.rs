@@ -3,17 +3,19 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use socket2::{Protocol, Type};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use super::failure::{failure, of_errno};
-use super::socket::{connected, hear};
+use super::socket::{connected, hear, queued_error};
 use crate::probe::protocol::{Failure, IcmpError};
 
 /// Larger answers are cut: UDP allows no larger ones, and nobody sends them.
 const ROOM: usize = 64 * 1024;
+
+/// How often a packet is sent again that was held up by errors about others.
+const RETRIES: usize = 4;
 
 /// What came of a datagram.
 #[derive(Debug)]
@@ -49,12 +51,25 @@ pub(super) async fn exchange_over(
     is_own: impl Fn(&[u8]) -> bool,
 ) -> Reply {
     let local = socket.local_addr().ok();
-    // An error of an earlier packet may be told now; it is heard below.
-    let sent = socket.send(payload).await;
-    if let Err(error) = sent
-        && error.raw_os_error() != Some(Errno::EMSGSIZE as i32)
-    {
-        return Reply::failed(failure(&error), local);
+    // A call may fail by an error that is about another packet.
+    let mut sent = socket.send(payload).await;
+    for _ in 0..RETRIES {
+        match &sent {
+            Err(_)
+                if queued_error(socket)
+                    .is_some_and(|error| error.icmp.is_some() && !is_own(&error.quoted)) =>
+            {
+                sent = socket.send(payload).await;
+            }
+            _ => break,
+        }
+    }
+    if let Err(error) = sent {
+        let mtu = queued_error(socket).and_then(|error| error.mtu);
+        return Reply {
+            mtu,
+            ..Reply::failed(failure(&error), local)
+        };
     }
     let mut room = vec![0; ROOM];
     let accepted = |bytes: &[u8]| accept(bytes).then(|| bytes.to_vec());

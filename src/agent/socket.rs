@@ -71,7 +71,10 @@ pub(super) async fn hear<T>(
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(own(&error)),
+            Err(error) => match queued_error(socket) {
+                Some(other) if other.icmp.is_some() && !is_own(&other.quoted) => {}
+                queued => return Err(queued.unwrap_or_else(|| own(&error))),
+            },
         }
     }
 }

@@ -197,7 +197,7 @@ fn unread(vantage: &Vantage, error: &ProbeError) -> Unread {
     let grant = match error {
         ProbeError::Refused { grant, .. } if !grant.is_empty() => grant.clone(),
         ProbeError::Binary { hint, .. } => hint.clone(),
-        _ => "or look with --no-probe".to_owned(),
+        _ => "to be tried again, or --no-probe".to_owned(),
     };
     Unread {
         what: format!("probe in {vantage}"),

@@ -227,10 +227,11 @@ impl Session {
     }
 
     async fn run(&self, place: &Place, plan: &Plan, is_new: bool) -> Result<Vec<Line>, ProbeError> {
-        if let Place::Image(pod) = place {
+        if let Place::Image { namespace, pod } = place {
             let image = Image {
                 client: self.settings.client.clone(),
-                pod: (**pod).clone(),
+                namespace: namespace.clone(),
+                pod: pod.clone(),
                 image: self.settings.agent_image.clone().unwrap_or_default(),
                 on_start: &|own| self.note(|made| made.containers.push(own)),
             };

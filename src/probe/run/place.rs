@@ -26,7 +26,10 @@ pub(super) enum Place {
     /// Somebody else's pod that is in the node's network already.
     Existing(Existing),
     /// A pod that takes a new container for every plan.
-    Image(Box<Pod>),
+    Image {
+        namespace: String,
+        pod: String,
+    },
 }
 
 // === impl Place ===
@@ -38,7 +41,7 @@ impl Place {
             Self::Ephemeral(own) => Some((&own.namespace, &own.pod, &own.container)),
             Self::Debug(own) | Self::Twin(own) => Some((&own.namespace, &own.name, &own.container)),
             Self::Existing(own) => Some((&own.namespace, &own.pod, &own.container)),
-            Self::Image(_) => None,
+            Self::Image { .. } => None,
         }
     }
 
@@ -90,7 +93,10 @@ impl Session {
         let pod =
             pod.map_err(|error| refused(&what, &format!("get pods in {namespace}"), &error))?;
         if self.settings.agent_image.is_some() {
-            return Ok(Place::Image(Box::new(pod)));
+            return Ok(Place::Image {
+                namespace: namespace.to_owned(),
+                pod: name.to_owned(),
+            });
         }
         let on_start = |own| self.note(|made| made.containers.push(own));
         let started = start_idle(client, &pod, &self.settings.image, LIFETIME_S, &on_start).await;

@@ -16,7 +16,8 @@ use crate::probe::protocol::{Line, Plan};
 /// A pod that takes a container with an image of ours.
 pub struct Image<'a> {
     pub client: Client,
-    pub pod: Pod,
+    pub namespace: String,
+    pub pod: String,
     pub image: String,
     pub on_start: OnStart<'a>,
 }
@@ -32,12 +33,17 @@ impl Transport for Image<'_> {
         let text = serde_json::to_string(plan).unwrap_or_default();
         let environment = vec![(PLAN_VARIABLE.to_owned(), text)];
         let (client, image) = (&self.client, &self.image);
-        let own = start_image(client, &self.pod, image, environment, self.on_start).await?;
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        // Every plan takes a container of its own, with a name that none has yet.
+        let pod = api.get(&self.pod).await.map_err(|error| {
+            let what = format!("ephemeral container in pod {}", self.pod);
+            refused(&what, &format!("get pods in {}", self.namespace), &error)
+        })?;
+        let own = start_image(client, &pod, image, environment, self.on_start).await?;
         let what = format!(
             "log of container {} in pod {}/{}",
             own.container, own.namespace, own.pod
         );
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), &own.namespace);
         let parameters = LogParams {
             container: Some(own.container),
             follow: true,
