@@ -6,6 +6,7 @@ mod hostile;
 mod lab;
 mod lab_api;
 mod lab_life;
+mod lab_probe;
 mod lab_rules;
 mod lab_scenarios;
 mod live;

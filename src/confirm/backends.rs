@@ -7,7 +7,7 @@ use super::{Confirmed, Inside};
 use crate::cluster::ClusterView;
 use crate::path::{Backend, Break, Path, Stage, Status};
 use crate::probe::protocol::{Outcome, Task, TraceHop};
-use crate::probe::{Attempts, Observations, Vantage};
+use crate::probe::{Attempts, Observations, Vantage, service_address};
 use crate::resolve::Site;
 
 /// Lays the answers of the backends over their paths.
@@ -91,10 +91,11 @@ fn open<'v>(
     text: &str,
 ) -> Vec<Symptom<'v>> {
     let mut symptoms = Vec::new();
+    let is_passed = passed(path);
     let stops: Vec<Stage> = path
         .hops
         .iter()
-        .filter(|hop| is_between_ends(hop.stage) && hop.status == Status::Fail)
+        .filter(|hop| is_passed(hop.stage) && hop.status == Status::Fail)
         .map(|hop| hop.stage)
         .collect();
     path.breaks.retain(|seen| match seen {
@@ -119,11 +120,7 @@ fn open<'v>(
         }
         _ => true,
     });
-    for hop in path
-        .hops
-        .iter_mut()
-        .filter(|hop| is_between_ends(hop.stage))
-    {
+    for hop in path.hops.iter_mut().filter(|hop| is_passed(hop.stage)) {
         let was_denied = hop.status == Status::Fail;
         if hop.stage == Stage::Destination {
             hop.observed = Some(text.to_owned());
@@ -145,18 +142,24 @@ fn open<'v>(
     symptoms
 }
 
-/// Whether a packet to a backend by its own address passes a stage. The rules of the Service's address
-/// are not among them.
-fn is_between_ends(stage: Stage) -> bool {
-    stage >= Stage::EgressPolicy && stage != Stage::Nat
+/// Which stages a packet to a backend by its own address passes: not the rules for the Service's address,
+/// and not the way back of what they translated.
+fn passed(path: &Path<'_>) -> impl Fn(Stage) -> bool + use<> {
+    let is_translated = service_address(path).is_some();
+    move |stage| {
+        stage >= Stage::EgressPolicy
+            && stage != Stage::Nat
+            && (stage != Stage::Return || !is_translated)
+    }
 }
 
 /// It does not answer: where a break was predicted, that is confirmed; else the destination fails.
 fn closed(path: &mut Path<'_>, text: &str) {
+    let is_passed = passed(path);
     let predicted = path
         .hops
         .iter()
-        .position(|hop| is_between_ends(hop.stage) && hop.status == Status::Fail);
+        .position(|hop| is_passed(hop.stage) && hop.status == Status::Fail);
     let at = predicted.or_else(|| {
         path.hops
             .iter()

@@ -68,6 +68,10 @@ pub(super) fn confirm<'v>(
                     .map_or_else(String::new, |asked| asked.name.to_owned()),
                 kind,
                 resolver: resolver.ip(),
+                by_tcp: asked
+                    .iter()
+                    .find(|asked| asked.server == resolver && asked.over_tcp)
+                    .map(|asked| asked.reply.rcode.is_some()),
                 replies: asked.iter().map(|asked| asked.words()).collect(),
                 servers,
                 control,

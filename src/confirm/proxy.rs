@@ -57,7 +57,7 @@ pub(super) fn confirm<'v>(
         let is_explained = siblings
             .iter()
             .flat_map(|path| &path.breaks)
-            .any(|seen| seen.stage() == Stage::Nat);
+            .any(|seen| is_of_translation(seen.stage()));
         if status == Status::Pass
             || is_explained
             || said.contains(&key)
@@ -84,21 +84,27 @@ pub(super) fn confirm<'v>(
     }
 }
 
+/// Whether only packets to the Service's address pass a stage, or answers to them.
+const fn is_of_translation(stage: Stage) -> bool {
+    matches!(stage, Stage::Nat | Stage::Return)
+}
+
 /// Whether the rules of the source's node are predicted to keep a packet from the backends.
 fn is_stopped(path: &Path<'_>) -> bool {
     let mut hops = path.hops.iter();
-    hops.any(|hop| hop.stage == Stage::Nat && hop.status == Status::Fail)
+    hops.any(|hop| is_of_translation(hop.stage) && hop.status == Status::Fail)
 }
 
 /// Takes back what was predicted of the rules: it works.
 fn refute<'v>(path: &mut Path<'v>, source: Site<'v>, address: SocketAddr) -> Vec<Symptom<'v>> {
-    for hop in path.hops.iter_mut().filter(|hop| hop.stage == Stage::Nat) {
+    let failing = |hop: &&mut Hop| is_of_translation(hop.stage) && hop.status == Status::Fail;
+    for hop in path.hops.iter_mut().filter(failing) {
         hop.predicted = Some(hop.summary.clone());
         hop.status = Status::Warn;
     }
     let (wrong, rest) = std::mem::take(&mut path.breaks)
         .into_iter()
-        .partition(|seen: &Break<'v>| seen.stage() == Stage::Nat);
+        .partition(|seen: &Break<'v>| is_of_translation(seen.stage()));
     path.breaks = rest;
     let wrong: Vec<Break<'v>> = wrong;
     let symptoms = wrong.into_iter().map(|seen| Symptom::WorksAnyway {

@@ -20,6 +20,8 @@ pub enum Symptom<'v> {
         kind: NameSymptom,
         /// The server that the pod's own resolver asks.
         resolver: IpAddr,
+        /// Whether that one answers over TCP.
+        by_tcp: Option<bool>,
         /// The answers, by server and name, in words.
         replies: Vec<String>,
         /// Those that were asked by themselves, beside that one.

@@ -67,6 +67,7 @@ fn unanswered(
         source,
         kind,
         resolver,
+        by_tcp,
         servers,
         others_answer,
         ..
@@ -106,6 +107,17 @@ fn unanswered(
             .blame(suspects.node.clone(), "")
             .because("other Services do not answer either, the DNS pods by their own addresses do: it is the proxy, not the DNS")
             .fix("look at kube-proxy on that node")
+    } else if *by_tcp == Some(true) && !pods.is_empty() && answering == pods.len() {
+        let summary = format!(
+            "the address of the DNS Service answers {} only now and then, every DNS pod by itself always",
+            source.name()
+        );
+        at("KPX-09", summary)
+            .suspected()
+            .degraded()
+            .blame(suspects.node.clone(), "")
+            .because("a pod behind the address is not reached by way of it: a wrong rule, or one on the same bridge (KPX-17)")
+            .fix("--deep reads the rules and settings of that node")
     } else if !pods.is_empty() && answering == pods.len() {
         at(
             "KPX-02",
