@@ -26,6 +26,12 @@ pub(super) fn step<'v>(view: &'v ClusterView, backend: &Backend<'v>, trail: &mut
         });
     if view.is_planned() {
         trail.push(hop);
+    } else if pod.is_unread() {
+        trail.push(Hop {
+            status: Status::Unknown,
+            summary: format!("{} exists; more of it was not read", pod.name()),
+            ..hop
+        });
     } else if backend.is_hypothetical {
         // Why it takes no traffic now is told where the endpoints are.
         trail.push(hop);

@@ -11,6 +11,10 @@ use crate::resolve::Site;
 /// Adds the hop of a source.
 pub(super) fn step<'v>(view: &'v ClusterView, site: Site<'v>, trail: &mut Trail<'v>) {
     match site {
+        Site::Pod(pod) if pod.is_unread() => {
+            let text = format!("{} exists; more of it was not read", pod.name());
+            trail.push(Hop::new(Stage::Source, Status::Unknown, text).at(pod.reference()));
+        }
         Site::Pod(pod) => {
             let is_up = !pod.is_finished() && !pod.ips().is_empty();
             // Manifests give no pod an address; a recording or a cluster does.

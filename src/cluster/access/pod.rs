@@ -21,6 +21,8 @@ pub trait PodExt {
     fn ips(&self) -> Vec<IpAddr>;
     /// The first address of a family.
     fn ip(&self, family: Family) -> Option<IpAddr>;
+    /// Whether only its metadata was read, as a list of names gives it: every real pod has a spec.
+    fn is_unread(&self) -> bool;
     /// Whether it lives in its node's network namespace.
     fn is_host_network(&self) -> bool;
     /// `status.phase`; empty where there is no status.
@@ -98,6 +100,10 @@ impl PodExt for Pod {
 
     fn ip(&self, family: Family) -> Option<IpAddr> {
         self.ips().into_iter().find(|ip| Family::of(*ip) == family)
+    }
+
+    fn is_unread(&self) -> bool {
+        self.spec.is_none()
     }
 
     fn is_host_network(&self) -> bool {
