@@ -21,17 +21,10 @@ pub(super) fn run(
     let (view, namespace) = whole_and_namespace(&args.view)?;
     let namespace = (!args.all_namespaces).then_some(namespace);
     let policies = Policies::compile(&view);
-    let matrix = UnitMatrix::new(&view, &policies);
     if let Some(other) = &args.diff {
-        return difference(
-            args,
-            other,
-            (&view, &policies, &matrix),
-            namespace,
-            terminal,
-            out,
-        );
+        return difference(args, other, (&view, &policies), namespace, terminal, out);
     }
+    let matrix = UnitMatrix::new(&view, &policies);
     if let Some(namespace) = &namespace {
         has_workloads(&matrix, namespace)?;
     }
@@ -74,7 +67,7 @@ fn has_workloads(matrix: &UnitMatrix, namespace: &str) -> Result<(), Error> {
 fn difference(
     args: &MatrixArgs,
     other: &Path,
-    (view, policies, matrix): (&ClusterView, &Policies, &UnitMatrix),
+    (view, policies): (&ClusterView, &Policies),
     namespace: Option<String>,
     terminal: Terminal,
     out: &mut dyn Write,
@@ -87,12 +80,13 @@ fn difference(
     }
     let after_view = snapshot::load(other)?;
     let after_policies = Policies::compile(&after_view);
-    let after_matrix = UnitMatrix::new(&after_view, &after_policies);
+    let matrix = UnitMatrix::beside(view, policies, &after_policies);
+    let after_matrix = UnitMatrix::beside(&after_view, &after_policies, policies);
     let found = diff::difference(
         &diff::Side {
             view,
             policies,
-            matrix,
+            matrix: &matrix,
         },
         &diff::Side {
             view: &after_view,

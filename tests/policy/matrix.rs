@@ -119,8 +119,8 @@ fn many_workloads_are_summarised() {
 fn compared(before: &ClusterView, after: &ClusterView) -> Difference {
     let policies = [before, after].map(Policies::compile);
     let matrices = [
-        UnitMatrix::new(before, &policies[0]),
-        UnitMatrix::new(after, &policies[1]),
+        UnitMatrix::beside(before, &policies[0], &policies[1]),
+        UnitMatrix::beside(after, &policies[1], &policies[0]),
     ];
     let side = |view, at: usize| Side {
         view,

@@ -3,7 +3,8 @@
 use k8s_openapi::api::networking::v1::NetworkPolicyIngressRule;
 use netpath::cluster::ClusterView;
 use netpath::net::Protocol;
-use netpath::policy::{End, Ends, Judgement, Matrix, Policies, Question, Verdict};
+use netpath::policy::matrix::diff::{Change, Side, difference};
+use netpath::policy::{End, Ends, Judgement, Matrix, Policies, Question, UnitMatrix, Verdict};
 use proptest::prelude::*;
 
 use super::random::{Dialect, Dice, World, world};
@@ -105,6 +106,44 @@ proptest! {
                 prop_assert!(was != Verdict::Allow || is == Verdict::Allow, "{source} > {destination}\n{yaml}");
             }
         }
+    }
+
+    /// Where one policy goes and nothing else changes, it is the cause of whatever opens or closes,
+    /// and what is told of a pair is what the two matrices say of it.
+    #[test]
+    fn the_one_change_is_the_cause(seed: u64, dialect in dialects()) {
+        let World { yaml, .. } = world(seed, dialect);
+        let before = view(&yaml);
+        let mut after = before.clone();
+        let policies: Vec<_> = before.network_policies.iter().cloned().collect();
+        prop_assume!(!policies.is_empty());
+        let mut dice = Dice::new(seed);
+        let gone = usize::try_from(dice.below(policies.len() as u64)).expect("an index");
+        after.network_policies = Default::default();
+        for (_, policy) in policies.iter().enumerate().filter(|(at, _)| *at != gone) {
+            let meta = policy.metadata.clone();
+            after.network_policies.insert(meta.namespace.unwrap_or_default(), meta.name.unwrap_or_default(), policy.clone());
+        }
+        let (old, new) = (Policies::compile(&before), Policies::compile(&after));
+        let (was, is) = (UnitMatrix::beside(&before, &old, &new), UnitMatrix::beside(&after, &new, &old));
+        let found = difference(
+            &Side { view: &before, policies: &old, matrix: &was },
+            &Side { view: &after, policies: &new, matrix: &is },
+        );
+        prop_assert!(found.appeared.is_empty() && found.gone.is_empty());
+        let name = policies[gone].metadata.name.clone().unwrap_or_default();
+        for pair in &found.pairs {
+            prop_assert!(!pair.opened.is_empty() || !pair.closed.is_empty());
+            let [cause] = pair.because.as_slice() else {
+                return Err(TestCaseError::fail(format!("{pair:?}\n{yaml}")));
+            };
+            prop_assert_eq!((&cause.object.name, cause.change), (&name, Change::Removed), "{:?}\n{}", pair, yaml);
+        }
+        let same = was.units.len() == is.units.len();
+        prop_assert!(same, "{yaml}");
+        let changed = (0..was.units.len()).flat_map(|one| (0..was.units.len()).map(move |other| (one, other)));
+        let changed = changed.filter(|(one, other)| was.between(*one, *other) != is.between(*one, *other));
+        prop_assert_eq!(changed.count(), found.pairs.len(), "{}", yaml);
     }
 
     /// Names mean nothing: renaming them everywhere changes no verdict.

@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::changes::Changes;
-use super::{PortSet, UnitMatrix};
+use super::{OUTSIDE, PortSet, UnitMatrix};
 use crate::cluster::{ClusterView, ObjectRef};
 use crate::policy::eval::{Judgement, Question};
 use crate::policy::policies::Policies;
 
 pub use super::changes::{Cause, Change};
 
-/// One cluster with its matrix.
+/// One cluster with its matrix, made beside the policies of the other.
 pub struct Side<'a> {
     pub view: &'a ClusterView,
     pub policies: &'a Policies,
@@ -50,6 +50,7 @@ pub fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
     let (old, new) = (positions(before.matrix), positions(after.matrix));
     let only = |these: &BTreeMap<&ObjectRef, usize>, those: &BTreeMap<&ObjectRef, usize>| {
         let missing = these.keys().filter(|object| !those.contains_key(*object));
+        let missing = missing.filter(|object| object.kind != OUTSIDE);
         missing.map(|object| ObjectRef::clone(object)).collect()
     };
     let both: Vec<(&ObjectRef, usize, usize)> = old

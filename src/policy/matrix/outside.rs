@@ -17,28 +17,31 @@ use crate::cluster::access::NodeExt;
 use crate::net::Family;
 use crate::policy::alike::for_each_formula;
 use crate::policy::ends::{End, Ends};
-use crate::policy::formula::Formula;
+use crate::policy::formula::{Families, Formula};
 use crate::policy::model::Tier;
 use crate::policy::policies::Policies;
 
 /// The name of what no block holds.
 pub const ELSEWHERE: &str = "elsewhere";
 
-/// An end outside the cluster for every block that a policy names, and one for the rest. Blocks that
-/// pods and nodes fill are left out.
-pub(super) fn outside(policies: &Policies, ends: &Ends<'_>) -> Vec<(ObjectRef, End)> {
-    let families: Vec<Family> = policies.families.iter().collect();
-    let blocks = blocks(policies);
+/// An end outside the cluster for every block, and one for the rest. Blocks that pods and nodes fill
+/// are left out.
+pub(super) fn outside(
+    blocks: &BTreeSet<IpNet>,
+    families: Families,
+    ends: &Ends<'_>,
+) -> Vec<(ObjectRef, End)> {
+    let families: Vec<Family> = families.iter().collect();
     let of_blocks = blocks.iter().filter_map(|net| {
         let is_meant = net.prefix_len() > 0 && families.contains(&Family::of(net.addr()));
-        let addr = alone(*net, net.network(), &blocks).filter(|_| is_meant)?;
+        let addr = alone(*net, net.network(), blocks).filter(|_| is_meant)?;
         (!is_of_cluster(ends, *net, addr)).then(|| (net.to_string(), vec![addr]))
     });
     let rest: Vec<IpAddr> = families
         .iter()
         .filter_map(|family| {
             let (whole, first) = whole(*family);
-            alone(whole, first, &blocks)
+            alone(whole, first, blocks)
         })
         .collect();
     let rest = (!rest.is_empty()).then(|| (ELSEWHERE.to_owned(), rest));
@@ -62,7 +65,7 @@ fn is_of_cluster(ends: &Ends<'_>, net: IpNet, addr: IpAddr) -> bool {
 }
 
 /// Every block that some policy names.
-fn blocks(policies: &Policies) -> BTreeSet<IpNet> {
+pub(super) fn blocks(policies: &Policies) -> BTreeSet<IpNet> {
     let mut blocks = BTreeSet::new();
     let tiers = policies.stacks.iter().flat_map(|stack| &stack.tiers);
     for policy in tiers.flat_map(Tier::policies) {

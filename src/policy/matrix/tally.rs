@@ -1,7 +1,7 @@
 //! How many pairs are open, by namespace: what a matrix of a thousand workloads comes down to.
 
 use std::collections::BTreeMap;
-use std::ops::{AddAssign, Mul};
+use std::ops::AddAssign;
 
 use serde::Serialize;
 
@@ -30,7 +30,13 @@ pub struct Census {
 }
 
 /// How many units of a namespace a class holds.
-type Weights = Vec<Vec<(usize, u64)>>;
+#[derive(Debug, Clone, Copy)]
+struct Weight {
+    class: usize,
+    /// Its position.
+    namespace: usize,
+    units: u64,
+}
 
 // === impl Tally ===
 
@@ -67,19 +73,6 @@ impl AddAssign for Tally {
     }
 }
 
-impl Mul<u64> for Tally {
-    type Output = Self;
-
-    fn mul(self, count: u64) -> Self {
-        Self {
-            all: self.all * count,
-            some: self.some * count,
-            none: self.none * count,
-            unknown: self.unknown * count,
-        }
-    }
-}
-
 // === impl UnitMatrix ===
 
 impl UnitMatrix {
@@ -89,19 +82,26 @@ impl UnitMatrix {
     pub fn census(&self, port: Option<(Protocol, u16)>) -> Census {
         let (namespaces, weights) = self.weights();
         let sets = self.matrix.sets().iter();
-        let kinds: Vec<Openness> = sets.map(|set| set.openness(port)).collect();
-        let none = vec![Tally::default(); namespaces.len()];
-        let mut tallies = vec![none.clone(); namespaces.len()];
-        for (class, sources) in weights.iter().enumerate() {
-            let mut row = none.clone();
-            for (id, destinations) in self.matrix.row(class).zip(&weights) {
-                for (namespace, count) in destinations {
-                    row[*namespace].add(kinds[id as usize], *count);
-                }
+        let kinds: Vec<usize> = sets.map(|set| set.openness(port) as usize).collect();
+        let mut tallies = vec![vec![Tally::default(); namespaces.len()]; namespaces.len()];
+        let mut ids: Vec<u32> = Vec::new();
+        let mut row = vec![[0; 4]; namespaces.len()];
+        for sources in weights.chunk_by(|one, other| one.class == other.class) {
+            ids.clear();
+            ids.extend(self.matrix.row(sources[0].class));
+            row.fill([0; 4]);
+            // One step for each pair of classes: no branch, no allocation.
+            for to in &weights {
+                row[to.namespace][kinds[ids[to.class] as usize]] += to.units;
             }
-            for (namespace, count) in sources {
-                for (sum, tally) in tallies[*namespace].iter_mut().zip(&row) {
-                    *sum += *tally * *count;
+            for from in sources {
+                for (sum, [all, some, none, unknown]) in
+                    tallies[from.namespace].iter_mut().zip(&row)
+                {
+                    sum.all += all * from.units;
+                    sum.some += some * from.units;
+                    sum.none += none * from.units;
+                    sum.unknown += unknown * from.units;
                 }
             }
         }
@@ -111,7 +111,8 @@ impl UnitMatrix {
         }
     }
 
-    fn weights(&self) -> (Vec<(String, usize)>, Weights) {
+    /// The namespaces with the number of their units, and the weights by class.
+    fn weights(&self) -> (Vec<(String, usize)>, Vec<Weight>) {
         let mut positions: BTreeMap<(bool, &str), usize> = BTreeMap::new();
         for unit in &self.units {
             *positions
@@ -125,18 +126,20 @@ impl UnitMatrix {
         for (at, position) in positions.values_mut().enumerate() {
             *position = at;
         }
-        let mut weights: Vec<BTreeMap<usize, u64>> =
-            vec![BTreeMap::new(); self.matrix.classes().len()];
+        let mut weights: BTreeMap<(usize, usize), u64> = BTreeMap::new();
         for unit in &self.units {
             let at = positions[&(unit.is_outside(), unit.object.namespace.as_str())];
             for part in &unit.parts {
-                *weights[part.class].entry(at).or_default() += 1;
+                *weights.entry((part.class, at)).or_default() += 1;
             }
         }
-        let weights = weights.into_iter();
-        (
-            namespaces,
-            weights.map(|counts| counts.into_iter().collect()).collect(),
-        )
+        let weights = weights
+            .into_iter()
+            .map(|((class, namespace), units)| Weight {
+                class,
+                namespace,
+                units,
+            });
+        (namespaces, weights.collect())
     }
 }

@@ -2,12 +2,13 @@
 //! and everybody outside.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::IpNet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
-use super::outside::outside;
+use super::outside::{blocks, outside};
 use super::{Matrix, PortSet};
 use crate::cluster::access::PodExt;
 use crate::cluster::{ClusterView, Named, ObjectRef};
@@ -64,10 +65,22 @@ impl UnitMatrix {
     /// Every workload, and the outside: each address block that policies name, and the rest.
     #[must_use]
     pub fn new(view: &ClusterView, policies: &Policies) -> Self {
+        Self::with(view, policies, &blocks(policies))
+    }
+
+    /// The same with the address blocks that other policies name, too: to be compared with theirs.
+    #[must_use]
+    pub fn beside(view: &ClusterView, policies: &Policies, others: &Policies) -> Self {
+        let mut all = blocks(policies);
+        all.extend(blocks(others));
+        Self::with(view, policies, &all)
+    }
+
+    fn with(view: &ClusterView, policies: &Policies, blocks: &BTreeSet<IpNet>) -> Self {
         let ends = Ends::new(view);
         let mut cast: Vec<(ObjectRef, Vec<End>)> = cast(&ends).into_iter().collect();
         cast.sort_by(|(one, _), (other, _)| one.namespace.cmp(&other.namespace));
-        let outside = outside(policies, &ends).into_iter();
+        let outside = outside(blocks, policies.families, &ends).into_iter();
         cast.extend(outside.map(|(object, end)| (object, vec![end])));
         let mut sizes = Vec::with_capacity(cast.len());
         let mut ends = Vec::new();

@@ -65,8 +65,8 @@ struct Ports<'r> {
 struct Rows<'r> {
     report: &'r MatrixReport,
     lines: &'r [Line],
-    /// The position of each port set among those that occur.
-    positions: &'r [usize],
+    /// The position of each port set among those that occur, as text.
+    positions: &'r [String],
 }
 
 pub(super) fn print(report: &MatrixReport, out: &mut dyn Write) -> io::Result<()> {
@@ -113,7 +113,7 @@ pub(super) fn print(report: &MatrixReport, out: &mut dyn Write) -> io::Result<()
 }
 
 /// The port sets that occur, and the position of each among them.
-fn used(report: &MatrixReport, lines: &[Line]) -> (Vec<usize>, Vec<usize>) {
+fn used(report: &MatrixReport, lines: &[Line]) -> (Vec<usize>, Vec<String>) {
     let matrix = &report.matrix.matrix;
     let mut occurs = vec![false; matrix.sets().len()];
     for source in lines {
@@ -124,9 +124,9 @@ fn used(report: &MatrixReport, lines: &[Line]) -> (Vec<usize>, Vec<usize>) {
         }
     }
     let used: Vec<usize> = (0..occurs.len()).filter(|id| occurs[*id]).collect();
-    let mut positions = vec![0; occurs.len()];
+    let mut positions = vec![String::new(); occurs.len()];
     for (position, id) in used.iter().enumerate() {
-        positions[*id] = position;
+        positions[*id] = position.to_string();
     }
     (used, positions)
 }
@@ -137,16 +137,18 @@ impl Rows<'_> {
     /// `[0,0,1,null]`, on one line however the rest is printed.
     fn row(&self, source: &Line) -> Result<Box<RawValue>, serde_json::Error> {
         let matrix = &self.report.matrix.matrix;
-        let cells = self.lines.iter().map(|destination| {
-            if source.is_focus || destination.is_focus {
+        let mut text = String::with_capacity(self.lines.len() * 4);
+        for (at, destination) in self.lines.iter().enumerate() {
+            text.push(if at == 0 { '[' } else { ',' });
+            text.push_str(if source.is_focus || destination.is_focus {
                 let id = matrix.id_between(source.class, destination.class);
-                self.positions[id as usize].to_string()
+                &self.positions[id as usize]
             } else {
-                "null".to_owned()
-            }
-        });
-        let cells: Vec<String> = cells.collect();
-        RawValue::from_string(format!("[{}]", cells.join(",")))
+                "null"
+            });
+        }
+        text.push(']');
+        RawValue::from_string(text)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::report::text::Style;
 use crate::text::count;
 
 /// The most lines of a grid, where the width of the terminal sets no limit.
-const MOST: usize = 60;
+const MOST: usize = 40;
 
 /// The most lines of a list.
 const LISTED: usize = 60;
@@ -97,25 +97,20 @@ fn cut(name: &str) -> String {
 
 /// What the marks that occur mean.
 fn legend(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let has = |wanted: Cell| grid.cells.iter().flatten().any(|cell| *cell == wanted);
-    let all = if grid.is_summary {
-        "every pair of workloads, at one port at least"
-    } else {
-        "everything"
+    let has = |wanted: Cell| {
+        let mut cells = grid.cells.iter().flatten();
+        cells.any(|cell| *cell == wanted || shade(*cell).is_some() && shade(*cell) == shade(wanted))
     };
     let meanings = [
-        (Cell::All, all),
-        (Cell::Share(67), "most pairs"),
-        (Cell::Share(34), "about half"),
-        (Cell::Share(1), "few"),
+        (Cell::All, "everything"),
+        (Cell::Share(100), "something in every pair"),
+        (Cell::Share(MANY), "in most pairs"),
+        (Cell::Share(FEW), "in some pairs"),
+        (Cell::Share(1), "in few pairs"),
         (Cell::Nothing, "nothing"),
         (Cell::Unknown, "not known"),
     ];
-    let is_shown = |cell: Cell| match cell {
-        Cell::Share(_) => grid.is_summary,
-        cell => has(cell),
-    };
-    let shown = meanings.into_iter().filter(|(cell, _)| is_shown(*cell));
+    let shown = meanings.into_iter().filter(|(cell, _)| has(*cell));
     let shown: Vec<String> = shown
         .map(|(cell, meaning)| format!("{} {meaning}", style.cell(cell)))
         .collect();
@@ -194,28 +189,41 @@ fn totals(report: &MatrixReport, total: Tally, out: &mut dyn Write) -> io::Resul
 /// What stands for port sets, in order.
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
+/// Where shares begin to be called some, and most.
+const FEW: u8 = 25;
+const MANY: u8 = 60;
+
+/// The shade of a share, from light to dark.
+const fn shade(cell: Cell) -> Option<usize> {
+    match cell {
+        Cell::Share(100..) => Some(3),
+        Cell::Share(MANY..) => Some(2),
+        Cell::Share(FEW..) => Some(1),
+        Cell::Share(_) => Some(0),
+        _ => None,
+    }
+}
+
 // === impl Style ===
 
 impl Style {
     /// The mark of a cell in its colour.
     fn cell(self, cell: Cell) -> String {
         use owo_colors::OwoColorize;
-        let shades = if self.terminal.unicode {
-            ["●", "·", "░", "▒", "▓", "+"]
+        let (all, nothing, shades) = if self.terminal.unicode {
+            ("●", "·", ["░", "▒", "▓", "█"])
         } else {
-            ["@", ".", "-", "=", "#", "+"]
+            ("@", ".", ["-", "=", "#", "%"])
         };
         let mark = match cell {
-            Cell::All => shades[0].to_owned(),
-            Cell::Nothing => shades[1].to_owned(),
-            Cell::Share(0..=33) => shades[2].to_owned(),
-            Cell::Share(34..=66) => shades[3].to_owned(),
-            Cell::Share(_) => shades[4].to_owned(),
+            Cell::All => all.to_owned(),
+            Cell::Nothing => nothing.to_owned(),
+            Cell::Share(_) => shades[shade(cell).unwrap_or_default()].to_owned(),
             Cell::Unknown => "?".to_owned(),
             Cell::Blank => " ".to_owned(),
             Cell::Ports(position) => match LETTERS.get(position) {
                 Some(letter) => char::from(*letter).to_string(),
-                None => shades[5].to_owned(),
+                None => "+".to_owned(),
             },
         };
         if !self.terminal.color {
