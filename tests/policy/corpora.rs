@@ -1,5 +1,5 @@
-//! The corpora of verdicts beside the project: every case of every set must be right. What each set
-//! holds and how it went is written to a table in the target folder.
+//! The corpora of verdicts beside the project: every case of every set must be right. How it went is
+//! written to tables in the target folder, by set and by case.
 
 use std::fmt::Write;
 use std::fs;
@@ -52,34 +52,36 @@ fn run(name: &str) {
         .collect();
     files.sort();
     let (mut cases, mut wrong) = (0, Vec::new());
-    let mut table = String::from("set\tallow\tdeny\twrong\n");
+    let mut by_set = String::from("set\tallow\tdeny\twrong\n");
+    let mut by_case = String::from("set\tsource\tdestination\tport\texpected\tfound\twhy\n");
     for file in &files {
         let set: Set =
             serde_json::from_str(&fs::read_to_string(file).expect("a set")).expect("a set");
         let view = view(&corpus, &set.manifests);
         cases += set.cases.len();
-        let wrong_here = check(&view, &set);
-        let denied = set
-            .cases
-            .iter()
-            .filter(|case| case.expect == "deny")
-            .count();
-        let allowed = set.cases.len() - denied;
+        let wrong_here = check(&view, &set, &mut by_case);
+        let denied = set.cases.iter().filter(|case| case.expect == "deny");
+        let (denied, all) = (denied.count(), set.cases.len());
+        let allowed = all - denied;
         let _ = writeln!(
-            table,
+            by_set,
             "{}\t{allowed}\t{denied}\t{}",
             set.name,
             wrong_here.len()
         );
         wrong.extend(wrong_here);
     }
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("policy-{name}.tsv"));
-    fs::write(&file, table).expect("the table of this corpus");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let tables = [("sets", by_set), ("cases", by_case)].map(|(what, table)| {
+        let file = folder.join(format!("policy-{name}-{what}.tsv"));
+        fs::write(&file, table).expect("a table of this corpus");
+        file.display().to_string()
+    });
     eprintln!(
-        "{name}: {} sets, {cases} cases, {} wrong; by set in {}",
+        "{name}: {} sets, {cases} cases, {} wrong; see {}",
         files.len(),
         wrong.len(),
-        file.display()
+        tables.join(" and ")
     );
     assert!(!files.is_empty(), "no sets in {}", corpus.display());
     assert!(
@@ -119,7 +121,7 @@ fn merged(mut world: ClusterView, more: &ClusterView) -> ClusterView {
 }
 
 /// The way of the bulk command: a line in, a line out.
-fn check(view: &ClusterView, set: &Set) -> Vec<String> {
+fn check(view: &ClusterView, set: &Set, table: &mut String) -> Vec<String> {
     let mut bulk = Bulk::new(view);
     let mut wrong = Vec::new();
     for case in &set.cases {
@@ -127,6 +129,18 @@ fn check(view: &ClusterView, set: &Set) -> Vec<String> {
             "src": case.src, "dst": case.dst, "protocol": case.protocol, "port": case.port,
         });
         let answer = bulk.answer(&line.to_string());
+        let _ = writeln!(
+            table,
+            "{}\t{}\t{}\t{} {}\t{}\t{}\t{}",
+            set.name,
+            case.src,
+            case.dst,
+            case.protocol,
+            case.port,
+            case.expect,
+            answer.verdict,
+            answer.why
+        );
         let sides = [
             (Some(&case.expect), answer.verdict),
             (case.egress.as_ref(), answer.egress),

@@ -221,3 +221,23 @@ fn one_port_makes_it_yes_or_no() {
         "{text}"
     );
 }
+
+/// Pods of one workload that policies tell apart have a line each.
+#[test]
+fn pods_that_differ_are_told_apart() {
+    let mut yaml = String::new();
+    for (name, color) in [("a", "blue"), ("b", "blue"), ("c", "green")] {
+        let _ = writeln!(
+            yaml,
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: x-{name}, namespace: shop, labels: {{color: {color}}}, ownerReferences: [{{apiVersion: apps/v1, kind: StatefulSet, name: x, uid: u, controller: true}}]}}\nspec: {{containers: [{{name: c}}]}}"
+        );
+    }
+    yaml += "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namespace: shop}\nspec: {podSelector: {matchLabels: {color: green}}}\n";
+    let text = printed(&view(&yaml), Some("shop"), MatrixFormat::Text);
+    let expected = "
+  1  sts/x (2 of 3 pods)   ●  ·  ●
+  2  sts/x (1 of 3 pods)   ●  ·  ●
+  3  outside               ●  ·
+";
+    assert!(text.contains(expected), "{text}");
+}
