@@ -108,7 +108,10 @@ fn legend(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
         (Cell::Share(FEW), "in some pairs"),
         (Cell::Share(1), "in few pairs"),
         (Cell::Nothing, "nothing"),
-        (Cell::Unknown, "not known: kubectl netpath policy SRC DST says why"),
+        (
+            Cell::Unknown,
+            "not known: kubectl netpath policy SRC DST says why",
+        ),
     ];
     let shown = meanings.into_iter().filter(|(cell, _)| has(*cell));
     let shown: Vec<String> = shown
