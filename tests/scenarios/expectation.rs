@@ -31,9 +31,6 @@ pub struct Expectation {
     /// Whom to blame, as `Kind/namespace/name`.
     #[serde(default)]
     pub object: Option<String>,
-    /// The least that proves it.
-    #[serde(default)]
-    pub needs: Needs,
     /// Whether no snapshot can prove it.
     #[serde(default)]
     pub live: bool,
@@ -43,15 +40,6 @@ pub struct Expectation {
     /// Every address that answers in the end, where that is the point.
     #[serde(default)]
     pub backends: Option<BTreeSet<String>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Needs {
-    #[default]
-    Api,
-    Node,
-    Probe,
 }
 
 // === impl Expectation ===
@@ -107,8 +95,8 @@ impl Expectation {
             }
         }
         let is_open = ["Undetermined", "Reachable"].contains(&verdict.as_str());
-        // What only a node or a probe can show looks healthy from the API: a prediction, then.
-        if found.is_empty() && is_open && (self.needs != Needs::Api || self.live) {
+        // What no snapshot can show looks healthy in one: a prediction, then.
+        if found.is_empty() && is_open && self.live {
             return wrong;
         }
         if self.verdict != "any" && self.verdict != verdict {
