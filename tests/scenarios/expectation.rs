@@ -48,16 +48,14 @@ impl Expectation {
     /// Reads `expect.json` of a folder.
     pub fn read(folder: &Path) -> Self {
         let path = folder.join("expect.json");
-        let text =
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// What the program makes of the arguments.
     pub fn request(&self) -> Request {
-        let words = ["kubectl-netpath"]
-            .into_iter()
-            .chain(self.args.iter().map(String::as_str));
+        let words = std::iter::once("kubectl-netpath").chain(self.args.iter().map(String::as_str));
         let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}"));
         question(&cli.trace, &self.namespace).unwrap_or_else(|error| panic!("{error}"))
     }

@@ -84,6 +84,10 @@ fn an_oddity_beside_a_cause_changes_nothing() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = oddities.len().div_ceil(cores);
     let answers: Vec<Option<String>> = std::thread::scope(|scope| {
+        #[expect(
+            clippy::needless_collect,
+            reason = "all of them start before one is waited for"
+        )]
         let workers: Vec<_> = oddities
             .chunks(share)
             .map(|mine| scope.spawn(|| mine.iter().flat_map(&beside).collect::<Vec<_>>()))

@@ -82,5 +82,6 @@ fn are_independent(first: &Scenario, second: &Scenario) -> bool {
         let touched = scenario.overlay.touched();
         touched.iter().any(|(kind, ..)| kind.ends_with("Policy"))
     };
-    !(policies(first) && policies(second)) && !first.overlay.collides(&second.overlay)
+    let are_policies = policies(first) && policies(second);
+    !are_policies && !first.overlay.collides(&second.overlay)
 }

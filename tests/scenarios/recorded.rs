@@ -39,7 +39,8 @@ fn check(folders: &[PathBuf]) {
     let mut complaints = Vec::new();
     for folder in folders {
         let expected = Expectation::read(folder);
-        let view = snapshot::load(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+        let view =
+            snapshot::load(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let wrong = match expected.ask(&view) {
             Ok(answer) => expected.complaints(&answer),
             Err(error) => vec![error],

@@ -113,10 +113,11 @@ fn is_same(one: &ReportFinding, other: &ReportFinding) -> bool {
 /// that only look, or open an editor.
 fn read(command: &str, world: &World) -> Result<Option<Change>, String> {
     let mut words = words(command)?.into_iter().skip(1).peekable();
-    let mut namespace = String::new();
-    if words.next_if_eq("-n").is_some() {
-        namespace = words.next().ok_or("no namespace")?;
-    }
+    let namespace = if words.next_if_eq("-n").is_some() {
+        words.next().ok_or("no namespace")?
+    } else {
+        String::new()
+    };
     let verb = words.next().unwrap_or_default();
     if !["patch", "label", "delete"].contains(&verb.as_str()) {
         return Ok(None);
@@ -191,7 +192,10 @@ fn words(command: &str) -> Result<Vec<String>, String> {
 
 fn apply(world: &mut World, change: Change) -> Result<(), String> {
     match change {
-        Change::Delete(key) => world.remove(&key).map(drop).ok_or("not there".to_owned()),
+        Change::Delete(key) => world
+            .remove(&key)
+            .map(drop)
+            .ok_or_else(|| "not there".to_owned()),
         Change::Merge(key, patch) => {
             merge(world.object(&key).ok_or("not there")?, &patch);
             Ok(())

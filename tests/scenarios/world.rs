@@ -121,9 +121,10 @@ impl World {
 impl Overlay {
     /// The changes of a file.
     pub fn file(path: &Path) -> Self {
-        let text =
-            std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-        let changes = snapshot::objects(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let text = std::fs::read_to_string(path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let changes =
+            snapshot::objects(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self {
             changes,
             facts: Facts::default(),
@@ -145,7 +146,7 @@ impl Overlay {
                 for file in entries(&pod) {
                     let text = std::fs::read_to_string(&file).expect("a text");
                     let name = file.file_name().unwrap_or_default().to_string_lossy();
-                    assert!(facts.set(&name, text), "{file:?} is no fact");
+                    assert!(facts.set(&name, text), "{} is no fact", file.display());
                 }
                 let key = (name_of(&namespace), name_of(&pod));
                 overlay.facts.pods.insert(key, facts);
