@@ -13,6 +13,7 @@ mod live;
 mod nat_cli;
 mod nat_corpus;
 mod nat_expected;
+mod nodes;
 mod policy;
 mod probe;
 mod properties;

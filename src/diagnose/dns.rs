@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 use serde_json::json;
 
 use super::kubectl::{kubectl, merge_patch};
-use super::{Case, Finding, ends, eps, pol, svc_near};
+use super::{Case, Finding, Path, ends, eps, node, pol, svc_near};
 use crate::cluster::access::{PodExt, ServiceExt};
 use crate::cluster::{Named, ObjectRef};
 use crate::dns::ClusterDns;
@@ -364,7 +364,7 @@ fn bad_alias(service: &Service, target: &str, why: &str) -> Finding {
 }
 
 /// Why the DNS servers do not answer the pod.
-pub(super) fn servers(case: Case<'_, '_>, trouble: &DnsTrouble<'_>) -> Finding {
+pub(super) fn servers(case: Case<'_, '_>, path: &Path<'_>, trouble: &DnsTrouble<'_>) -> Finding {
     match trouble {
         DnsTrouble::NoService => {
             Finding::new("DNS-06", Stage::Dns, "kube-system has no DNS Service")
@@ -394,6 +394,7 @@ pub(super) fn servers(case: Case<'_, '_>, trouble: &DnsTrouble<'_>) -> Finding {
                 .fix("correct clusterDNS in the kubelet's configuration, restart it, and make the pods again")
         }
         DnsTrouble::Denied { first, .. } => pol::dns_denied(case, first),
+        DnsTrouble::Node { first, .. } => node::cause(case, path, first),
     }
 }
 

@@ -149,7 +149,7 @@ fn name(case: Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
         Break::NoCommonFamily { source, wanted } => svc::no_common_family(case, source, wanted),
         Break::NodeDown { node, stage } => rte::node_down(node, *stage),
         Break::Name(trouble) => dns::name(case, trouble),
-        Break::Dns(trouble) => dns::servers(case, trouble),
+        Break::Dns(trouble) => dns::servers(case, path, trouble),
         Break::Port(trouble) => svc::port(case, trouble),
         Break::NoEndpoints {
             service,

@@ -114,7 +114,7 @@ impl NodeState {
         rules.virtual_servers = facts.ipvs.as_deref().map(ipvs::virtual_servers);
         Self {
             rules: has_rules.then_some(rules),
-            dumps: dumps(facts),
+            dumps: dumps(facts, &reader.unreadable),
             host: reader.host(
                 facts.addresses.as_deref(),
                 facts.routes.as_deref(),
@@ -146,21 +146,33 @@ impl NodeState {
 
 /// `iptables-save` prints nothing where there are no tables, so that an empty dump counts only beside
 /// an nftables listing.
-fn dumps(facts: &NodeFacts) -> Vec<Dump> {
+fn dumps(facts: &NodeFacts, unreadable: &[Unreadable]) -> Vec<Dump> {
     let lists_all = facts.nft_json.is_some();
     let is_told = |text: &Option<String>| {
         text.as_ref()
             .is_some_and(|text| lists_all || !text.trim().is_empty())
     };
+    let read = |file: &str| !unreadable.iter().any(|one| one.file == file);
+    let (v4, v6) = (Dump::Iptables(Family::V4), Dump::Iptables(Family::V6));
     let found = [
-        (Dump::Iptables(Family::V4), is_told(&facts.iptables)),
-        (Dump::Iptables(Family::V4), facts.iptables_legacy.is_some()),
-        (Dump::Iptables(Family::V6), is_told(&facts.ip6tables)),
-        (Dump::Nftables, lists_all),
-        (Dump::VirtualServers, facts.ipvs.is_some()),
+        (v4, is_told(&facts.iptables), "iptables-save.txt"),
+        (
+            v4,
+            facts.iptables_legacy.is_some(),
+            "iptables-legacy-save.txt",
+        ),
+        (v6, is_told(&facts.ip6tables), "ip6tables-save.txt"),
+        (Dump::Nftables, lists_all, "nft-ruleset.json"),
+        (
+            Dump::VirtualServers,
+            facts.ipvs.is_some(),
+            "ipvsadm-save.txt",
+        ),
     ];
-    let gathered = found.into_iter().filter(|(_, is_told)| *is_told);
-    gathered.map(|(dump, _)| dump).collect()
+    let gathered = found
+        .into_iter()
+        .filter(|(_, is_told, file)| *is_told && read(file));
+    gathered.map(|(dump, _, _)| dump).collect()
 }
 
 // === impl PodState ===

@@ -144,6 +144,8 @@ pub enum DnsTrouble<'v> {
     },
     /// Policies keep the pod from its servers, from all of them or from some.
     Denied { first: Box<Denied>, is_all: bool },
+    /// What nodes hold keeps the pod from its servers, from all of them or from some.
+    Node { first: Box<NodeFault>, is_all: bool },
 }
 
 /// A port that does not lead on.
@@ -249,7 +251,7 @@ impl DnsTrouble<'_> {
     pub const fn is_partial(&self) -> bool {
         match self {
             Self::NoPort { protocol, .. } => matches!(protocol, Protocol::Tcp),
-            Self::Denied { is_all, .. } => !*is_all,
+            Self::Denied { is_all, .. } | Self::Node { is_all, .. } => !*is_all,
             _ => false,
         }
     }

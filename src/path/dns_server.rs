@@ -1,6 +1,6 @@
 //! Part of stage `dns`: do the DNS servers answer this pod at all?
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
 
@@ -8,13 +8,13 @@ use super::breaks::{Denied, DnsTrouble};
 use super::dns::Servers;
 use super::endpoints::slices;
 use super::walker::Walker;
-use super::{Stage, Status, policy};
+use super::{Backend, Fault, NodeFault, Stage, Status, nodes, policy};
 use crate::cluster::access::{EndpointExt, NodeExt, PodExt, ServiceExt, ServicePortExt};
 use crate::cluster::endpoints::{
     EndpointChoice, PortEndpoint, ProxyNode, TrafficPolicies, WithoutEndpoints, categorize,
     endpoints_of,
 };
-use crate::cluster::{Named, Resource};
+use crate::cluster::{Named, ObjectRef, Resource};
 use crate::dns::{ResolvConf, is_link_local};
 use crate::net::{Family, Protocol};
 use crate::resolve::Site;
@@ -45,6 +45,9 @@ pub(super) fn check<'v>(
         .find(|server| is_link_local(**server));
     if let Some(&cache) = cache {
         check_cache(walker, pod, (service, cache), family, &mut servers);
+        if servers.status == Status::Pass {
+            check_node_of_cache(walker, pod, cache, &mut servers);
+        }
         if servers.status == Status::Pass {
             behind_cache(walker, pod, service, family, &mut servers);
         }
@@ -177,6 +180,45 @@ fn no_endpoint<'v>(all: usize, service: &'v Service, servers: &mut Servers<'v>) 
     servers.troubles.push(DnsTrouble::NoEndpoints(service));
 }
 
+/// Whether the cache of the pod's node is there: its address, and a socket on it.
+fn check_node_of_cache<'v>(
+    walker: &Walker<'v>,
+    pod: &'v Pod,
+    address: IpAddr,
+    servers: &mut Servers<'v>,
+) {
+    let node = pod.node_name().and_then(|name| walker.nodes.node(name));
+    let Some(node) = node else {
+        return;
+    };
+    let host = &node.state.host;
+    let lacks_address = host.links.is_some() && host.link_with(address).is_none();
+    let lacks_socket = node.state.listeners.as_ref().is_some_and(|all| {
+        let mut all = all.iter();
+        !all.any(|one| one.protocol == Protocol::Udp && one.port == DNS && one.takes(address))
+    });
+    if !lacks_address && !lacks_socket {
+        return;
+    }
+    servers.status = Status::Fail;
+    servers.text = format!("the cache of node {} at {address} is not there", node.name);
+    let fault = NodeFault {
+        at: ObjectRef::cluster_wide("Node", &node.name),
+        stage: Stage::Dns,
+        service: None,
+        is_return: false,
+        kind: Fault::NoNodeCache {
+            address,
+            lacks_address,
+        },
+    };
+    let first = Box::new(fault);
+    servers.troubles.push(DnsTrouble::Node {
+        first,
+        is_all: true,
+    });
+}
+
 /// Without a DNS Service: not there, not readable, or not part of what was recorded.
 fn without_service<'v>(walker: &Walker<'v>) -> Servers<'v> {
     let view = walker.view;
@@ -251,6 +293,49 @@ fn check_endpoints<'v>(
         format!("{} of {} ready", choice.internal().len(), all),
     ));
     check_policies(walker, pod, service, choice.internal(), servers);
+    if servers.status == Status::Pass {
+        check_nodes(walker, pod, service, choice.internal(), servers);
+    }
+}
+
+/// The same by what nodes and pods hold, where that was gathered.
+fn check_nodes<'v>(
+    walker: &Walker<'v>,
+    pod: &'v Pod,
+    service: &'v Service,
+    endpoints: &[PortEndpoint<'v>],
+    servers: &mut Servers<'v>,
+) {
+    let faults: Vec<(NodeFault, bool)> = endpoints
+        .iter()
+        .filter_map(|endpoint| {
+            let name = endpoint.endpoint.pod_name();
+            let target = name.and_then(|name| walker.view.pods.get(service.namespace(), name));
+            let backend = Backend {
+                address: Some(endpoint.address),
+                port: endpoint.port,
+                pod: target,
+                node: endpoint.endpoint.node_name.as_deref(),
+                is_hypothetical: false,
+            };
+            let vip = service.cluster_ip(Family::of(endpoint.address))?;
+            let asked = SocketAddr::new(vip, DNS);
+            nodes::fault(walker, Site::Pod(pod), asked, &backend, service)
+        })
+        .collect();
+    let total = endpoints.len();
+    let failing = faults.iter().filter(|(_, stops)| *stops).count();
+    // What stops all packets says more than what some meet.
+    let Some((first, _)) = faults.into_iter().max_by_key(|(_, stops)| *stops) else {
+        return;
+    };
+    let is_all = failing == total;
+    servers.status = if is_all { Status::Fail } else { Status::Warn };
+    if failing > 0 {
+        servers.text = format!("{failing} of {total} DNS pods cannot be reached from its node");
+    }
+    let first = Box::new(first);
+    servers.troubles.push(DnsTrouble::Node { first, is_all });
 }
 
 /// A lookup goes by UDP to any one of the DNS pods, at their own port.

@@ -1,6 +1,6 @@
 //! Stage `entry`: where a packet from outside comes in, by node port, load balancer or external IP.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::{Node, Pod, Service, ServicePort};
 
@@ -173,6 +173,8 @@ pub(super) fn to_node<'v>(
                     pod.reference()
                 ),
             ));
+            leg.entry = Some(Entry::of_node(node));
+            leg.asked = asked.map(|address| SocketAddr::new(address, port));
             Backend {
                 port: own,
                 ..Backend::of_pod(pod, asked.map_or(Family::V4, Family::of), own)
@@ -187,6 +189,7 @@ pub(super) fn to_node<'v>(
             return paths.push(leg.end(None));
         }
         None => {
+            leg.entry = Some(Entry::of_node(node));
             leg.trail.push(hop(
                 Status::Pass,
                 format!("port {port} of {}: a process of the node", node.name()),
@@ -219,6 +222,16 @@ pub(super) fn straight_from_outside<'v>(leg: &mut Leg<'_, 'v>, backend: &Backend
 // === impl Entry ===
 
 impl<'v> Entry<'v> {
+    /// A port of the node itself: no Service's policy decides, and the source is kept.
+    fn of_node(node: &'v Node) -> Self {
+        Self {
+            node,
+            node_name: node.name(),
+            is_external_policy: false,
+            hides_source: false,
+        }
+    }
+
     fn at(node: &'v Node, service: &Service) -> Self {
         Self {
             node,

@@ -15,6 +15,8 @@ pub struct NodeFault {
     /// The node or the pod that holds it.
     pub at: ObjectRef,
     pub stage: Stage,
+    /// The Service that the packet was for.
+    pub service: Option<ObjectRef>,
     /// Whether it stops the answers and not the questions.
     pub is_return: bool,
     pub kind: Fault,
@@ -38,6 +40,12 @@ pub enum Fault {
     Kernel(KernelFault),
     /// Inside the destination pod.
     Pod(PodFault),
+    /// The DNS cache of a node (NodeLocal DNSCache) that pods ask is not there.
+    NoNodeCache {
+        address: IpAddr,
+        /// Whether even its address is gone, and not its socket alone.
+        lacks_address: bool,
+    },
 }
 
 /// The rules for Services are not what they ought to be.
@@ -67,6 +75,8 @@ pub enum ProxyFault {
     NodePortElsewhere { asked: IpAddr, answers: Vec<IpAddr> },
     /// A connection that still leads to an endpoint that is gone.
     StaleConnection { entry: String, endpoint: IpAddr },
+    /// No rule leads a host port to its pod.
+    NoHostPort { pod: ObjectRef, port: u16 },
     /// A pod's own packet may not come back through its bridge port.
     NoHairpin { port: String },
 }
@@ -98,6 +108,11 @@ pub enum WayFault {
         to: IpAddr,
         gateway: IpAddr,
         owner: String,
+    },
+    /// A pod's own address leaves the node, where other nodes put theirs in its place.
+    NotMasqueraded {
+        to: IpAddr,
+        other: String,
     },
     /// A link address was written by hand, and it is not the one.
     WrongLinkAddress {
@@ -234,6 +249,7 @@ impl WayFault {
             Self::DeadEnd { to, what } => format!("{to}: {what}"),
             Self::DeadNeighbour { ip, .. } => format!("{ip} does not answer"),
             Self::WrongNode { to, owner, .. } => format!("{to} goes to {owner}"),
+            Self::NotMasqueraded { to, .. } => format!("not masqueraded on the way to {to}"),
             Self::WrongLinkAddress { ip, .. } => format!("wrong link address for {ip}"),
             Self::LinkDown { device, .. } => format!("{device} is down"),
             Self::TooLarge { sends, takes, .. } => {

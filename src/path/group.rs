@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::Backend;
 use crate::cluster::access::PodExt;
 use crate::cluster::{ClusterView, Named};
+use crate::node::{Attachment, Nodes};
 use crate::resolve::Site;
 
 /// What can make one pod's path differ from another's: everything the stages look at.
@@ -21,16 +22,35 @@ struct Likeness {
     /// Debug text of the fields that shape lookups and named ports.
     resolver: String,
     ports: Vec<(Option<String>, i32)>,
+    /// What ails its interface, where that was gathered.
+    attachment: String,
     /// The address itself where some policy looks at addresses.
     addresses: Vec<String>,
 }
 
 /// Splits sites into groups that behave alike, in their given order.
-pub(super) fn sites<'v>(view: &ClusterView, sites: &[Site<'v>]) -> Vec<Vec<Site<'v>>> {
+pub(super) fn sites<'v>(
+    view: &ClusterView,
+    nodes: &Nodes<'_>,
+    sites: &[Site<'v>],
+) -> Vec<Vec<Site<'v>>> {
     let by_address = looks_at_addresses(view);
     group(sites, |site| {
-        site.pod().map(|pod| likeness(pod, by_address))
+        let pod = site.pod()?;
+        Some(Likeness {
+            attachment: attachment(nodes, pod),
+            ..likeness(pod, by_address)
+        })
     })
+}
+
+fn attachment(nodes: &Nodes<'_>, pod: &Pod) -> String {
+    let fault = || {
+        let (state, node) = (nodes.pod(pod)?, nodes.node(pod.node_name()?)?);
+        let address = *pod.ips().first()?;
+        Attachment::of(&node.state, state, address)?.fault(&node.state, address)
+    };
+    fault().map_or_else(String::new, |fault| format!("{fault:?}"))
 }
 
 /// Splits backends into groups that behave alike.
@@ -89,6 +109,7 @@ fn likeness(pod: &Pod, by_address: bool) -> Likeness {
             .into_iter()
             .map(|port| (port.name.clone(), port.container_port))
             .collect(),
+        attachment: String::new(),
         addresses: if by_address {
             pod.ips().iter().map(ToString::to_string).collect()
         } else {

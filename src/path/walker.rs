@@ -10,7 +10,7 @@ use super::trail::Trail;
 use super::{Backend, Basis, Break, Hop, Mode, Path, Stage, Status};
 use super::{destination, dns, entry, group, ingress, nodes, policy, source};
 use crate::cluster::access::{PodExt, ServiceExt, ServiceKind, ServicePortExt};
-use crate::cluster::{ClusterView, Named};
+use crate::cluster::{ClusterView, Named, Unread};
 use crate::dns::ClusterDns;
 use crate::net::{Family, Packet, Protocol};
 use crate::node::Nodes;
@@ -25,6 +25,8 @@ pub struct Walk<'v> {
     /// The port and protocol that were walked, for the head of the report.
     pub port: Option<u16>,
     pub protocol: Protocol,
+    /// Files of nodes on the way that are not what their names say.
+    pub unread: Vec<Unread>,
 }
 
 /// What every stage may look at.
@@ -56,12 +58,13 @@ pub fn walk<'v>(view: &'v ClusterView, flow: &'v Flow<'v>) -> Walk<'v> {
         trail.stop(hop, Break::NoSourcePod(flow.source.object.clone()));
         paths.push(trail.finish(Vec::new(), Vec::new(), None, Mode::PodToService));
     }
-    for sites in group::sites(view, &flow.source.sites) {
+    for sites in group::sites(view, &walker.nodes, &flow.source.sites) {
         walker.from(&sites, &mut paths);
     }
     Walk {
         port: walked_port(flow, &paths),
         protocol: walked_protocol(flow),
+        unread: unreadable(&walker.nodes),
         paths,
     }
 }
@@ -490,6 +493,20 @@ fn pod_port(pod: &Pod, asked: Option<&PortSpec>, protocol: Protocol) -> Option<u
                 .and_then(|port| u16::try_from(port.container_port).ok())
         }
     }
+}
+
+fn unreadable(nodes: &Nodes<'_>) -> Vec<Unread> {
+    let all = nodes.read().flat_map(|node| {
+        let files = node.state.unreadable.iter();
+        files.map(|bad| Unread {
+            what: format!("{} of node {}", bad.file, node.name),
+            why: bad.why.clone(),
+            grant: "that file gathered again".to_owned(),
+            resource: None,
+            namespace: String::new(),
+        })
+    });
+    all.collect()
 }
 
 fn walked_protocol(flow: &Flow<'_>) -> Protocol {

@@ -45,7 +45,12 @@ pub fn build(case: Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
         paths,
         findings: diagnosis.findings.iter().map(report_finding).collect(),
         not_looked_at: not_looked_at(case, diagnosis),
-        unread: view.unread.clone(),
+        unread: view
+            .unread
+            .iter()
+            .chain(&case.walk.unread)
+            .cloned()
+            .collect(),
         left: Vec::new(),
         rejected: view
             .rejected
@@ -62,8 +67,10 @@ pub fn build(case: Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
 fn not_looked_at(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
     let has = |basis| diagnosis.basis.contains(&basis);
     let mut open = Vec::new();
-    if !has(Basis::Node) {
-        let nodes = nodes_of_path(case);
+    let is_seen = |name: &String| has(Basis::Node) && case.view.facts.nodes.contains_key(name);
+    let mut nodes = nodes_of_path(case);
+    nodes.retain(|name| !is_seen(name));
+    if !has(Basis::Node) || !nodes.is_empty() {
         let where_ = if nodes.is_empty() || nodes.len() > 3 {
             "the nodes".to_owned()
         } else {

@@ -3,7 +3,8 @@
 use super::super::{Case, Finding, Path};
 use super::proxy::{field, held, removal};
 use super::{at, on_node};
-use crate::cluster::access::PodExt;
+use std::net::SocketAddr;
+
 use crate::nat::eval::TrailStep;
 use crate::net::Packet;
 use crate::path::{Mode, NodeFault, Stage};
@@ -37,6 +38,11 @@ pub(super) fn cause(
     } else {
         "packets"
     };
+    let client = path.sources.first().map(|site| site.ip(packet.family()));
+    let packet = match client {
+        Some(None) => format!("to {}", SocketAddr::new(packet.dst, packet.dport)),
+        _ => packet.to_string(),
+    };
     let is_engine = ENGINES
         .iter()
         .any(|name| rule.chain.starts_with(name) || rule.table.contains(name));
@@ -69,7 +75,7 @@ pub(super) fn cause(
         )
     };
     let finding = at(fault, code, &field(rule), summary).because(held(node, rule));
-    let finding = match code {
+    match code {
         "POL-16" => finding
             .fix("make the policy agent of that node write its rules again; its log says why it is behind")
             .run(format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}")),
@@ -81,12 +87,6 @@ pub(super) fn cause(
             .fix("remove the rule, or let the pods' ranges pass before it")
             .run(on_node(&fault.at))
             .run(removal(rule)),
-    };
-    match path.backends.first().and_then(|backend| backend.pod) {
-        Some(pod) if !fault.is_return => {
-            finding.because(format!("the packet is for {}", pod.reference()))
-        }
-        _ => finding,
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn cause(
     let finding = match kind {
         PodFault::NotListening { port, open } => {
             if let Some(finding) = other_port(path, fault, *port, open) {
-                return finding;
+                return one_of_many(case, path, fault, finding);
             }
             let finding = at(fault, "DST-01", "", format!("nothing in {name} listens on port {port}"))
                 .fix("see why the server does not run, or which port it uses")
@@ -107,7 +107,8 @@ fn one_of_many(
         .filter(|other| other.outcome() == Outcome::Works)
         .map(|other| other.backends.len())
         .sum();
-    if path.service.is_none() || working == 0 || finding.code == "DST-09" {
+    let is_dead = path.outcome() == Outcome::Fails && finding.code != "DST-09";
+    if path.service.is_none() || working == 0 || !is_dead {
         return finding;
     }
     let readiness = path
@@ -129,6 +130,7 @@ fn one_of_many(
         ),
         ..finding
     }
+    .blame(fault.at.clone(), "")
     .because(format!("{working} of its siblings listen"))
     .because(if readiness {
         "its readiness probe does not notice"

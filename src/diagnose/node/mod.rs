@@ -14,7 +14,7 @@ use crate::path::{Fault, NodeFault, Path};
 /// The cause of something that a node or a pod holds.
 pub(super) fn cause(case: Case<'_, '_>, path: &Path<'_>, fault: &NodeFault) -> Finding {
     match &fault.kind {
-        Fault::Proxy(kind) => proxy::cause(path, fault, kind),
+        Fault::Proxy(kind) => proxy::cause(fault, kind),
         Fault::Blocked {
             rule,
             answer,
@@ -23,8 +23,27 @@ pub(super) fn cause(case: Case<'_, '_>, path: &Path<'_>, fault: &NodeFault) -> F
         Fault::Way(kind) => way::cause(fault, kind),
         Fault::Tunnel(kind) => tunnel::cause(fault, kind),
         Fault::Kernel(kind) => kernel::cause(fault, kind),
+        Fault::NoNodeCache {
+            address,
+            lacks_address,
+        } => cache(fault, *address, *lacks_address),
         Fault::Pod(kind) => inside::cause(case, path, fault, kind),
     }
+}
+
+/// DNS-17.
+fn cache(fault: &NodeFault, address: std::net::IpAddr, lacks_address: bool) -> Finding {
+    let node = &fault.at.name;
+    let proof = if lacks_address {
+        format!("Node/{node} ip addr: no interface has {address}")
+    } else {
+        format!("Node/{node} sockets: nothing listens on {address}:53/UDP")
+    };
+    let summary = format!("pods of {node} ask the DNS cache at {address}, which is not there");
+    at(fault, "DNS-17", "NodeLocal DNSCache", summary)
+        .because(proof)
+        .fix("bring its pod on that node up again")
+        .run(restart("k8s-app=node-local-dns", node))
 }
 
 /// A finding at the node that holds the fault.

@@ -1,8 +1,7 @@
 //! Family KPX: the rules for Services.
 
-use super::super::{Finding, Path};
+use super::super::Finding;
 use super::{at, on_node, restart};
-use crate::cluster::access::ServiceExt;
 use crate::nat::eval::TrailStep;
 use crate::nat::proxy::{Difference, DifferenceKind};
 use crate::path::{NodeFault, ProxyFault};
@@ -11,12 +10,12 @@ use crate::text::list;
 /// The pods of kube-proxy, as kubeadm labels them.
 const KUBE_PROXY: &str = "k8s-app=kube-proxy";
 
-pub(super) fn cause(path: &Path<'_>, fault: &NodeFault, kind: &ProxyFault) -> Finding {
+pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
     let node = &fault.at.name;
-    let service = path.service.map_or_else(
-        || "the Service".to_owned(),
-        |service| service.reference().to_string(),
-    );
+    let service = fault
+        .service
+        .as_ref()
+        .map_or_else(|| "the Service".to_owned(), ToString::to_string);
     match kind {
         ProxyFault::Absent => at(fault, "KPX-01", "rules of kube-proxy", format!("{node} has no rules for any Service: kube-proxy does not work there"))
             .because(format!("Node/{node}: no chain KUBE-SERVICES, no table kube-proxy, no virtual server"))
@@ -56,12 +55,16 @@ pub(super) fn cause(path: &Path<'_>, fault: &NodeFault, kind: &ProxyFault) -> Fi
                 .because("nftables mode serves node ports on the primary address alone unless nodePortAddresses says otherwise")
                 .fix(format!("ask {}, or set nodePortAddresses in kube-proxy's configuration", list(&answers)))
         }
-        ProxyFault::StaleConnection { entry, endpoint } => at(fault, if path.service.is_some_and(|service| service.reference().name == "kube-dns") { "DNS-19" } else { "KPX-10" }, "conntrack", format!("a UDP connection on {node} still leads to {endpoint}, which is no endpoint of {service} any more"))
+        ProxyFault::StaleConnection { entry, endpoint } => at(fault, if fault.service.as_ref().is_some_and(|service| service.name == "kube-dns") { "DNS-19" } else { "KPX-10" }, "conntrack", format!("a UDP connection on {node} still leads to {endpoint}, which is no endpoint of {service} any more"))
             .degraded()
             .because(format!("Node/{node} conntrack: {entry}"))
             .fix("delete the entry; new sockets of the client are not affected")
             .run(on_node(&fault.at))
             .run(format!("conntrack -D -p udp --reply-src {endpoint}")),
+        ProxyFault::NoHostPort { pod, port } => at(fault, "EXT-10", "rules of CNI portmap", format!("no rule of {node} leads host port {port} to {}", pod.name))
+            .because(format!("Node/{node} iptables-save, nft list: no CNI-HOSTPORT-DNAT, no table cni_hostport with {port}; nothing listens on it either"))
+            .fix("put the portmap plugin into the CNI configuration; rules that were flushed come back with the pod alone")
+            .run(format!("kubectl -n {} delete pod {}", pod.namespace, pod.name)),
         ProxyFault::NoHairpin { port } => at(fault, "KPX-16", "bridge port hairpin", format!("a pod on {node} cannot reach itself through {service}: its bridge port {port} sends nothing back"))
             .because(format!("Node/{node} bridge -d link: {port} hairpin off"))
             .fix("set hairpinMode in the CNI configuration; for the pod as it is, switch the port")

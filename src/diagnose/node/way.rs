@@ -42,6 +42,10 @@ pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
             .because(format!("Node/{node} ip route: {to} via {gateway}, an address of {owner}"))
             .fix("the route is from an earlier time; restart the CNI agent")
             .run(agents(node)),
+        WayFault::NotMasqueraded { to, other } => at(fault, "RTE-25", "nat POSTROUTING", format!("{node} lets pods' own addresses out on the way to {to}: answers do not come back"))
+            .because(format!("Node/{node} nat POSTROUTING: no rule masquerades the packet; {other} has one that does"))
+            .fix("restart the CNI agent of the node, or switch masquerading on again (ipMasq, natOutgoing)")
+            .run(agents(node)),
         WayFault::WrongLinkAddress { ip, noted, real } => at(fault, "RTE-20", "neighbours", format!("{node} has a wrong link address for {ip}"))
             .because(format!("Node/{node} ip neigh: {ip} lladdr {noted} PERMANENT; the interface has {real}"))
             .fix("delete the entry")

@@ -38,10 +38,16 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: &Left, trail: &mut Trail<'v>) 
         node_hop(Stage::Return, name, account.text.join(", ")),
         account.evidence,
     );
+    if let Some((at, _)) = &account.fault
+        && let Some(why) = trip.bypass(at)
+    {
+        account.fault = None;
+        account.doubt = Some(why);
+    }
     match (account.fault, account.doubt) {
         (Some((_, Fault::Blocked { .. })), _) if is_denied(trail) => {}
         (Some((node, kind)), _) => {
-            let fault = Trip::at_node(&node, Stage::Return, kind);
+            let fault = trip.at_node(&node, Stage::Return, kind);
             trail.stop(hop, Break::Node(Box::new(fault)));
         }
         (None, Some(why)) => trail.push(Hop {

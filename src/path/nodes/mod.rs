@@ -13,18 +13,24 @@
 mod back;
 mod cross;
 mod forwarding;
+mod judge;
 mod nat;
 mod pod;
 mod route;
+mod tables;
 mod trip;
 mod tunnel;
 mod wire;
 
+use std::net::SocketAddr;
+
 use k8s_openapi::api::core::v1::Service;
 
+use super::trail::Trail;
 use super::walker::{Leg, Walker};
-use super::{Backend, Mode, Status};
+use super::{Backend, Break, Mode, NodeFault, Status};
 use crate::net::{Family, Protocol};
+use crate::resolve::Site;
 use trip::Trip;
 
 /// Adds the hops of one backend.
@@ -47,12 +53,49 @@ pub(super) fn step<'v>(
         if let (Some(sent), true) = (sent, arrived) {
             back::step(&trip, &sent, &mut leg.trail);
         }
+        tables::step(&trip, &mut leg.trail);
     }
     pod::step(&walker.nodes, backend, (family, protocol), &mut leg.trail);
 }
 
+/// What ails a site's packets to one backend of a Service, by what nodes hold, and whether it stops
+/// all of them.
+pub(super) fn fault<'v>(
+    walker: &Walker<'v>,
+    site: Site<'v>,
+    asked: SocketAddr,
+    backend: &Backend<'v>,
+    service: &'v Service,
+) -> Option<(NodeFault, bool)> {
+    if walker.nodes.is_empty() {
+        return None;
+    }
+    let kind = (Family::of(asked.ip()), Protocol::Udp);
+    let trip = Trip::between(
+        walker,
+        (site, None),
+        Some(asked),
+        backend,
+        Some(service),
+        kind,
+    )?;
+    let mut trail = Trail::default();
+    let sent = nat::step(&trip, &mut trail);
+    let arrived = route::step(&trip, sent.as_ref(), &mut trail);
+    if let (Some(sent), true) = (sent, arrived) {
+        back::step(&trip, &sent, &mut trail);
+    }
+    let fails = trail.hops.iter().any(|hop| hop.status == Status::Fail);
+    tables::step(&trip, &mut trail);
+    let mut faults = trail.breaks.into_iter().filter_map(|seen| match seen {
+        Break::Node(fault) => Some(*fault),
+        _ => None,
+    });
+    faults.next().map(|fault| (fault, fails))
+}
+
 /// Whether a stage before the nodes has stopped the packet already.
-fn is_denied(trail: &super::trail::Trail<'_>) -> bool {
+fn is_denied(trail: &Trail<'_>) -> bool {
     let mut hops = trail.hops.iter();
     hops.any(|hop| {
         hop.status == Status::Fail

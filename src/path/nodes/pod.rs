@@ -45,6 +45,7 @@ pub(super) fn step<'v>(
     let fault = NodeFault {
         at,
         stage: Stage::Destination,
+        service: None,
         is_return: false,
         kind: Fault::Pod(kind),
     };

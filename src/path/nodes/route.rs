@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::trail::Trail;
-use super::super::{Evidence, Fault, Hop, NodeFault, Stage, Status, WayFault};
+use super::super::{Evidence, Fault, Hop, Stage, Status, WayFault};
 use super::cross::{self, Left, Passage};
 use super::nat::blocked_text;
 use super::trip::{Trip, node_hop, with};
@@ -42,6 +42,19 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Tra
     }
     let hop = node_hop(Stage::Route, name, account.text.join(", "));
     let hop = with(hop, account.evidence);
+    let is_seen = |kind: &Fault| {
+        matches!(
+            kind,
+            Fault::Way(WayFault::Detached { .. } | WayFault::LinkDown { .. })
+        )
+    };
+    if let Some((at, kind)) = &account.fault
+        && !is_seen(kind)
+        && let Some(why) = trip.bypass(&at.name)
+    {
+        account.fault = None;
+        account.doubt = Some(why);
+    }
     match (account.fault, account.doubt) {
         (Some((at, kind)), _) => {
             if is_denied(trail) && matches!(kind, Fault::Blocked { .. }) {
@@ -49,12 +62,7 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Tra
                 return false;
             }
             let is_partial = matches!(kind, Fault::Way(WayFault::TooLarge { .. }));
-            let fault = NodeFault {
-                at,
-                stage: Stage::Route,
-                is_return: false,
-                kind,
-            };
+            let fault = trip.fault(at, Stage::Route, kind);
             super::nat::raise(trail, hop, fault, !is_partial);
             is_partial
         }
@@ -155,6 +163,16 @@ fn leaves(
             .evidence
             .push(held(&node.name, "routes", text.clone()));
         account.text.push(text);
+        if let Some(other) = masquerades_elsewhere(trip, node, left) {
+            let to = left.packet.dst;
+            account
+                .text
+                .push(format!("{} leaves as {}", trip.client, left.packet.src));
+            account.fails(
+                &node.name,
+                Fault::Way(WayFault::NotMasqueraded { to, other }),
+            );
+        }
         return Some(None);
     };
     let peer = peer_of(
@@ -168,6 +186,34 @@ fn leaves(
     let way = format!("{} → {last} {}", node.name, carried.text);
     account.text.push(way);
     account.takes(carried)
+}
+
+/// A node that masquerades what this one sends out under a pod's own address. Whether the network
+/// outside knows pods' addresses is nowhere to be read; what the other nodes do tells.
+fn masquerades_elsewhere(trip: &Trip<'_, '_>, node: &NodeSite, left: &Left) -> Option<String> {
+    /// More of them would say the same.
+    const ASKED: usize = 3;
+    trip.source_pod()?;
+    if left.is_masqueraded || trip.last.is_some() {
+        return None;
+    }
+    let others = trip.walker.view.nodes.iter();
+    let others = others.filter(|other| other.name() != node.name).take(ASKED);
+    others.into_iter().find_map(|other| {
+        let site = trip.nodes().node(other.name())?;
+        let ranges = other.pod_cidrs();
+        let range = ranges
+            .iter()
+            .find(|range| crate::net::Family::of(range.addr()) == trip.family)?;
+        let src = range.hosts().last()?;
+        let interface = super::trip::device_to(site, src)?;
+        let packet = Packet { src, ..left.packet };
+        let answer = cross::walk(site, &Question::incoming(packet, interface));
+        match cross::passage(&answer, |_| true) {
+            Passage::Free(there) if there.is_masqueraded => Some(site.name.clone()),
+            _ => None,
+        }
+    })
 }
 
 /// Into the last node, through its rules, to the pod or the node itself.

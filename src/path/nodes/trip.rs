@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::super::walker::{Leg, Walker};
 use super::super::{Backend, Evidence, Fault, Hop, NodeFault, Stage};
-use crate::cluster::access::{NodeExt, PodExt};
+use crate::cluster::access::{NodeExt, PodExt, ServiceExt};
 use crate::cluster::{Named, ObjectRef};
 use crate::nat::eval::Question;
 use crate::nat::proxy::{Origin, OriginKind};
@@ -43,7 +43,7 @@ const CLIENT_PORT: u16 = 40_000;
 // === impl Trip ===
 
 impl<'t, 'v> Trip<'t, 'v> {
-    /// None where addresses are missing.
+    /// From a leg of the walk to one backend; none where addresses are missing.
     pub(super) fn new(
         walker: &'t Walker<'v>,
         leg: &Leg<'_, 'v>,
@@ -52,6 +52,27 @@ impl<'t, 'v> Trip<'t, 'v> {
         (family, protocol): (Family, Protocol),
     ) -> Option<Self> {
         let site = leg.sites[0];
+        let first = leg.entry.as_ref().map(|entry| entry.node_name);
+        let ends = (site, first);
+        Self::between(
+            walker,
+            ends,
+            leg.asked,
+            backend,
+            service,
+            (family, protocol),
+        )
+    }
+
+    /// From a site, or from a node where a packet enters, to one backend.
+    pub(super) fn between(
+        walker: &'t Walker<'v>,
+        (site, entry): (Site<'v>, Option<&'v str>),
+        asked: Option<SocketAddr>,
+        backend: &'t Backend<'v>,
+        service: Option<&'v Service>,
+        (family, protocol): (Family, Protocol),
+    ) -> Option<Self> {
         let client = site.ip(family);
         Some(Self {
             walker,
@@ -59,12 +80,9 @@ impl<'t, 'v> Trip<'t, 'v> {
             backend,
             endpoint: SocketAddr::new(backend.address?, backend.port),
             service,
-            asked: leg.asked.filter(|_| service.is_some()),
-            is_entering: leg.entry.is_some() || site.is_outside(),
-            first: match &leg.entry {
-                Some(entry) => Some(entry.node_name),
-                None => site.node_name(),
-            },
+            asked,
+            is_entering: entry.is_some() || site.is_outside(),
+            first: entry.or_else(|| site.node_name()),
             last: backend
                 .node
                 .or_else(|| backend.pod?.node_name())
@@ -176,11 +194,28 @@ impl<'t, 'v> Trip<'t, 'v> {
         device_to(node, pod.ip(self.family)?)
     }
 
+    /// Why nothing that the rules and routes of a node show is proof: somebody there moves packets
+    /// past them.
+    pub(super) fn bypass(&self, node: &str) -> Option<String> {
+        let other = self.nodes().node(node)?.out_of_sight()?.dataplane;
+        Some(format!(
+            "{} moves packets on {node}: {}",
+            other.name(),
+            other.conclusion()
+        ))
+    }
+
     /// A fault held by a node.
-    pub(super) fn at_node(node: &str, stage: Stage, kind: Fault) -> NodeFault {
+    pub(super) fn at_node(&self, node: &str, stage: Stage, kind: Fault) -> NodeFault {
+        self.fault(ObjectRef::cluster_wide("Node", node), stage, kind)
+    }
+
+    /// A fault held by a node or a pod.
+    pub(super) fn fault(&self, at: ObjectRef, stage: Stage, kind: Fault) -> NodeFault {
         NodeFault {
-            at: ObjectRef::cluster_wide("Node", node),
+            at,
             stage,
+            service: self.service.map(ServiceExt::reference),
             is_return: stage == Stage::Return,
             kind,
         }

@@ -1,0 +1,384 @@
+//! What the rules of a node make of a Service's address, against what kube-proxy ought to have written.
+
+use std::net::SocketAddr;
+
+use super::super::{Fault, ProxyFault};
+use super::cross::{self, Passage};
+use super::nat::blocked_text;
+use super::trip::Trip;
+use crate::nat::eval::{Answer, DoubtKind, Outcome, Question, Tracer};
+use crate::nat::proxy::{
+    Difference, DifferenceKind, Entry, EntryKind, Expected, Footprint, Mode, NodePortAddresses,
+    SliceIndex, compare, differences, entries_of, expect, idle_targets, without_routes,
+};
+use crate::node::NodeSite;
+use crate::text::list;
+
+/// What the rules do with the Service's address.
+pub(super) enum Verdict {
+    /// As they ought to, in words.
+    Right(String),
+    Wrong {
+        fault: Fault,
+        text: String,
+        /// Whether every packet to this backend is lost by it.
+        is_all: bool,
+    },
+    /// It hangs on what no dump shows.
+    Ambiguous {
+        fault: Fault,
+        why: String,
+    },
+    Unknown(String),
+    NotClaimed,
+}
+
+/// Judges a packet to an address of a Service.
+pub(super) fn judge(
+    trip: &Trip<'_, '_>,
+    node: &NodeSite,
+    question: &Question,
+    answer: &Answer,
+    asked: SocketAddr,
+) -> Verdict {
+    let (Some(service), Some(rules)) = (trip.service, node.state.rules.as_ref()) else {
+        return Verdict::NotClaimed;
+    };
+    if !node.state.has_rules_of(node.setup.mode, trip.family) {
+        return Verdict::NotClaimed;
+    }
+    let view = trip.walker.view;
+    let slices = SliceIndex::new(view.endpoint_slices.iter());
+    let entries = entries_of(service, &slices, &node.setup);
+    let is_asked = |entry: &&Entry<'_>| {
+        SocketAddr::new(entry.address, entry.number) == asked && entry.protocol == trip.protocol
+    };
+    let Some(entry) = entries.iter().find(is_asked) else {
+        return unlisted(node, &entries, asked);
+    };
+    let origin = trip.origin(question);
+    let expected = expect(entry, &origin, &node.setup);
+    let found = differences(entry, &origin, &expected, answer);
+    let found = weighty(trip, found);
+    let Some(worst) = worst(&found, trip.endpoint) else {
+        return idle(node, entry, trip.endpoint)
+            .unwrap_or_else(|| Verdict::Right(served_text(asked, &expected, answer)));
+    };
+    if worst.kind == DifferenceKind::Undecided {
+        return undecided(answer);
+    }
+    // What kube-proxy's own rules would do if they were alone.
+    let host = without_routes(&node.state.host, &node.setup);
+    let alone = Tracer::within(rules, &host, Some(Footprint::scope())).walk(question);
+    let own = weighty(trip, differences(entry, &origin, &expected, &alone));
+    if own.is_empty() {
+        return disturbed(node, answer, worst);
+    }
+    let worst = self::worst(&own, trip.endpoint).unwrap_or(worst);
+    if node.footprint.filled(trip.family).next().is_none() && rules.virtual_servers.is_none() {
+        return empty(trip, node);
+    }
+    let mode_layer = node
+        .footprint
+        .layers
+        .iter()
+        .find(|layer| layer.mode == node.setup.mode && layer.family.sees(trip.family));
+    if let Some(layer) = mode_layer
+        && worst.kind == DifferenceKind::ServiceMissing
+        && (layer.entries == 0 || !layer.missing_jumps.is_empty())
+    {
+        let mut missing: Vec<String> = layer
+            .missing_jumps
+            .iter()
+            .map(|jump| format!("{} {} -> {}", jump.table, jump.hook.upper(), jump.target))
+            .collect();
+        if layer.entries == 0 {
+            missing.push("every rule that leads from an address to its Service".to_owned());
+        }
+        let text = format!("{}: nothing leads to the rules of Services", node.name);
+        return wrong(ProxyFault::Unreferenced { missing }, text, true);
+    }
+    let is_older_state = is_older_state(&own, &alone);
+    let all = compare(
+        view.services.iter(),
+        &slices,
+        rules,
+        &node.state.host,
+        &node.setup,
+    );
+    let others = all
+        .differences
+        .iter()
+        .filter(|one| one.service.is_some() && one.service != worst.service)
+        .count();
+    let is_all = stops(worst, trip.endpoint);
+    let text = format!("{}: {}", node.name, difference_text(worst));
+    let fault = ProxyFault::Drift {
+        difference: Box::new(worst.clone()),
+        is_older_state,
+        others,
+    };
+    wrong(fault, text, is_all)
+}
+
+/// A translation that stands behind the right one of an endpoint: nothing reaches it, and kube-proxy
+/// did not write it.
+fn idle(node: &NodeSite, entry: &Entry<'_>, endpoint: SocketAddr) -> Option<Verdict> {
+    if node.setup.mode != Mode::Iptables {
+        return None;
+    }
+    let rules = node.state.rules.as_ref()?;
+    let found = idle_targets(entry, rules, &[]);
+    let difference = found
+        .into_iter()
+        .find(|one| one.endpoint == Some(endpoint))?;
+    let text = format!("{}: {}", node.name, difference_text(&difference));
+    let fault = ProxyFault::Drift {
+        difference: Box::new(difference),
+        is_older_state: false,
+        others: 0,
+    };
+    Some(wrong(fault, text, false))
+}
+
+/// The differences that can matter: shares may be uneven, whoever leaves the cluster has to be
+/// masqueraded by somebody, and without masquerading answers still pass the node that undoes the
+/// translation, unless they come from another one or go from a pod to itself.
+fn weighty(trip: &Trip<'_, '_>, found: Vec<Difference>) -> Vec<Difference> {
+    let leaves = trip.destination_pod().is_none();
+    let matters = |one: &Difference| match one.kind {
+        DifferenceKind::Uneven => false,
+        DifferenceKind::MasqueradeUnexpected => !leaves,
+        DifferenceKind::MasqueradeMissing => {
+            trip.is_entering && !trip.is_same_node() || trip.client == trip.endpoint.ip()
+        }
+        _ => true,
+    };
+    found.into_iter().filter(matters).collect()
+}
+
+const fn wrong(fault: ProxyFault, text: String, is_all: bool) -> Verdict {
+    Verdict::Wrong {
+        fault: Fault::Proxy(fault),
+        text,
+        is_all,
+    }
+}
+
+/// Two rule sets that translate it both are a fault of their own, whichever is asked first.
+fn undecided(answer: &Answer) -> Verdict {
+    let order = answer
+        .doubts
+        .iter()
+        .find(|doubt| doubt.kind == DoubtKind::Order);
+    if let Some(order) = order {
+        return Verdict::Ambiguous {
+            fault: Fault::Proxy(ProxyFault::Ambiguous {
+                why: order.text.clone(),
+            }),
+            why: order.text.clone(),
+        };
+    }
+    let why = answer.doubts.first().map(|doubt| doubt.text.clone());
+    Verdict::Unknown(why.unwrap_or_else(|| "the rules could not be decided".to_owned()))
+}
+
+/// The difference that matters most to a backend.
+fn worst(found: &[Difference], endpoint: SocketAddr) -> Option<&Difference> {
+    let own = found.iter().find(|one| stops(one, endpoint));
+    own.or_else(|| {
+        found.iter().find(|one| {
+            matches!(
+                one.kind,
+                DifferenceKind::EndpointStale
+                    | DifferenceKind::MasqueradeUnexpected
+                    | DifferenceKind::Undecided
+            )
+        })
+    })
+}
+
+/// Whether a difference keeps every packet from a backend.
+fn stops(one: &Difference, endpoint: SocketAddr) -> bool {
+    match one.kind {
+        DifferenceKind::ServiceMissing
+        | DifferenceKind::Refused
+        | DifferenceKind::MasqueradeMissing => true,
+        DifferenceKind::EndpointMissing | DifferenceKind::WrongTarget => {
+            one.endpoint == Some(endpoint)
+        }
+        _ => false,
+    }
+}
+
+/// kube-proxy writes shares that fit the number of endpoints, and leads every packet to one of them.
+fn is_older_state(own: &[Difference], answer: &Answer) -> bool {
+    let is_edited = own
+        .iter()
+        .any(|one| one.kind == DifferenceKind::WrongTarget);
+    let shares = answer.outcomes.iter().filter_map(|one| one.probability);
+    let (least, most) = shares.fold((f64::MAX, 0.0_f64), |(least, most), share| {
+        (least.min(share), most.max(share))
+    });
+    let is_mixed = answer.outcomes.iter().any(|one| one.translated)
+        && answer.outcomes.iter().any(|one| !one.translated);
+    !is_edited && !is_mixed && most <= least * 1.01
+}
+
+/// kube-proxy's rules are right, and something else comes before them.
+fn disturbed(node: &NodeSite, answer: &Answer, worst: &Difference) -> Verdict {
+    let certain = answer.outcomes.iter().filter(|one| one.depends.is_empty());
+    let untracked = certain.clone().find_map(|one| {
+        let mut trail = one.trail.iter();
+        trail.find(|step| {
+            ["NOTRACK", "--notrack", "notrack"]
+                .iter()
+                .any(|word| step.text.contains(word))
+        })
+    });
+    if let Some(rule) = untracked {
+        let text = format!("{}: not tracked, so never translated: {rule}", node.name);
+        let fault = ProxyFault::Untracked { rule: rule.clone() };
+        return wrong(fault, text, true);
+    }
+    let share = |one: &&Outcome| one.probability.is_none_or(|share| share > 0.999);
+    for one in certain {
+        let is_all = share(&one);
+        let is_known = worst
+            .expected
+            .iter()
+            .any(|known| *known == SocketAddr::new(one.packet.dst, one.packet.dport).to_string());
+        if one.translated
+            && !is_known
+            && let Some((fault, text)) = foreign(one, &node.name)
+        {
+            return Verdict::Wrong {
+                fault,
+                text,
+                is_all,
+            };
+        }
+        if !one.translated
+            && !one.passes()
+            && let Passage::Stopped(fault) =
+                cross::passage(answer, |other| std::ptr::eq(other, one))
+        {
+            let text = blocked_text(&node.name, &fault);
+            return Verdict::Wrong {
+                fault,
+                text,
+                is_all,
+            };
+        }
+    }
+    if worst.kind == DifferenceKind::MasqueradeUnexpected {
+        let rule = answer.outcomes.iter().find(|one| one.masqueraded);
+        if let Some(rule) = rule.and_then(Outcome::decided_by) {
+            let text = format!("{}: the client's address is hidden by {rule}", node.name);
+            let fault = ProxyFault::Masqueraded { rule: rule.clone() };
+            return wrong(fault, text, false);
+        }
+    }
+    match answer.doubts.first() {
+        Some(doubt) => Verdict::Unknown(doubt.text.clone()),
+        None => Verdict::Unknown("other rules than kube-proxy's change its way".to_owned()),
+    }
+}
+
+pub(super) fn foreign(one: &Outcome, node: &str) -> Option<(Fault, String)> {
+    let rule = one.trail.iter().rfind(|step| step.translates())?.clone();
+    let to = SocketAddr::new(one.packet.dst, one.packet.dport).to_string();
+    let text = format!("{node}: {rule} sends it to {to}");
+    Some((Fault::Proxy(ProxyFault::Foreign { rule, to }), text))
+}
+
+/// No Service has rules. Whoever serves them out of sight may be at work.
+fn empty(trip: &Trip<'_, '_>, node: &NodeSite) -> Verdict {
+    if let Some(other) = node.out_of_sight() {
+        return Verdict::Unknown(format!(
+            "{} serves Services on {}: {}",
+            other.dataplane.name(),
+            node.name,
+            other.dataplane.conclusion()
+        ));
+    }
+    let view = trip.walker.view;
+    let has_proxy = node
+        .state
+        .proxy_mode
+        .as_deref()
+        .is_some_and(|mode| !mode.is_empty())
+        || view.daemon_sets.get("kube-system", "kube-proxy").is_some()
+        || view.config_maps.get("kube-system", "kube-proxy").is_some();
+    if !has_proxy {
+        return Verdict::Unknown(format!(
+            "{} has no rules of kube-proxy, and who serves Services there is not known",
+            node.name
+        ));
+    }
+    let text = format!("{}: there are no rules for any Service", node.name);
+    let mut layers = node.footprint.layers.iter();
+    let is_laid_out = layers.any(|layer| layer.family.sees(trip.family));
+    let fault = if is_laid_out {
+        ProxyFault::Unreferenced {
+            missing: vec!["all rules: the chains are empty".to_owned()],
+        }
+    } else {
+        ProxyFault::Absent
+    };
+    wrong(fault, text, true)
+}
+
+/// An address that the Service does not answer on here.
+fn unlisted(node: &NodeSite, entries: &[Entry<'_>], asked: SocketAddr) -> Verdict {
+    let ports: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry.kind == EntryKind::NodePort && entry.number == asked.port())
+        .map(|entry| entry.address)
+        .collect();
+    let is_own = node.setup.local.contains(&asked.ip());
+    if ports.is_empty() || !is_own || node.setup.node_port_addresses == NodePortAddresses::All {
+        return Verdict::NotClaimed;
+    }
+    let shown: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    let text = format!(
+        "{}: node ports answer on {} only, not on {}",
+        node.name,
+        list(&shown),
+        asked.ip()
+    );
+    let fault = ProxyFault::NodePortElsewhere {
+        asked: asked.ip(),
+        answers: ports,
+    };
+    wrong(fault, text, true)
+}
+
+/// `10.96.6.170:8080 ⇒ 10.244.1.5, 10.244.1.6 and 10.244.2.5, 1 in 3 each, source kept`
+fn served_text(asked: SocketAddr, expected: &Expected, answer: &Answer) -> String {
+    let Expected::Forward(endpoints) = expected else {
+        return format!("{asked}: as it ought to be");
+    };
+    let shown: Vec<String> = match endpoints.len() {
+        0..=4 => endpoints.keys().map(ToString::to_string).collect(),
+        many => vec![format!("{many} endpoints")],
+    };
+    let masqueraded = answer.outcomes.iter().filter(|one| one.masqueraded).count();
+    let source = match masqueraded {
+        0 => "source kept",
+        some if some == answer.outcomes.len() => "source masqueraded",
+        _ => "source masqueraded for some",
+    };
+    let share = match endpoints.len() {
+        0 | 1 => String::new(),
+        many => format!(", 1 in {many} each"),
+    };
+    format!("{asked} ⇒ {}{share}, {source}", list(&shown))
+}
+
+fn difference_text(one: &Difference) -> String {
+    let endpoint = one
+        .endpoint
+        .map_or_else(String::new, |endpoint| format!(" {endpoint}"));
+    format!("{}{endpoint} at {}", one.kind.name(), one.entry)
+}

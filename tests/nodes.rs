@@ -1,0 +1,713 @@
+//! Stages `nat`, `route`, `destination` and `return` over the facts of nodes and pods: what the
+//! recordings of faults hold, and small worlds that no recording has, each a healthy recording with one
+//! file falsified.
+
+use std::path::PathBuf;
+
+use netpath::app::{examine, question};
+use netpath::cli::{Cli, TraceArgs};
+use netpath::cluster::{ClusterView, NodeFacts, PodFacts, snapshot};
+use netpath::diagnose::{Severity, Verdict};
+use netpath::path::Basis;
+use netpath::probe::Observations;
+use netpath::report::PathReport;
+
+use crate::support;
+
+/// A healthy recording with one thing falsified, and what that makes of it.
+struct World {
+    /// What is falsified.
+    what: &'static str,
+    recording: &'static str,
+    args: &'static [&'static str],
+    change: fn(&mut ClusterView),
+    code: &'static str,
+    verdict: Verdict,
+}
+
+/// A recording: a copy among the tests, or the one beside the project.
+fn recording(name: &str) -> Option<PathBuf> {
+    let copies = ["tests/scenarios", "../shared/scenarios"];
+    let found = copies
+        .map(|folder| support::project().join(folder).join(name))
+        .into_iter()
+        .find(|path| path.exists());
+    if found.is_none() {
+        eprintln!("SKIPPED: recording {name} is not there");
+    }
+    found
+}
+
+fn ask(view: &ClusterView, args: &[&str]) -> PathReport {
+    use clap::Parser;
+    let line = ["netpath"].iter().chain(args).chain(&["-n", "shop"]);
+    let args: TraceArgs = Cli::parse_from(line).trace;
+    let request = question(&args, "shop").expect("a question that makes sense");
+    examine(view, &request, &Observations::default()).expect("both ends are there")
+}
+
+/// The findings that are faults, worst first.
+fn faults(report: &PathReport) -> Vec<&str> {
+    let found = report.findings.iter();
+    let found = found.filter(|finding| finding.severity != Severity::Notice);
+    found.map(|finding| finding.code.as_str()).collect()
+}
+
+fn node<'f>(view: &'f mut ClusterView, name: &str) -> &'f mut NodeFacts {
+    view.facts
+        .nodes
+        .get_mut(name)
+        .expect("a node of the recording")
+}
+
+/// The facts of the first pod whose name begins so.
+fn pod<'f>(view: &'f mut ClusterView, name: &str) -> &'f mut PodFacts {
+    let mut all = view.facts.pods.iter_mut();
+    let found = all.find(|((_, own), _)| own.starts_with(name));
+    found.expect("a pod of the recording").1
+}
+
+/// Replaces text that must be there.
+fn replace(text: &mut Option<String>, from: &str, to: &str) {
+    let text = text.as_mut().expect("a file of the recording");
+    assert!(text.contains(from), "{from:?} is not in the recording");
+    *text = text.replace(from, to);
+}
+
+/// Puts a line in front of the first that begins so.
+fn before(text: &mut Option<String>, line: &str, new: &str) {
+    replace_first(text, &format!("\n{line}"), &format!("\n{new}\n{line}"));
+}
+
+fn replace_first(text: &mut Option<String>, from: &str, to: &str) {
+    let text = text.as_mut().expect("a file of the recording");
+    assert!(text.contains(from), "{from:?} is not in the recording");
+    *text = text.replacen(from, to, 1);
+}
+
+fn set(text: &mut Option<String>, name: &str, value: &str) {
+    let all = text.as_mut().expect("sysctls of the recording");
+    let lines: Vec<String> = all
+        .lines()
+        .filter(|line| !line.starts_with(&format!("{name} ")))
+        .map(str::to_owned)
+        .chain([format!("{name} = {value}")])
+        .collect();
+    *all = lines.join("\n");
+}
+
+/// Drops the lines of a text that hold a word.
+fn drop_lines(text: &mut Option<String>, word: &str) {
+    let all = text.as_mut().expect("a file of the recording");
+    assert!(all.contains(word), "{word:?} is not in the recording");
+    let kept: Vec<&str> = all.lines().filter(|line| !line.contains(word)).collect();
+    *all = kept.join("\n");
+}
+
+const SERVICE: &[&str] = &["pod/client-1", "svc/api"];
+const TO_SERVICE: &str = "ok-pod-to-service";
+
+/// The worlds, by family of cause.
+#[allow(clippy::too_many_lines)]
+fn worlds() -> Vec<World> {
+    let world = |what, code, verdict, change: fn(&mut ClusterView)| World {
+        what,
+        recording: TO_SERVICE,
+        args: SERVICE,
+        change,
+        code,
+        verdict,
+    };
+    let overlay = |what, code, change: fn(&mut ClusterView)| World {
+        what,
+        recording: "overlay-ok",
+        args: &["pod/client-1", "svc/web:80"],
+        change,
+        code,
+        verdict: Verdict::Degraded,
+    };
+    use Verdict::{Degraded, Unreachable};
+    vec![
+        world(
+            "no rules of kube-proxy at all",
+            "KPX-01",
+            Unreachable,
+            |view| {
+                for word in ["KUBE-"] {
+                    drop_lines(&mut node(view, "node1").iptables, word);
+                }
+            },
+        ),
+        world(
+            "the jump from PREROUTING is gone",
+            "KPX-03",
+            Unreachable,
+            |view| {
+                drop_lines(&mut node(view, "node1").iptables, "-A PREROUTING");
+            },
+        ),
+        world(
+            "an endpoint that the rules do not know yet",
+            "KPX-02",
+            Degraded,
+            |view| {
+                let rules = &mut node(view, "node1").iptables;
+                drop_lines(rules, "-> 10.244.1.11:9090");
+                replace(
+                    rules,
+                    "-> 10.244.1.12:9090\" -m statistic --mode random --probability 0.50000000000",
+                    "-> 10.244.1.12:9090\" -m statistic --mode random --probability 0.50000000000",
+                );
+            },
+        ),
+        world(
+            "an endpoint's rule leads elsewhere",
+            "KPX-09",
+            Degraded,
+            |view| {
+                let rules = &mut node(view, "node1").iptables;
+                replace_first(
+                    rules,
+                    "--to-destination 10.244.2.9:9090",
+                    "--to-destination 10.244.2.99:9090",
+                );
+            },
+        ),
+        world(
+            "a REJECT from when there were no endpoints",
+            "KPX-02",
+            Unreachable,
+            |view| {
+                let rules = &mut node(view, "node1").iptables;
+                drop_lines(rules, "--comment \"shop/api:http cluster IP\"");
+                before(
+                    rules,
+                    "[0:0] -A KUBE-FORWARD",
+                    "[4:240] -A KUBE-SERVICES -d 10.96.6.170/32 -p tcp -m comment --comment \"shop/api:http has no endpoints\" -m tcp --dport 8080 -j REJECT --reject-with icmp-port-unreachable",
+                );
+            },
+        ),
+        world("a foreign DNAT in front", "KPX-08", Unreachable, |view| {
+            let rules = &mut node(view, "node1").iptables;
+            let first = "-A PREROUTING -d 10.96.6.170/32 -p tcp -m tcp --dport 8080 -j REDIRECT --to-ports 15001";
+            let text = rules.as_mut().expect("rules");
+            let at = text.find("*nat").expect("a nat table");
+            let line = at
+                + text[at..]
+                    .find("[")
+                    .and_then(|_| text[at..].find("\n["))
+                    .expect("a rule")
+                + 1;
+            text.insert_str(line, &format!("[1:60] {first}\n"));
+        }),
+        world(
+            "NOTRACK for the Service's address",
+            "KPX-20",
+            Unreachable,
+            |view| {
+                let rules = node(view, "node1").iptables.as_mut().expect("rules");
+                rules.push_str("\n*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[7:420] -A PREROUTING -d 10.96.6.170/32 -j CT --notrack\nCOMMIT\n");
+            },
+        ),
+        world(
+            "the source's node does not forward",
+            "RTE-01",
+            Unreachable,
+            |view| {
+                let text = &mut node(view, "node1").sysctls;
+                replace(text, "forwarding = 1", "forwarding = 0");
+                set(text, "net.ipv4.ip_forward", "0");
+            },
+        ),
+        world(
+            "one interface does not forward",
+            "RTE-01",
+            Unreachable,
+            |view| {
+                set(
+                    &mut node(view, "node1").sysctls,
+                    "net.ipv4.conf.cni0.forwarding",
+                    "0",
+                );
+            },
+        ),
+        world(
+            "the backend's node does not forward",
+            "RTE-01",
+            Degraded,
+            |view| {
+                let text = &mut node(view, "node2").sysctls;
+                replace(text, "forwarding = 1", "forwarding = 0");
+                set(text, "net.ipv4.ip_forward", "0");
+            },
+        ),
+        world(
+            "FORWARD drops what nothing accepts",
+            "RTE-02",
+            Unreachable,
+            |view| {
+                replace(
+                    &mut node(view, "node1").iptables,
+                    ":FORWARD ACCEPT",
+                    ":FORWARD DROP",
+                );
+            },
+        ),
+        world(
+            "a firewall on the source's node drops one endpoint",
+            "RTE-21",
+            Degraded,
+            |view| {
+                let rules = &mut node(view, "node1").iptables;
+                replace_first(
+                    rules,
+                    "-A FORWARD -m conntrack",
+                    "-A FORWARD -d 10.244.2.0/24 -j DROP\n[1:60] -A FORWARD -m conntrack",
+                );
+            },
+        ),
+        world(
+            "a firewall on the backend's node drops answers",
+            "RTE-21",
+            Degraded,
+            |view| {
+                let rules = &mut node(view, "node2").iptables;
+                replace_first(
+                    rules,
+                    "-A FORWARD -m conntrack",
+                    "-A FORWARD -s 10.244.2.0/24 -p tcp -m tcp --sport 9090 -j DROP\n[1:60] -A FORWARD -m conntrack",
+                );
+            },
+        ),
+        world(
+            "no route to the backend's node",
+            "RTE-05",
+            Degraded,
+            |view| {
+                replace(
+                    &mut node(view, "node1").routes,
+                    "10.244.2.0/24",
+                    "10.244.9.0/24",
+                );
+            },
+        ),
+        world("no route back", "RTE-05", Degraded, |view| {
+            replace(
+                &mut node(view, "node2").routes,
+                "10.244.1.0/24",
+                "10.244.9.0/24",
+            );
+        }),
+        world(
+            "the route leads to an address that is gone",
+            "RTE-06",
+            Degraded,
+            |view| {
+                let facts = node(view, "node1");
+                replace(
+                    &mut facts.routes,
+                    "\"gateway\":\"172.30.0.12\"",
+                    "\"gateway\":\"172.30.0.99\"",
+                );
+                replace_first(
+                    &mut facts.neighbours,
+                    "[{",
+                    "[{\"dst\":\"172.30.0.99\",\"dev\":\"eth0\",\"state\":[\"FAILED\"]},{",
+                );
+            },
+        ),
+        world("a blackhole route", "RTE-06", Degraded, |view| {
+            replace_first(
+                &mut node(view, "node1").routes,
+                "[{",
+                "[{\"type\":\"blackhole\",\"dst\":\"10.244.2.0/25\",\"flags\":[]},{",
+            );
+        }),
+        world(
+            "a policy rule that sends pods to a dead end",
+            "RTE-32",
+            Unreachable,
+            |view| {
+                let facts = node(view, "node1");
+                replace_first(
+                    &mut facts.rules,
+                    "{\"priority\":32766",
+                    "{\"priority\":99,\"src\":\"10.244.0.0\",\"srclen\":16,\"table\":\"99\"},{\"priority\":32766",
+                );
+                replace_first(
+                    &mut facts.routes,
+                    "[{",
+                    "[{\"type\":\"unreachable\",\"dst\":\"default\",\"table\":\"99\",\"flags\":[]},{",
+                );
+            },
+        ),
+        world("a link address noted by hand", "RTE-20", Degraded, |view| {
+            let text = node(view, "node1").neighbours.as_mut().expect("neighbours");
+            let at = text.find("\"dst\":\"172.30.0.12\"").expect("the peer");
+            let end = at + text[at..].find('}').expect("its end");
+            text.replace_range(at..end, "\"dst\":\"172.30.0.12\",\"dev\":\"eth0\",\"lladdr\":\"02:00:00:00:00:99\",\"state\":[\"PERMANENT\"]");
+        }),
+        world(
+            "strict filtering, and another way back",
+            "RTE-14",
+            Degraded,
+            |view| {
+                let facts = node(view, "node2");
+                set(&mut facts.sysctls, "net.ipv4.conf.eth0.rp_filter", "1");
+                replace(
+                    &mut facts.routes,
+                    "\"dst\":\"10.244.1.0/24\",\"gateway\":\"172.30.0.11\",\"dev\":\"eth0\"",
+                    "\"dst\":\"10.244.1.0/24\",\"dev\":\"cni0\"",
+                );
+            },
+        ),
+        world(
+            "the bridge has lost its address",
+            "RTE-30",
+            Unreachable,
+            |view| {
+                replace(
+                    &mut node(view, "node1").addresses,
+                    "\"local\":\"10.244.1.1\"",
+                    "\"local\":\"fe80::99\"",
+                );
+            },
+        ),
+        world("the connection table is full", "KPX-11", Degraded, |view| {
+            set(
+                &mut node(view, "node1").sysctls,
+                "net.netfilter.nf_conntrack_count",
+                "262144",
+            );
+        }),
+        world("nothing listens in one pod", "EPS-04", Degraded, |view| {
+            replace(
+                &mut pod(view, "api-54dbf8cbb5-jf4st").sockets,
+                ":9090",
+                ":9999",
+            );
+        }),
+        world("a full accept queue", "DST-04", Degraded, |view| {
+            replace(
+                &mut pod(view, "api-54dbf8cbb5-jf4st").sockets,
+                "LISTEN 0      4096",
+                "LISTEN 4097      4096",
+            );
+        }),
+        world("a filter inside the pod", "EPS-04", Degraded, |view| {
+            pod(view, "api-54dbf8cbb5-jf4st").iptables = Some("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[9:540] -A INPUT -p tcp -m tcp --dport 9090 -j DROP\nCOMMIT\n".to_owned());
+        }),
+        world(
+            "the pod has another address than its status",
+            "DST-09",
+            Degraded,
+            |view| {
+                let facts = pod(view, "api-54dbf8cbb5-jf4st");
+                replace(&mut facts.addresses, "10.244.2.9", "10.244.2.77");
+            },
+        ),
+        world(
+            "two backends of iptables serve it, one is from an earlier time",
+            "KPX-04",
+            Verdict::Undetermined,
+            |view| {
+                node(view, "node1").iptables_legacy = Some("*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\n:KUBE-SVC-RUKNB3TURLFC6SGL - [0:0]\n[9:540] -A PREROUTING -j KUBE-SERVICES\n[9:540] -A KUBE-SERVICES -d 10.96.6.170/32 -p tcp -m tcp --dport 8080 -j KUBE-SVC-RUKNB3TURLFC6SGL\n[9:540] -A KUBE-SVC-RUKNB3TURLFC6SGL -p tcp -j DNAT --to-destination 10.244.2.66:9090\nCOMMIT\n".to_owned());
+            },
+        ),
+        world(
+            "pods ask a cache on their node that is not there",
+            "DNS-17",
+            Unreachable,
+            |view| {
+                replace(
+                    &mut pod(view, "client-1").resolv_conf,
+                    "10.96.0.10",
+                    "169.254.20.10",
+                );
+            },
+        ),
+        World {
+            what: "nothing masquerades what comes in at a node",
+            recording: "ok-nodeport-from-outside",
+            args: &["external/172.30.0.200", "node/node2:30180"],
+            change: |view| {
+                drop_lines(
+                    &mut node(view, "node2").iptables,
+                    "MASQUERADE --random-fully",
+                )
+            },
+            code: "KPX-07",
+            verdict: Degraded,
+        },
+        World {
+            what: "IPv6 on one family only",
+            recording: "dual-ok",
+            args: &["pod/client-1", "svc/api-dual"],
+            change: |view| {
+                let mut all = view.facts.pods.iter_mut();
+                for ((_, _), facts) in all
+                    .by_ref()
+                    .filter(|((_, name), _)| name.starts_with("api-"))
+                {
+                    replace(&mut facts.sockets, "*:9090", "0.0.0.0:9090");
+                }
+            },
+            code: "DST-03",
+            verdict: Degraded,
+        },
+        World {
+            what: "a pod that may not come back to itself",
+            recording: TO_SERVICE,
+            args: &["pod/api-54dbf8cbb5-jf4st", "svc/api"],
+            change: |view| {
+                replace(
+                    &mut node(view, "node2").bridge_links,
+                    "\"hairpin\":true",
+                    "\"hairpin\":false",
+                )
+            },
+            code: "KPX-16",
+            verdict: Degraded,
+        },
+        World {
+            what: "a stale UDP connection",
+            recording: TO_SERVICE,
+            args: &["pod/client-1", "svc/web:81", "--protocol", "udp"],
+            change: |view| {
+                let text = node(view, "node1").conntrack.as_mut().expect("connections");
+                text.insert_str(0, "ipv4 2 udp 17 29 src=10.244.1.9 dst=10.96.168.71 sport=5000 dport=81 [UNREPLIED] src=10.244.2.66 dst=10.244.1.9 sport=8081 dport=5000 mark=0 use=1\n");
+            },
+            code: "KPX-10",
+            verdict: Degraded,
+        },
+        World {
+            what: "a stale connection to a DNS pod",
+            recording: TO_SERVICE,
+            args: SERVICE,
+            change: |view| {
+                let text = node(view, "node1").conntrack.as_mut().expect("connections");
+                text.insert_str(0, "ipv4 2 udp 17 29 src=10.244.1.9 dst=10.96.0.10 sport=5000 dport=53 [UNREPLIED] src=10.244.2.66 dst=10.244.1.9 sport=53 dport=5000 mark=0 use=1\n");
+            },
+            code: "DNS-19",
+            verdict: Degraded,
+        },
+        World {
+            what: "no rule masquerades what leaves the cluster, on one node",
+            recording: TO_SERVICE,
+            args: &["pod/client-1", "ip/172.30.0.200:80"],
+            change: |view| drop_lines(&mut node(view, "node1").iptables, "lab pod egress"),
+            code: "RTE-25",
+            verdict: Unreachable,
+        },
+        World {
+            what: "nodePort on another address of a node in nftables mode",
+            recording: "ok-nodeport-from-outside-nft",
+            args: &["external/172.30.0.200", "node/node2:30180"],
+            change: |view| {
+                let rules = node(view, "node2").nft_json.as_mut().expect("rules");
+                *rules = rules.replace("\"172.30.0.12\"", "\"172.30.0.13\"");
+            },
+            code: "KPX-02",
+            verdict: Unreachable,
+        },
+        overlay("the tunnel's entry names another node", "RTE-09", |view| {
+            replace(
+                &mut node(view, "node1").bridge_fdb,
+                "\"dst\":\"172.30.0.12\"",
+                "\"dst\":\"10.0.2.15\"",
+            );
+        }),
+        overlay(
+            "the peer's tunnel has another link address",
+            "RTE-08",
+            |view| {
+                replace(
+                    &mut node(view, "node2").addresses,
+                    "0a:58:0a:f4:02:00",
+                    "0a:58:0a:f4:02:99",
+                );
+            },
+        ),
+        overlay("another network identifier", "RTE-10", |view| {
+            replace(
+                &mut node(view, "node2").addresses,
+                "\"info_data\":{\"id\":1,",
+                "\"info_data\":{\"id\":4096,",
+            );
+        }),
+        overlay(
+            "the peer's uplink takes less than the tunnel sends",
+            "RTE-11",
+            |view| {
+                let text = node(view, "node2").addresses.as_mut().expect("addresses");
+                let at = text.find("\"ifname\":\"eth0\"").expect("eth0");
+                let mtu = at + text[at..].find("\"mtu\":1500").expect("its MTU");
+                text.replace_range(mtu..mtu + 10, "\"mtu\":1400");
+            },
+        ),
+    ]
+}
+
+/// Every world is healthy without its lie, and gives the cause with it.
+#[test]
+fn one_falsified_file_gives_one_cause() {
+    let mut wrong = Vec::new();
+    for world in worlds() {
+        let Some(folder) = recording(world.recording) else {
+            return;
+        };
+        let mut view = snapshot::load(&folder).expect("a recording");
+        let healthy = ask(&view, world.args);
+        if !faults(&healthy).is_empty() || healthy.verdict != Verdict::Reachable {
+            wrong.push(format!(
+                "{}: not healthy before: {:?}",
+                world.what,
+                faults(&healthy)
+            ));
+        }
+        (world.change)(&mut view);
+        let report = ask(&view, world.args);
+        let found = faults(&report);
+        if found.first() != Some(&world.code) || found.len() > 1 || report.verdict != world.verdict
+        {
+            wrong.push(format!(
+                "{}: {} {:?} expected, {found:?} {:?} found",
+                world.what, world.code, world.verdict, report.verdict
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The recorded faults of nodes and pods, each by its cause, with proof and a way out.
+#[test]
+fn recorded_faults_of_nodes_are_named() {
+    let mut wrong = Vec::new();
+    for (name, code, args) in [
+        (
+            "bridge-nf-off-same-node",
+            "KPX-17",
+            &["pod/client-2", "svc/api"][..],
+        ),
+        ("foreign-dnat-grabs-the-service", "KPX-08", SERVICE),
+        (
+            "listens-on-loopback-only",
+            "DST-02",
+            &["pod/client-1", "svc/lo"],
+        ),
+        (
+            "nodeport-dropped-by-host-firewall",
+            "EXT-01",
+            &["external", "node/node2:30180"],
+        ),
+        ("one-endpoint-dead", "EPS-04", SERVICE),
+        ("service-rules-flushed", "KPX-03", SERVICE),
+    ] {
+        let Some(folder) = recording(name) else {
+            return;
+        };
+        let view = snapshot::load(&folder).expect("a recording");
+        let report = ask(&view, args);
+        let first = report.findings.first();
+        let is_whole = first.is_some_and(|first| {
+            first.code == code && !first.evidence.is_empty() && !first.fix.commands.is_empty()
+        });
+        if !is_whole || faults(&report).len() != 1 || !report.basis.contains(&Basis::Node) {
+            wrong.push(format!("{name}: {code} expected, {:?}", faults(&report)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Where a node was not looked at, nothing is claimed of it, and the report says so.
+#[test]
+fn what_was_not_gathered_is_not_claimed() {
+    let Some(folder) = recording("service-rules-flushed") else {
+        return;
+    };
+    let mut view = snapshot::load(&folder).expect("a recording");
+    view.facts = netpath::cluster::Facts::default();
+    let report = ask(&view, SERVICE);
+    assert_eq!(report.verdict, Verdict::Reachable);
+    assert_eq!(report.basis, [Basis::Api]);
+
+    let mut view = snapshot::load(&folder).expect("a recording");
+    view.facts.nodes.remove("node1");
+    let report = ask(&view, SERVICE);
+    assert_eq!(faults(&report), Vec::<&str>::new());
+    assert!(
+        report
+            .not_looked_at
+            .iter()
+            .any(|what| what.ends_with("on node1"))
+    );
+
+    // A dump of another backend than kube-proxy's says nothing of its rules.
+    let mut view = snapshot::load(&folder).expect("a recording");
+    node(&mut view, "node1").iptables = None;
+    assert_eq!(faults(&ask(&view, SERVICE)), Vec::<&str>::new());
+    node(&mut view, "node1").iptables = Some("Cannot open netlink socket".to_owned());
+    assert_eq!(faults(&ask(&view, SERVICE)), Vec::<&str>::new());
+}
+
+/// Where Services are served out of sight of all rules, their absence proves nothing.
+#[test]
+fn another_dataplane_leaves_it_open() {
+    let Some(folder) = recording(TO_SERVICE) else {
+        return;
+    };
+    let mut view = snapshot::load(&folder).expect("a recording");
+    let rules = &mut node(&mut view, "node1").iptables;
+    drop_lines(rules, "KUBE-");
+    replace_first(rules, "*filter\n", "*filter\n:CILIUM_FORWARD - [0:0]\n");
+    let report = ask(&view, SERVICE);
+    assert_eq!(report.verdict, Verdict::Undetermined);
+    assert_eq!(faults(&report), Vec::<&str>::new());
+}
+
+/// A cache on the node that is there is as good as the cluster's DNS.
+#[test]
+fn a_cache_on_the_node_is_healthy() {
+    let Some(folder) = recording(TO_SERVICE) else {
+        return;
+    };
+    let mut view = snapshot::load(&folder).expect("a recording");
+    replace(
+        &mut pod(&mut view, "client-1").resolv_conf,
+        "10.96.0.10",
+        "169.254.20.10",
+    );
+    let facts = node(&mut view, "node1");
+    replace_first(
+        &mut facts.addresses,
+        "\"local\":\"10.244.1.1\"",
+        "\"local\":\"169.254.20.10\",\"prefixlen\":32,\"scope\":\"global\"},{\"family\":\"inet\",\"local\":\"10.244.1.1\"",
+    );
+    let sockets = facts.sockets.as_mut().expect("sockets");
+    sockets.push_str("\nudp UNCONN 0 0 169.254.20.10:53 0.0.0.0:*\n");
+    let report = ask(&view, SERVICE);
+    assert_eq!(
+        (faults(&report), report.verdict),
+        (Vec::new(), Verdict::Reachable)
+    );
+}
+
+/// A firewall that knows its clients decides nothing about one that was not named.
+#[test]
+fn a_client_that_was_not_named_is_not_judged() {
+    let Some(folder) = recording("ok-nodeport-from-outside") else {
+        return;
+    };
+    let mut view = snapshot::load(&folder).expect("a recording");
+    let rules = node(&mut view, "node2").iptables.as_mut().expect("rules");
+    rules.push_str("\n*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n[1:60] -A PREROUTING -s 172.30.0.0/24 -j ACCEPT\n[1:60] -A PREROUTING -p tcp -m tcp --dport 30180 -j DROP\nCOMMIT\n");
+    let open = ask(&view, &["external", "node/node2:30180"]);
+    assert_eq!(
+        (faults(&open), open.verdict),
+        (Vec::new(), Verdict::Undetermined)
+    );
+    let admitted = ask(&view, &["external/172.30.0.200", "node/node2:30180"]);
+    assert_eq!(admitted.verdict, Verdict::Reachable);
+    let refused = ask(&view, &["external/198.51.100.7", "node/node2:30180"]);
+    assert_eq!(faults(&refused), ["EXT-01"]);
+}
