@@ -496,15 +496,21 @@ fn pod_port(pod: &Pod, asked: Option<&PortSpec>, protocol: Protocol) -> Option<u
 }
 
 fn unreadable(nodes: &Nodes<'_>) -> Vec<Unread> {
+    /// What is wrong with a dump shows in its first lines.
+    const NOTES: usize = 3;
+    let unread = |what: String, why: &str| Unread {
+        what,
+        why: why.to_owned(),
+        grant: "that file gathered again".to_owned(),
+        resource: None,
+        namespace: String::new(),
+    };
     let all = nodes.read().flat_map(|node| {
         let files = node.state.unreadable.iter();
-        files.map(|bad| Unread {
-            what: format!("{} of node {}", bad.file, node.name),
-            why: bad.why.clone(),
-            grant: "that file gathered again".to_owned(),
-            resource: None,
-            namespace: String::new(),
-        })
+        let files = files.map(|bad| unread(format!("{} of {}", bad.file, node.name), &bad.why));
+        let notes = node.state.rules.iter().flat_map(|rules| &rules.notes);
+        let notes = notes.take(NOTES);
+        files.chain(notes.map(|note| unread(format!("part of the rules of {}", node.name), note)))
     });
     all.collect()
 }

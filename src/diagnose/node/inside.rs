@@ -6,8 +6,9 @@ use super::super::kubectl::{json_patch, kubectl};
 use super::super::{Case, Finding, Path};
 use super::at;
 use super::proxy::{field, held};
+use crate::cluster::ObjectRef;
 use crate::cluster::access::{PodExt, ServiceExt, ServicePortExt, target_port};
-use crate::path::{NodeFault, Outcome, PodFault, Stage, resolve_port};
+use crate::path::{Break, Fault, NodeFault, Outcome, PodFault, Stage, resolve_port};
 use crate::text::list;
 
 pub(super) fn cause(
@@ -16,13 +17,23 @@ pub(super) fn cause(
     fault: &NodeFault,
     kind: &PodFault,
 ) -> Finding {
+    // The same in several pods is one cause, told of the first.
+    let pods = alike(case, path, kind);
+    let first = pods.first().cloned().unwrap_or_else(|| fault.at.clone());
+    let fault = &NodeFault {
+        at: first,
+        ..fault.clone()
+    };
     let pod = &fault.at;
-    let name = &pod.name;
-    let logs = kubectl(&pod.namespace, format!("logs {name}"));
+    let name = match pods.len() {
+        0 | 1 => pod.name.clone(),
+        many => format!("{} (like {} more)", pod.name, many - 1),
+    };
+    let logs = kubectl(&pod.namespace, format!("logs {}", pod.name));
     let finding = match kind {
         PodFault::NotListening { port, open } => {
             if let Some(finding) = other_port(path, fault, *port, open) {
-                return one_of_many(case, path, fault, finding);
+                return one_of_many(case, path, fault, pods.len(), finding);
             }
             let finding = at(fault, "DST-01", "", format!("nothing in {name} listens on port {port}"))
                 .fix("see why the server does not run, or which port it uses")
@@ -62,10 +73,29 @@ pub(super) fn cause(
             at(fault, "DST-09", "status.podIPs", format!("{name} does not have {address} any more"))
                 .because(format!("{pod} interfaces: {}", list(&has)))
                 .fix("delete the pod; if its status stays wrong, restart the kubelet of its node")
-                .run(kubectl(&pod.namespace, format!("delete pod {name}")))
+                .run(kubectl(&pod.namespace, format!("delete pod {}", pod.name)))
         }
     };
-    one_of_many(case, path, fault, finding)
+    one_of_many(case, path, fault, pods.len(), finding)
+}
+
+/// The pods of this family's walks that the same thing ails.
+fn alike(case: Case<'_, '_>, path: &Path<'_>, kind: &PodFault) -> Vec<ObjectRef> {
+    let is_same = |seen: &Break<'_>| match seen {
+        Break::Node(fault) => matches!(
+            &fault.kind,
+            Fault::Pod(other) if std::mem::discriminant(other) == std::mem::discriminant(kind)
+        ),
+        _ => false,
+    };
+    let paths = case.paths().filter(|other| other.family == path.family);
+    let ailing = paths.filter(|other| other.breaks.iter().any(is_same));
+    let mut pods: Vec<ObjectRef> = Vec::new();
+    for backend in ailing.flat_map(|other| &other.backends) {
+        let own = backend.pod.map(PodExt::reference);
+        pods.extend(own.filter(|own| !pods.contains(own)));
+    }
+    pods
 }
 
 /// SVC-03: every pod listens, on another port than the Service asks.
@@ -100,6 +130,7 @@ fn one_of_many(
     case: Case<'_, '_>,
     path: &Path<'_>,
     fault: &NodeFault,
+    failing: usize,
     finding: Finding,
 ) -> Finding {
     let siblings = case.paths().filter(|other| other.family == path.family);
@@ -119,7 +150,6 @@ fn one_of_many(
             let mut containers = pod.running_containers().into_iter();
             containers.any(|container| container.readiness_probe.is_some())
         });
-    let failing = path.backends.len();
     Finding {
         code: "EPS-04",
         summary: format!(

@@ -96,7 +96,10 @@ fn drift(
     finding = if difference.kind == Kind::IdleTarget {
         finding
     } else if others > 0 {
-        finding.because(format!("{others} addresses of other Services differ, too"))
+        finding.because(match others {
+            1 => "1 address of another Service differs, too".to_owned(),
+            many => format!("{many} addresses of other Services differ, too"),
+        })
     } else {
         finding.because("the rules of all other Services are right")
     };

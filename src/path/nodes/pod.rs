@@ -27,13 +27,12 @@ pub(super) fn step<'v>(
         return;
     };
     let old = trail.hops.remove(hop);
-    let name = backend.display();
     let Some(kind) = kind else {
         trail.push(old.held(reference, text));
         return;
     };
     let hop = Hop {
-        summary: format!("{name}: {text}"),
+        summary: text.clone(),
         ..old.held(reference, text)
     };
     let at = hop.at.clone();
