@@ -227,7 +227,6 @@ impl<'v> Entry<'v> {
         Self {
             node,
             node_name: node.name(),
-            is_external_policy: false,
             hides_source: false,
         }
     }

@@ -81,7 +81,8 @@ impl<'t, 'v> Trip<'t, 'v> {
             endpoint: SocketAddr::new(backend.address?, backend.port),
             service,
             asked,
-            is_entering: entry.is_some() || site.is_outside(),
+            is_entering: site.is_outside()
+                || entry.is_some_and(|entry| site.node_name() != Some(entry)),
             first: entry.or_else(|| site.node_name()),
             last: backend
                 .node
