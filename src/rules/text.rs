@@ -12,7 +12,7 @@
 use std::io::{self, Write};
 
 use crate::cli::Terminal;
-use crate::nat::eval::{Answer, Fate, Outcome, Question, TrailStep};
+use crate::nat::eval::{Answer, DoubtKind, Fate, Outcome, Question, TrailStep};
 use crate::report::Style;
 
 /// Prints the rules that all outcomes share, then each outcome with its own.
@@ -64,6 +64,14 @@ pub(super) fn print(
         writeln!(out, "\nnot known:")?;
         for doubt in &answer.doubts {
             writeln!(out, "  {}", style.plain(&doubt.text))?;
+        }
+        if answer
+            .doubts
+            .iter()
+            .any(|doubt| doubt.kind == DoubtKind::Route)
+        {
+            let hint = "the host's addresses and routes settle it: --addr FILE or --local ADDR, --route FILE";
+            writeln!(out, "  {}", style.faint(hint))?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! ```text
 //!  random   rule sets, printed for iptables and for nft
 //!  kernel   … loaded into a real kernel, packets sent: kernel and evaluator agree
+//!  notation what listings say without words
 //!  property … one meaning in both notations, printed and read again, any dump walked to an end
 //!  hostile  files that are no dumps, or half of one
 //!  drift    recordings: healthy ones show nothing, falsified ones what was falsified
@@ -11,6 +12,7 @@
 mod drift;
 mod hostile;
 mod kernel;
+mod notation;
 mod property;
 mod random;
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::state::{State, Tracking, Walker};
-use crate::nat::model::{End, Field, Limit, Part, address_number};
+use crate::nat::model::{End, Field, Limit, Part, address_number, ct};
 use crate::net::{Family, Protocol};
 use crate::route::{AddressType, Decision, Known, Query};
 
@@ -78,7 +78,7 @@ impl Walker<'_> {
             Field::Type(end, limit) => {
                 self.address_type(state, address(packet.src, packet.dst, end), limit)
             }
-            Field::ReversePath { loose } => self.reverse_path(state, loose),
+            Field::ReversePath { loose, by_mark } => self.reverse_path(state, loose, by_mark),
             Field::PacketType => Seen::Number(0),
             Field::Original(..)
             | Field::OriginalPort(..)
@@ -148,7 +148,7 @@ impl Walker<'_> {
         }
     }
 
-    fn reverse_path(&self, state: &State, loose: bool) -> Seen {
+    fn reverse_path(&self, state: &State, loose: bool, by_mark: bool) -> Seen {
         if state.is_made_here() || &*state.in_interface == "lo" {
             return Seen::Number(1);
         }
@@ -156,7 +156,7 @@ impl Walker<'_> {
             src: Some(state.packet.dst),
             dst: state.packet.src,
             iif: (!loose).then_some(&*state.in_interface),
-            mark: 0,
+            mark: if by_mark { state.mark } else { 0 },
             protocol: Some(state.packet.protocol),
         });
         match decision {
@@ -177,6 +177,14 @@ impl Walker<'_> {
         fields
             .iter()
             .map(|field| match self.see(state, *field) {
+                // Sets of states know nothing of translations, which iptables counts among them.
+                Seen::Number(number) if *field == Field::State => {
+                    Ok(Part::one(number & u128::from(ct::STATES)))
+                }
+                // The whole status has bits that no rule can know.
+                Seen::Number(_) if *field == Field::Status => Err(Seen::Unknown(
+                    "the whole status of the connection is not known".to_owned(),
+                )),
                 Seen::Number(number) => Ok(Part::one(number)),
                 Seen::Name(name) => Ok(Part::Name((*name).into())),
                 Seen::Within(..) => Err(Seen::Unknown(

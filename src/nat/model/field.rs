@@ -67,6 +67,8 @@ pub enum Field {
     /// interface, if loose).
     ReversePath {
         loose: bool,
+        /// Whether the packet's mark counts on the way back.
+        by_mark: bool,
     },
     /// 0 = for this host.
     PacketType,
@@ -86,6 +88,9 @@ pub mod ct {
     pub const SEEN_REPLY: u64 = 1 << 11;
     pub const ASSURED: u64 = 1 << 12;
     pub const CONFIRMED: u64 = 1 << 13;
+
+    /// The bits that are states, of which a packet has exactly one.
+    pub const STATES: u64 = INVALID | ESTABLISHED | RELATED | NEW | UNTRACKED;
 
     /// The bit of a name, in any case.
     #[must_use]

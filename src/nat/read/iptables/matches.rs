@@ -81,11 +81,12 @@ pub(super) fn read(module: &str, options: &[Given<'_>], steps: &mut Vec<Step>) -
         "icmp6" | "icmpv6" | "ipv6-icmp" => icmp(Family::V6, options, steps),
         "rpfilter" => {
             let has = |name: &str| options.iter().any(|given| given.name == name);
-            if has("--validmark") || has("--accept-local") {
+            if has("--accept-local") {
                 return None;
             }
             let field = Field::ReversePath {
                 loose: has("--loose"),
+                by_mark: has("--validmark"),
             };
             steps.push(Step::test_unless(has("--invert"), field, Values::one(1)));
         }

@@ -115,9 +115,10 @@ fn fib(result: &str, flags: &[&str]) -> Option<Field> {
             };
             Some(Field::Type(end, limit))
         }
-        ("oif" | "oifname" | "check", true, false) => {
-            Some(Field::ReversePath { loose: !has("iif") })
-        }
+        ("oif" | "oifname" | "check", true, false) => Some(Field::ReversePath {
+            loose: !has("iif"),
+            by_mark: has("mark"),
+        }),
         _ => None,
     }
 }
