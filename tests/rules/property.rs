@@ -226,19 +226,20 @@ fn virtual_servers_are_read_again_from_their_print() {
     }
 }
 
-/// The seeds of a fuzz target.
+/// The seeds of a fuzz target; the package alone has none.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = project().join("fuzz/corpus").join(target);
-    let mut files: Vec<_> = fs::read_dir(&folder)
-        .unwrap_or_else(|_| panic!("{} has seeds", folder.display()))
+    let Ok(entries) = fs::read_dir(&folder) else {
+        eprintln!("SKIPPED: {} is not there", folder.display());
+        return vec![Vec::new()];
+    };
+    let mut files: Vec<_> = entries
         .map(|entry| entry.expect("an entry").path())
         .collect();
     files.sort();
     assert!(!files.is_empty(), "{target} has no seeds");
-    files
-        .iter()
-        .map(|file| fs::read(file).expect("a seed"))
-        .collect()
+    let seeds = files.iter().map(|file| fs::read(file).expect("a seed"));
+    seeds.collect()
 }
 
 /// A way to break a text.

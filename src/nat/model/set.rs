@@ -88,7 +88,8 @@ impl Elements {
         elements
     }
 
-    fn add(&mut self, member: Member) {
+    /// Adds one.
+    pub fn add(&mut self, member: Member) {
         let id = u32::try_from(self.data.len()).unwrap_or(u32::MAX);
         self.data.push(member.data);
         if let Some(exact) = encode(&member.key) {

@@ -6,7 +6,8 @@ use super::{matches, opaque, span, targets};
 use crate::nat::model::{End, Field, Step, TableBuilder, Values};
 
 /// Reads rule lines, keeping its buffers from line to line.
-pub(super) struct RuleReader {
+pub(super) struct RuleReader<'a> {
+    tokens: Vec<Token<'a>>,
     steps: Vec<Step>,
 }
 
@@ -26,20 +27,23 @@ enum Kind {
 
 // === impl RuleReader ===
 
-impl RuleReader {
+impl<'a> RuleReader<'a> {
     pub(super) const fn new() -> Self {
-        Self { steps: Vec::new() }
+        Self {
+            tokens: Vec::new(),
+            steps: Vec::new(),
+        }
     }
 
     /// Adds the rule of a line; `false` when the line is no rule. A rule that cannot be taken apart
     /// still stands in its chain, as a doubt.
-    pub(super) fn read(&mut self, builder: &mut TableBuilder, text: &str, line: &str) -> bool {
-        let mut tokens = Vec::with_capacity(24);
-        let complete = tokenize(line, &mut tokens);
-        let counters = tokens
+    pub(super) fn read(&mut self, builder: &mut TableBuilder, text: &str, line: &'a str) -> bool {
+        let complete = tokenize(line, &mut self.tokens);
+        let counters = self
+            .tokens
             .first()
             .is_some_and(|token| token.text.starts_with('['));
-        let [command, chain, rest @ ..] = &tokens[usize::from(counters)..] else {
+        let [command, chain, rest @ ..] = &self.tokens[usize::from(counters)..] else {
             return false;
         };
         if !(command.is("-A") || command.is("--append")) {

@@ -24,7 +24,7 @@ use serde_json::value::RawValue;
 
 use super::BadDump;
 use crate::nat::model::{
-    Backend, Base, Hook, HookKind, Policy, Ruleset, Set, Span, TableBuilder, TableFamily,
+    Backend, Base, Elements, Hook, HookKind, Policy, Ruleset, Set, Span, TableBuilder, TableFamily,
 };
 
 pub use render::rule_text;
@@ -89,13 +89,14 @@ struct RawChain {
 }
 
 #[derive(Deserialize)]
-struct RawSet {
+struct RawSet<'a> {
     #[serde(default, rename = "type")]
     kind: Value,
     #[serde(default)]
     map: Value,
-    #[serde(default)]
-    elem: Vec<Value>,
+    /// Taken apart one by one: as values, all at once would be larger than the listing.
+    #[serde(default, borrow)]
+    elem: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -284,11 +285,14 @@ fn members(table: &mut TableBuilder, name: &str, content: &RawValue) -> Result<(
     let raw: RawSet = serde_json::from_str(content.get()).map_err(|error| error.to_string())?;
     if let Some(id) = table.find_set(name) {
         let kinds = value::kinds_of_type(&raw.kind);
-        let elements = raw.elem.iter();
-        let members = elements
-            .map(|element| statement::member(table, &kinds, element, !raw.map.is_null()))
-            .collect();
-        table.replace_set(id, Set::new(name, members));
+        let is_map = !raw.map.is_null();
+        let mut elements = Elements::default();
+        for element in raw.elem {
+            let element: Value = serde_json::from_str(element.get()).unwrap_or_default();
+            elements.add(statement::member(table, &kinds, &element, is_map));
+        }
+        let name = name.into();
+        table.replace_set(id, Set { name, elements });
     }
     Ok(())
 }
