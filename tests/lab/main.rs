@@ -57,7 +57,8 @@ fn up(words: &[&str]) -> Result<ExitCode> {
     };
     let probe = probe();
     if let Some(program) = &probe {
-        options.images.insert(PROBE.to_owned(), program.clone());
+        let words = vec![program.to_string_lossy().into_owned(), "agent".to_owned()];
+        options.images.insert(PROBE.to_owned(), words);
     }
     for word in words {
         match *word {

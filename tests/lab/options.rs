@@ -18,8 +18,9 @@ pub struct Options {
     pub transport: Option<Transport>,
     /// MTU of the fabric.
     pub mtu: Option<u16>,
-    /// Images that stand for one program of this machine each.
-    pub images: BTreeMap<String, PathBuf>,
+    /// Images that hold one program of this machine each, with the words of their entry point: first
+    /// the program's path.
+    pub images: BTreeMap<String, Vec<String>>,
     /// Injections to leave out, by name; `*` leaves out all.
     pub without: Vec<String>,
     /// Go on when the process that started the lab ends. The folder is for what others need to find

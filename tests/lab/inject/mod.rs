@@ -85,6 +85,7 @@ fn act(world: &Arc<World>, act: &Act) -> Result<()> {
             let run = world.kubelet.pod(&pod);
             let run = run.with_context(|| format!("no pod {pod} runs"))?;
             run.serve(world, &parse_list(are)?);
+            run.stir();
         }
         Act::Api { api } => world.faults.add(api.clone()),
     }

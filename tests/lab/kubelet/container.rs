@@ -255,13 +255,13 @@ impl ContainerRun {
             .command
             .clone()
             .filter(|command| !command.is_empty());
-        let entry = self
-            .image
-            .entry_point
-            .as_ref()
-            .and_then(|program| program.file_name());
-        let entry = entry.map(|name| vec![format!("/{}", name.to_string_lossy())]);
-        let mut words = command.or(entry).unwrap_or_default();
+        let mut entry = self.image.entry_point.clone();
+        if let Some(program) = entry.first_mut() {
+            // Its place in the root is where its own file is bound.
+            let name = program.rsplit('/').next().unwrap_or_default();
+            *program = format!("/{name}");
+        }
+        let mut words = command.unwrap_or(entry);
         words.extend(self.spec.args.iter().flatten().cloned());
         if words.is_empty() {
             words.push("sh".to_owned());

@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::container::{ContainerRun, Made};
@@ -44,6 +45,8 @@ pub struct PodRun {
     pub leaving: AtomicBool,
     /// Readiness probes that have not decided yet.
     pub undecided: AtomicUsize,
+    /// Tells the readiness probes to decide anew.
+    pub stirred: watch::Sender<()>,
     /// Whether the object already said that it runs: a recording's.
     adopted: bool,
 }
@@ -98,6 +101,7 @@ impl PodRun {
             ending: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             undecided: AtomicUsize::new(0),
+            stirred: watch::Sender::new(()),
             adopted,
             pod,
         })
@@ -158,6 +162,16 @@ impl PodRun {
                 Err(error) => eprintln!("lab: {error:#}"),
             }
         }
+    }
+
+    /// Lets the readiness probes decide anew, soon.
+    pub fn stir(&self) {
+        let spec = self.pod.spec.iter();
+        let probed = spec
+            .flat_map(|spec| &spec.containers)
+            .filter(|one| one.readiness_probe.is_some());
+        self.undecided.fetch_add(probed.count(), Ordering::SeqCst);
+        self.stirred.send_replace(());
     }
 
     fn start_container(

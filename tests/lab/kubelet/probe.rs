@@ -14,7 +14,7 @@ use super::pod::PodRun;
 use crate::lab::runtime::{self, Command, Stdio};
 use crate::lab::world::World;
 
-/// How often a container that is not ready yet is asked at first.
+/// How often a container is asked at first, and after what it serves was changed.
 const EAGER: Duration = Duration::from_millis(100);
 /// How many times.
 const EAGER_TIMES: u32 = 20;
@@ -46,6 +46,7 @@ async fn ask(world: Arc<World>, run: Arc<PodRun>, container: Container, probe: P
     let period = Duration::from_secs(seconds(probe.period_seconds, 10).max(1));
     let patience = seconds(probe.failure_threshold, 3).max(1);
     let (mut failures, mut asked, mut decided) = (0, 0, false);
+    let mut stirred = run.stirred.subscribe();
     loop {
         let started = run
             .seen
@@ -74,12 +75,23 @@ async fn ask(world: Arc<World>, run: Arc<PodRun>, container: Container, probe: P
         if failures == patience {
             run.note(&world, "Unhealthy", "Readiness probe failed");
         }
-        let eager = !ready && !good && asked < EAGER_TIMES;
+        let doubt = if ready {
+            failures < patience
+        } else {
+            asked < EAGER_TIMES
+        };
+        let eager = !decided && !good && doubt;
         if !eager && !decided {
             decided = true;
             run.undecided.fetch_sub(1, Ordering::SeqCst);
         }
-        tokio::time::sleep(if eager { EAGER } else { period }).await;
+        let pause = if eager { EAGER } else { period };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            Ok(()) = stirred.changed(), if decided => {
+                (failures, asked, decided) = (0, 0, false);
+            }
+        }
     }
 }
 

@@ -32,10 +32,12 @@ pub fn of(world: &World, run: &PodRun, container: &Container) -> Result<Vec<Moun
             .as_ref()
             .map_or_else(|| from.clone(), |below| from.join(below));
         if from.exists() {
+            // The lab's host is somebody's machine: looked at, never written to.
+            let read_only = mount.read_only == Some(true) || volume.host_path.is_some();
             mounts.push(Mount {
                 from,
                 at: PathBuf::from(&mount.mount_path),
-                read_only: mount.read_only == Some(true),
+                read_only,
             });
         }
     }

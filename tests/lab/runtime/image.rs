@@ -16,14 +16,14 @@ pub struct Image {
     /// The user where the pod names none.
     pub uid: u32,
     /// What runs where the container names no command; the program is bound in from the host.
-    pub entry_point: Option<PathBuf>,
+    pub entry_point: Vec<String>,
 }
 
 /// All images this lab has.
 #[derive(Debug)]
 pub struct Images {
     by_name: BTreeMap<&'static str, Image>,
-    extra: BTreeMap<String, PathBuf>,
+    extra: BTreeMap<String, Vec<String>>,
 }
 
 /// Beside busybox's applets.
@@ -55,8 +55,8 @@ const SMALL: [&str; 40] = [
 // === impl Images ===
 
 impl Images {
-    /// Lays out the images; `extra` are names that stand for one program each.
-    pub fn lay_out(extra: BTreeMap<String, PathBuf>) -> Result<Self> {
+    /// Lays out the images; `extra` are names with an entry point each.
+    pub fn lay_out(extra: BTreeMap<String, Vec<String>>) -> Result<Self> {
         let busybox = folder("busybox", &busybox_tools())?;
         let more = AGNHOST
             .iter()
@@ -73,12 +73,12 @@ impl Images {
         let image = |tools: &Path, uid| Image {
             tools: Some(tools.to_owned()),
             uid,
-            entry_point: None,
+            entry_point: Vec::new(),
         };
         let all = Image {
             tools: None,
             uid: 0,
-            entry_point: None,
+            entry_point: Vec::new(),
         };
         let by_name = BTreeMap::from([
             ("busybox", image(&busybox, 0)),
@@ -96,11 +96,11 @@ impl Images {
 
     /// The image of a reference such as `docker.io/library/busybox:1.36`; `None` cannot be pulled.
     pub fn find(&self, reference: &str) -> Option<Image> {
-        if let Some(program) = self.extra.get(reference) {
+        if let Some(words) = self.extra.get(reference) {
             return Some(Image {
                 tools: self.by_name.get("coredns")?.tools.clone(),
                 uid: 0,
-                entry_point: Some(program.clone()),
+                entry_point: words.clone(),
             });
         }
         let unpullable = reference.contains(".invalid/") || reference.contains("/none");

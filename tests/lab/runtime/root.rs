@@ -83,10 +83,10 @@ impl Root {
             let _ = fs::copy(Path::new("/etc").join(file), path.join("etc").join(file));
         }
         link_host(path, image)?;
-        if let Some(program) = &image.entry_point {
+        if let Some(program) = image.entry_point.first().map(Path::new) {
             let at = Path::new("/").join(program.file_name().context("a program without a name")?);
             mounts.push(Mount {
-                from: program.clone(),
+                from: program.to_owned(),
                 at,
                 read_only: true,
             });
