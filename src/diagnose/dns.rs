@@ -6,7 +6,7 @@ use serde_json::json;
 use super::kubectl::{kubectl, merge_patch};
 use super::{Case, Finding, Path, ends, eps, node, pol, svc_near};
 use crate::cluster::access::{PodExt, ServiceExt};
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::{Named, ObjectRef, Resource};
 use crate::dns::ClusterDns;
 use crate::net::{Family, Protocol};
 use crate::path::{DnsTrouble, NameTrouble, Stage};
@@ -456,8 +456,11 @@ fn no_endpoints(case: Case<'_, '_>, service: &Service) -> Finding {
                 .zip(service.selector())
                 .is_some_and(|(labels, selector)| selector.matches(labels))
         });
+    let is_whole = |resource| case.view.holds_all(resource, namespace);
     if pods.is_empty()
         && workload.is_none()
+        && is_whole(Resource::Pods)
+        && is_whole(Resource::Deployments)
         && let Some(selector) = service.selector()
     {
         return Finding {

@@ -7,7 +7,7 @@ use super::breaks::IngressTrouble;
 use super::service::{Asked, Chosen};
 use super::walker::{Leg, Walker};
 use super::{Break, Hop, Mode, Path, Stage, Status};
-use crate::cluster::access::{PodExt, ServiceExt};
+use crate::cluster::access::{EndpointExt, PodExt, ServiceExt};
 use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::resolve::{Place, Site};
 use crate::target::PortSpec;
@@ -82,7 +82,8 @@ pub(super) fn to_ingress<'v>(
                 .stop(hop(Status::Fail, text), Break::Ingress(trouble));
         }
     }
-    if let Some(service) = controller_service(view, ingress).filter(|_| pods.is_empty()) {
+    let silent = controller_service(view, ingress).filter(|service| leads_nowhere(view, service));
+    if let Some(service) = silent {
         let text = format!("{}: no pod of the controller is ready", service.reference());
         let trouble = IngressTrouble::ControllerDown { ingress, service };
         leg.trail
@@ -283,6 +284,15 @@ fn controller_service<'v>(view: &'v ClusterView, ingress: &Ingress) -> Option<&'
         own.extend(service.cluster_ips().iter().map(ToString::to_string));
         own.iter().any(|addr| shown.contains(addr))
     })
+}
+
+/// Whether the slices of a Service were read and hold nothing ready. Where none was read, nobody knows.
+fn leads_nowhere(view: &ClusterView, service: &Service) -> bool {
+    let mut own = super::endpoints::slices(view, service).peekable();
+    own.peek().is_some()
+        && own
+            .flat_map(|slice| slice.endpoints.iter().flatten())
+            .all(|endpoint| !endpoint.is_ready())
 }
 
 /// The pods behind that Service which can serve.

@@ -8,7 +8,7 @@ use super::hint;
 use crate::cluster::Named;
 use crate::cluster::access::PodExt;
 use crate::dns::is_link_local;
-use crate::path::Stage;
+use crate::path::{Basis, Stage};
 
 /// An agent that traffic of a node hangs on.
 struct Agent {
@@ -56,7 +56,9 @@ pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (node, stage) in ends::nodes(case) {
         found.extend(down_on(case, node, &NETWORK));
-        if stage == Stage::Source && !ends::services(case).is_empty() {
+        // Rules that were read say more than the pod that writes them.
+        let are_rules_known = case.basis.contains(&Basis::Node);
+        if stage == Stage::Source && !are_rules_known && !ends::services(case).is_empty() {
             found.extend(down_on(case, node, &PROXY));
         }
         if stage == Stage::Source && asks_a_cache(case) {

@@ -7,7 +7,7 @@ use super::super::kubectl::kubectl;
 use super::super::{Case, Finding, ends};
 use super::hint;
 use crate::cluster::access::{NodeExt, ServiceExt, ServiceKind};
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::{Named, ObjectRef, Resource};
 use crate::path::{Stage, ingress_for, ingress_reference};
 use crate::resolve::{Place, Site};
 
@@ -56,6 +56,7 @@ fn clients_network(case: Case<'_, '_>) -> Option<Finding> {
 fn not_announced(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
     let mut nodes = case.view.nodes.iter();
     let all_excluded = !case.view.nodes.is_empty()
+        && case.view.holds_all(Resource::Nodes, "")
         && nodes.all(|node| {
             let labels = node.metadata.labels.as_ref();
             labels.is_some_and(|labels| labels.contains_key(EXCLUDED))

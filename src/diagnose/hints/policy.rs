@@ -92,7 +92,8 @@ fn nobody_enforces(case: Case<'_, '_>) -> Option<Finding> {
         .daemon_sets
         .iter()
         .find(|set| ENFORCERS.iter().any(|known| set.name().contains(known)));
-    (is_denied && enforcer.is_none()).then(|| {
+    let is_whole = case.view.holds_all(Resource::DaemonSets, "");
+    (is_denied && is_whole && enforcer.is_none()).then(|| {
         let pods: Vec<String> = ends::backends(case)
             .map(|pod| pod.reference().to_string())
             .collect();
