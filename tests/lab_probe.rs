@@ -106,8 +106,10 @@ fn diagnose(name: &str, mode: Mode, agent: &Path) -> Result<(), String> {
 }
 
 fn ask(lab: &Lab, scenario: &Scenario, agent: &Path, flags: &[&str]) -> Result<Value, String> {
+    let words = scenario.question.ask.iter().map(|word| filled(lab, word));
+    let words = words.collect::<Result<Vec<_>, _>>()?;
     let output = Command::new(PROGRAM)
-        .args(&scenario.question.ask)
+        .args(words)
         .args(["-n", &scenario.question.namespace, "-o", "json"])
         .arg("--agent-binary")
         .arg(agent)
@@ -117,6 +119,16 @@ fn ask(lab: &Lab, scenario: &Scenario, agent: &Path, flags: &[&str]) -> Result<V
         .map_err(|error| error.to_string())?;
     serde_json::from_slice(&output.stdout)
         .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A word of the question with the names that the lab has given: `pod/@(podname shop app=web node2):8080`.
+fn filled(lab: &Lab, word: &str) -> Result<String, String> {
+    if !word.contains("@(") {
+        return Ok(word.to_owned());
+    }
+    let said = lab.run("node1", &format!("printf %s '{word}'"));
+    said.map(|outcome| outcome.stdout)
+        .map_err(|error| format!("{error:#}"))
 }
 
 fn judge(scenario: &Scenario, report: &Value) -> Result<(), String> {

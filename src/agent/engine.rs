@@ -126,6 +126,7 @@ impl Work<'_> {
     /// None for a task that has nothing to say, or nothing yet when the deadline comes.
     async fn outcome(&self, index: usize, task: Task) -> Option<Outcome> {
         let deadline = self.deadline;
+        let ms = Duration::from_millis;
         match task {
             Task::Dns {
                 server,
@@ -142,7 +143,7 @@ impl Work<'_> {
                     over_tcp,
                     edns,
                 };
-                let answer = question.ask(Duration::from_millis(timeout_ms));
+                let answer = question.ask(ms(timeout_ms));
                 before(deadline, answer).await.map(Outcome::Dns)
             }
             Task::Connect {
@@ -182,7 +183,7 @@ impl Work<'_> {
                     tls,
                     padding,
                 };
-                before(deadline, request.send(Duration::from_millis(timeout_ms))).await
+                before(deadline, request.send(ms(timeout_ms))).await
             }
             Task::PodFacts => {
                 facts::pod(facts::Post::new(index, self.lines)).await;
@@ -198,7 +199,7 @@ impl Work<'_> {
                 server_name,
                 timeout_ms,
             } => {
-                let handshake = tls::tls(to, &server_name, Duration::from_millis(timeout_ms));
+                let handshake = tls::tls(to, &server_name, ms(timeout_ms));
                 before(deadline, handshake).await
             }
             Task::Echo {
@@ -211,8 +212,7 @@ impl Work<'_> {
                 Some(echo::echo(to, &schedule).await)
             }
             Task::PathMtu { to, timeout_ms } => {
-                let sizes = mtu::path_mtu(to, Duration::from_millis(timeout_ms));
-                before(deadline, sizes).await
+                before(deadline, mtu::path_mtu(to, ms(timeout_ms))).await
             }
             Task::Trace {
                 to,
@@ -220,7 +220,7 @@ impl Work<'_> {
                 max_hops,
                 timeout_ms,
             } => {
-                let hops = trace::trace(to, tcp, max_hops, Duration::from_millis(timeout_ms));
+                let hops = trace::trace(to, tcp, max_hops, ms(timeout_ms));
                 before(deadline, hops).await
             }
         }

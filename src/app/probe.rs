@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::time::Instant;
 
 use kube::Client;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::trace::Known;
@@ -49,6 +49,8 @@ pub(super) async fn run(client: &Client, args: &ProbeArgs, known: &mut Known) ->
         debug_namespace: args.debug_namespace.clone(),
         deadline: args.timeout * 4,
     });
+    // From here on there is something to tidy up.
+    let mut interrupts = Interrupts::new();
     let progress = progress();
     let asking = Asking {
         args,
@@ -57,13 +59,13 @@ pub(super) async fn run(client: &Client, args: &ProbeArgs, known: &mut Known) ->
     };
     let outcome = tokio::select! {
         outcome = rounds(&mut session, &asking, known, progress.as_ref()) => outcome,
-        () = interrupted() => Err(Error::Interrupted),
+        () = interrupts.next() => Err(Error::Interrupted),
     };
     progress.doing("tidying up");
     // Who interrupts once more does not want to wait even for that.
     let closed = tokio::select! {
         left = session.close() => Some(left),
-        () = interrupted() => None,
+        () = interrupts.next() => None,
     };
     let left = closed.unwrap_or_else(|| session.unfinished());
     if outcome.is_err() {
@@ -230,18 +232,36 @@ async fn is_confirmed() -> bool {
     answer.await.unwrap_or(false)
 }
 
-/// Resolves on SIGINT or SIGTERM.
-async fn interrupted() {
-    let signals = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    );
-    if let (Ok(mut interrupt), Ok(mut terminate)) = signals {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+/// SIGINT and SIGTERM, heard from the moment this is made.
+struct Interrupts {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+}
+
+// === impl Interrupts ===
+
+impl Interrupts {
+    fn new() -> Self {
+        Self {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
         }
-    } else {
-        std::future::pending::<()>().await;
     }
+
+    /// Resolves on the next of them.
+    async fn next(&mut self) {
+        tokio::select! {
+            () = heard(self.interrupt.as_mut()) => {}
+            () = heard(self.terminate.as_mut()) => {}
+        }
+    }
+}
+
+async fn heard(signal: Option<&mut Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
 }

@@ -76,12 +76,11 @@ fn kernel(post: &Post) {
 fn connections(post: &Post, tools: &Toolbox, addresses: &[IpAddr]) {
     let wanted: Vec<String> = addresses.iter().map(|ip| format!("={ip} ")).collect();
     let keep = |line: &str| wanted.is_empty() || wanted.iter().any(|ip| line.contains(ip));
-    match file("/proc/net/nf_conntrack") {
-        Ok(text) => post.text("conntrack.txt", &text, keep),
-        Err(_) => {
-            let tool: &[Tool] = &[&["conntrack", "-L", "-o", "extended"]];
-            tools.send(post, "conntrack.txt", tool, keep);
-        }
+    if let Ok(text) = file("/proc/net/nf_conntrack") {
+        post.text("conntrack.txt", &text, keep);
+    } else {
+        let tool: &[Tool] = &[&["conntrack", "-L", "-o", "extended"]];
+        tools.send(post, "conntrack.txt", tool, keep);
     }
 }
 

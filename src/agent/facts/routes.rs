@@ -238,7 +238,7 @@ mod tests {
         let rules = Value::Array(rules_json(Family::V4).unwrap()).to_string();
         let rules = route_rules(&rules).unwrap();
         let first = rules.iter().find(|rule| rule.priority == 0);
-        let lookup = first.map(|rule| rule.action.clone());
+        let lookup = first.map(|rule| rule.action);
         assert_eq!(
             lookup,
             Some(crate::facts::RuleAction::Lookup(TableId::LOCAL)),

@@ -191,7 +191,7 @@ fn parts(mut from: impl Read, out: &mut dyn FnMut(String)) -> std::io::Result<()
 }
 
 /// The end of the last whole UTF-8 character.
-fn boundary(bytes: &[u8]) -> usize {
+const fn boundary(bytes: &[u8]) -> usize {
     match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => error.valid_up_to(),
         _ => bytes.len(),

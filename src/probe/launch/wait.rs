@@ -131,3 +131,45 @@ async fn until(
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn state(state: &serde_json::Value) -> ContainerState {
+        serde_json::from_value(state.clone()).expect("a state")
+    }
+
+    #[test]
+    fn what_cannot_start_is_given_up_at_once_with_its_reason() {
+        for reason in HOPELESS {
+            let waiting = state(&json!({"waiting": {"reason": reason, "message": "not found"}}));
+            let told = verdict(Some(&waiting))
+                .expect("decided")
+                .expect_err("hopeless");
+            assert!(
+                told.contains(reason) && told.contains("not found"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_waited_for() {
+        for reason in ["ContainerCreating", "PodInitializing"] {
+            assert_eq!(
+                verdict(Some(&state(&json!({"waiting": {"reason": reason}})))),
+                None
+            );
+        }
+        assert_eq!(verdict(None), None);
+        assert_eq!(verdict(Some(&state(&json!({"running": {}})))), Some(Ok(())));
+        // One that has run already may have left its answers in its log.
+        assert_eq!(
+            verdict(Some(&state(&json!({"terminated": {"exitCode": 0}})))),
+            Some(Ok(()))
+        );
+    }
+}
