@@ -198,10 +198,7 @@ impl Work<'_> {
                 to,
                 server_name,
                 timeout_ms,
-            } => {
-                let handshake = tls::tls(to, &server_name, ms(timeout_ms));
-                before(deadline, handshake).await
-            }
+            } => before(deadline, tls::tls(to, &server_name, ms(timeout_ms))).await,
             Task::Echo {
                 to,
                 attempts,
