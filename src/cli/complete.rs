@@ -110,8 +110,7 @@ pub fn cluster_of(words: &[String]) -> KubeArgs {
 // === impl Candidate ===
 
 impl Candidate {
-    pub(crate) fn new(text: impl Into<String>, about: impl ToString) -> Self {
-        let about = about.to_string();
+    pub(crate) fn new(text: impl Into<String>, about: &str) -> Self {
         Self {
             text: text.into(),
             about: about.lines().next().unwrap_or_default().to_owned(),
@@ -181,7 +180,7 @@ fn flags(command: &Command) -> Vec<Candidate> {
         let about = argument.get_help().map(ToString::to_string);
         Some(Candidate::new(
             format!("--{}", argument.get_long()?),
-            about.unwrap_or_default(),
+            &about.unwrap_or_default(),
         ))
     });
     named.collect()
@@ -192,7 +191,7 @@ fn subcommands(command: &Command) -> Vec<Candidate> {
     visible
         .map(|sub| {
             let about = sub.get_about().map(ToString::to_string);
-            Candidate::new(sub.get_name(), about.unwrap_or_default())
+            Candidate::new(sub.get_name(), &about.unwrap_or_default())
         })
         .collect()
 }
@@ -207,12 +206,15 @@ fn value_of(argument: &Arg) -> Wanted {
     if !possible.is_empty() {
         let values = possible.iter().map(|value| {
             let about = value.get_help().map(ToString::to_string);
-            Candidate::new(value.get_name(), about.unwrap_or_default())
+            Candidate::new(value.get_name(), &about.unwrap_or_default())
         });
         return words(values.collect());
     }
     let value = argument.get_value_names().and_then(<[_]>::first);
-    match (argument.get_id().as_str(), value.map(|name| name.as_str())) {
+    match (
+        argument.get_id().as_str(),
+        value.map(clap::builder::Str::as_str),
+    ) {
         ("name", _) => words(
             DEMOS
                 .iter()
@@ -290,7 +292,7 @@ fn end(typed: &str) -> Wanted {
 fn prefixed(words: Vec<Candidate>, prefix: &str) -> Vec<Candidate> {
     let words = words.into_iter();
     words
-        .map(|word| Candidate::new(format!("{prefix}{}", word.text), word.about))
+        .map(|word| Candidate::new(format!("{prefix}{}", word.text), &word.about))
         .collect()
 }
 

@@ -181,14 +181,12 @@ impl Session {
     ) -> (Option<Place>, Result<Vec<Line>, ProbeError>) {
         let known = place.clone();
         let answers = self.at(step, place, view, until, progress);
-        match tokio::time::timeout_at(until.into(), answers).await {
-            Ok(answers) => answers,
-            Err(_) => {
-                let what = format!("probe in {}", step.vantage);
-                let why = "it did not end before the time was over".to_owned();
-                (known, Err(ProbeError::Transport { what, why }))
-            }
+        if let Ok(answers) = tokio::time::timeout_at(until.into(), answers).await {
+            return answers;
         }
+        let what = format!("probe in {}", step.vantage);
+        let why = "it did not end before the time was over".to_owned();
+        (known, Err(ProbeError::Transport { what, why }))
     }
 
     /// One vantage: start what is missing, then run the plan. What was started is given back even
