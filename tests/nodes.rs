@@ -40,7 +40,9 @@ fn recording(name: &str) -> Option<PathBuf> {
 
 fn ask(view: &ClusterView, args: &[&str]) -> PathReport {
     use clap::Parser;
-    let line = ["netpath"].iter().chain(args).chain(&["-n", "shop"]);
+    let line = std::iter::once(&"netpath")
+        .chain(args)
+        .chain(&["-n", "shop"]);
     let args: TraceArgs = Cli::parse_from(line).trace;
     let request = question(&args, "shop").expect("a question that makes sense");
     examine(view, &request, &Observations::default()).expect("both ends are there")
@@ -110,6 +112,8 @@ const TO_SERVICE: &str = "ok-pod-to-service";
 /// The worlds, by family of cause.
 #[allow(clippy::too_many_lines)]
 fn worlds() -> Vec<World> {
+    use Verdict::{Degraded, Unreachable};
+
     let world = |what, code, verdict, change: fn(&mut ClusterView)| World {
         what,
         recording: TO_SERVICE,
@@ -126,16 +130,13 @@ fn worlds() -> Vec<World> {
         code,
         verdict: Verdict::Degraded,
     };
-    use Verdict::{Degraded, Unreachable};
     vec![
         world(
             "no rules of kube-proxy at all",
             "KPX-01",
             Unreachable,
             |view| {
-                for word in ["KUBE-"] {
-                    drop_lines(&mut node(view, "node1").iptables, word);
-                }
+                drop_lines(&mut node(view, "node1").iptables, "KUBE-");
             },
         ),
         world(
@@ -194,7 +195,7 @@ fn worlds() -> Vec<World> {
             let at = text.find("*nat").expect("a nat table");
             let line = at
                 + text[at..]
-                    .find("[")
+                    .find('[')
                     .and_then(|_| text[at..].find("\n["))
                     .expect("a rule")
                 + 1;
@@ -434,7 +435,7 @@ fn worlds() -> Vec<World> {
                 drop_lines(
                     &mut node(view, "node2").iptables,
                     "MASQUERADE --random-fully",
-                )
+                );
             },
             code: "KPX-07",
             verdict: Degraded,
@@ -464,7 +465,7 @@ fn worlds() -> Vec<World> {
                     &mut node(view, "node2").bridge_links,
                     "\"hairpin\":true",
                     "\"hairpin\":false",
-                )
+                );
             },
             code: "KPX-16",
             verdict: Degraded,

@@ -383,12 +383,11 @@ fn labels_of(object: &Value) -> BTreeMap<String, String> {
 
 fn has_fields(object: &Value, fields: &str) -> bool {
     fields.split(',').all(|field| {
-        let (path, wanted, equal) = match field.split_once("!=") {
-            Some((path, wanted)) => (path, wanted, false),
-            None => {
-                let (path, wanted) = field.split_once('=').expect("a field selector");
-                (path, wanted.trim_start_matches('='), true)
-            }
+        let (path, wanted, equal) = if let Some((path, wanted)) = field.split_once("!=") {
+            (path, wanted, false)
+        } else {
+            let (path, wanted) = field.split_once('=').expect("a field selector");
+            (path, wanted.trim_start_matches('='), true)
         };
         let found = object.pointer(&format!("/{}", path.replace('.', "/")));
         (found.and_then(Value::as_str).unwrap_or_default() == wanted) == equal

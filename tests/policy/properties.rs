@@ -119,7 +119,7 @@ proptest! {
         prop_assume!(!policies.is_empty());
         let mut dice = Dice::new(seed);
         let gone = usize::try_from(dice.below(policies.len() as u64)).expect("an index");
-        after.network_policies = Default::default();
+        after.network_policies = netpath::cluster::Table::default();
         for (_, policy) in policies.iter().enumerate().filter(|(at, _)| *at != gone) {
             let meta = policy.metadata.clone();
             after.network_policies.insert(meta.namespace.unwrap_or_default(), meta.name.unwrap_or_default(), policy.clone());

@@ -52,7 +52,7 @@ fn rounds(
     }
 }
 
-fn attempt(error: Option<Failure>, elapsed_us: u64) -> Attempt {
+const fn attempt(error: Option<Failure>, elapsed_us: u64) -> Attempt {
     Attempt {
         error,
         elapsed_us,
