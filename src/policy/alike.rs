@@ -39,18 +39,22 @@ impl Policies {
     /// Of ends that no policy tells apart, the first.
     #[must_use]
     pub fn distinct(&self, ends: Vec<End>) -> Vec<End> {
-        let groups = self.grouped(ends).into_iter();
+        let groups = self.grouped(ends, true).into_iter();
         groups.map(|group| group.end).collect()
     }
 
-    /// Puts ends together that no policy tells apart, in the order of the first of each.
+    /// Puts ends together that no policy tells apart, in the order of the first of each; where they
+    /// run counts if policies ask for it, or the flows they belong to (`by_node`).
     #[must_use]
-    pub fn grouped(&self, ends: Vec<End>) -> Vec<Group> {
+    pub fn grouped(&self, ends: Vec<End>, by_node: bool) -> Vec<Group> {
         let blocks = self.blocks();
+        let by_node = by_node || self.ask_for_nodes();
         let mut seen: HashMap<Likeness, usize> = HashMap::new();
         let mut groups: Vec<Group> = Vec::new();
         for end in ends {
-            let position = *seen.entry(likeness(&end, &blocks)).or_insert(groups.len());
+            let position = *seen
+                .entry(likeness(&end, &blocks, by_node))
+                .or_insert(groups.len());
             match groups.get_mut(position) {
                 Some(group) => group.members.push(end.to_string()),
                 None => groups.push(Group {
@@ -65,19 +69,26 @@ impl Policies {
     /// Every address block that some policy asks for.
     fn blocks(&self) -> Vec<IpNet> {
         let mut blocks = BTreeSet::new();
-        for policy in self
-            .stacks
-            .iter()
-            .flat_map(|stack| &stack.tiers)
-            .flat_map(Tier::policies)
-        {
-            for_each_formula(policy, &mut |formula| {
-                if let Formula::Within(net) = formula {
-                    blocks.insert(*net);
-                }
-            });
-        }
+        self.each_formula(&mut |formula| {
+            if let Formula::Within(net) = formula {
+                blocks.insert(*net);
+            }
+        });
         blocks.into_iter().collect()
+    }
+
+    /// Whether some policy asks on which node an end is.
+    fn ask_for_nodes(&self) -> bool {
+        let mut asks = false;
+        self.each_formula(&mut |formula| asks |= *formula == Formula::SameNode);
+        asks
+    }
+
+    fn each_formula(&self, visit: &mut impl FnMut(&Formula)) {
+        let tiers = self.stacks.iter().flat_map(|stack| &stack.tiers);
+        for policy in tiers.flat_map(Tier::policies) {
+            for_each_formula(policy, visit);
+        }
     }
 }
 
@@ -109,7 +120,7 @@ fn walk(formula: &Formula, visit: &mut impl FnMut(&Formula)) {
     }
 }
 
-fn likeness(end: &End, blocks: &[IpNet]) -> Likeness {
+fn likeness(end: &End, blocks: &[IpNet], by_node: bool) -> Likeness {
     let pod = end.pod.as_ref();
     let inside = blocks
         .iter()
@@ -121,7 +132,11 @@ fn likeness(end: &End, blocks: &[IpNet]) -> Likeness {
         service_account: pod.map(|pod| pod.service_account.name.clone()),
         is_host_network: pod.is_some_and(|pod| pod.host_network),
         ports: pod.map(|pod| pod.ports.clone()).unwrap_or_default(),
-        node: end.node.as_ref().map(|node| node.name.clone()),
+        node: end
+            .node
+            .as_ref()
+            .filter(|_| by_node || end.is_node_like())
+            .map(|node| node.name.clone()),
         families: (families.v4, families.v6),
         blocks: inside.collect(),
         has_addresses: !end.addresses.is_empty(),

@@ -48,19 +48,30 @@ pub fn ask(
     ends: &Ends<'_>,
     flow: &Flow<'_>,
 ) -> Result<Asked, Unaskable> {
-    let sources = policies.grouped(sources(ends, &flow.source)?);
+    let sources = sources(ends, &flow.source)?;
     let mut targets = targets(view, ends, &flow.destination, flow.protocol)?;
     targets.sort_by_key(|(_, protocol, port)| (*protocol, *port));
     let by_port = targets.chunk_by(|one, other| (one.1, one.2) == (other.1, other.2));
+    // Where a pod runs matters to nodes, which always reach their own pods.
+    let mut all = sources.iter().chain(targets.iter().map(|(end, ..)| end));
+    let by_node = all.any(End::is_node_like);
     let destinations = by_port.flat_map(|targets| {
         let (protocol, port) = (targets[0].1, targets[0].2);
-        let ends = targets.iter().map(|(end, ..)| end.clone()).collect();
-        let groups = policies.grouped(ends).into_iter();
+        let ends = targets.iter().map(|(end, ..)| end.clone());
+        // A pod that may call itself does not speak for its likes.
+        let (own, others): (Vec<End>, Vec<End>) =
+            ends.partition(|end| sources.iter().any(|source| source.is_same_pod(end)));
+        let groups = [
+            policies.grouped(others, by_node),
+            policies.grouped(own, by_node),
+        ];
+        let groups = groups.into_iter().flatten();
         groups.map(move |group| (group, protocol, port))
     });
+    let destinations = destinations.collect();
     Ok(Asked {
-        sources,
-        destinations: destinations.collect(),
+        sources: policies.grouped(sources, by_node),
+        destinations,
     })
 }
 
