@@ -1,7 +1,7 @@
 //! One rule of the specification per row.
 
 use netpath::cluster::{Resource, Unread};
-use netpath::policy::{Doubt, Reason, Verdict};
+use netpath::policy::{Doubt, Ends, Policies, Reason, Verdict};
 
 use super::{judge, shop};
 
@@ -349,4 +349,21 @@ fn what_is_not_understood_is_unknown_just_there() {
         judge(&inert, WEB, API, "TCP 80").ingress.verdict,
         Verdict::Unknown
     );
+}
+
+/// Where a pod runs tells it apart only for nodes, or if a policy asks for it.
+#[test]
+fn pods_that_differ_only_in_their_node_are_one_group() {
+    let world = shop(&["{}"]);
+    let ends = Ends::new(&world);
+    let end = |name: &str| ends.named(name).expect("a pod").remove(0);
+    let (here, mut there) = (end(WEB), end(WEB));
+    there.node = end(API).node;
+    let groups = |by_node| {
+        let policies = Policies::compile(&world);
+        policies
+            .grouped(vec![here.clone(), there.clone()], by_node)
+            .len()
+    };
+    assert_eq!((groups(false), groups(true)), (1, 2));
 }
