@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::{NodeState, PodState, proxy_setup};
-use crate::cluster::{ClusterView, Named, NodeFacts, PodFacts};
+use crate::cluster::{ClusterView, Named, NodeFacts, PodFacts, Provenance};
 use crate::nat::dataplane::{Recognised, ServesServices, recognise};
-use crate::nat::proxy::{Footprint, ProxySetup};
+use crate::nat::proxy::{Drift, Footprint, ProxySetup, SliceIndex, compare};
 
 /// Everything that was gathered, parsed on demand.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub struct NodeSite {
     pub footprint: Footprint,
     /// Who else shapes packets there.
     pub dataplanes: Vec<Recognised>,
+    drift: OnceCell<Drift>,
 }
 
 // === impl Nodes ===
@@ -74,9 +75,13 @@ impl<'v> Nodes<'v> {
         Some(state.get_or_init(|| PodState::read(facts)))
     }
 
-    /// Whether the sockets of other pods were gathered: then the tool that did it looks at sockets.
+    /// Whether whoever made this recording looked at sockets: then a pod without that file has none.
+    /// What a probe did not bring is another matter.
     #[must_use]
-    pub fn gathers_sockets(&self) -> bool {
+    pub fn records_sockets(&self) -> bool {
+        if self.view.provenance != Provenance::Snapshot {
+            return false;
+        }
         let mut all = self.pods.values().flat_map(BTreeMap::values);
         all.any(|(facts, _)| facts.sockets.is_some())
     }
@@ -98,9 +103,22 @@ impl NodeSite {
             name: name.to_owned(),
             footprint: rules.map(Footprint::of).unwrap_or_default(),
             dataplanes: recognise(rules, &state.host),
+            drift: OnceCell::new(),
             setup,
             state,
         }
+    }
+
+    /// Where its rules differ from the Services, over all of them.
+    pub fn drift(&self, view: &ClusterView) -> &Drift {
+        self.drift.get_or_init(|| {
+            let Some(rules) = &self.state.rules else {
+                return Drift::default();
+            };
+            let slices = SliceIndex::new(view.endpoint_slices.iter());
+            let services = view.services.iter();
+            compare(services, &slices, rules, &self.state.host, &self.setup)
+        })
     }
 
     /// Who serves Services or moves packets here where no rule dump shows it.

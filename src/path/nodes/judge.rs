@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::super::endpoints::slices;
 use super::super::{Fault, ProxyFault};
 use super::cross::{self, Passage};
 use super::nat::blocked_text;
@@ -9,7 +10,7 @@ use super::trip::Trip;
 use crate::nat::eval::{Answer, DoubtKind, Outcome, Question, Tracer};
 use crate::nat::proxy::{
     Difference, DifferenceKind, Entry, EntryKind, Expected, Footprint, Mode, NodePortAddresses,
-    SliceIndex, compare, differences, entries_of, expect, idle_targets, without_routes,
+    SliceIndex, differences, entries_of, expect, idle_targets, without_routes,
 };
 use crate::node::NodeSite;
 use crate::text::list;
@@ -48,7 +49,7 @@ pub(super) fn judge(
         return Verdict::NotClaimed;
     }
     let view = trip.walker.view;
-    let slices = SliceIndex::new(view.endpoint_slices.iter());
+    let slices = SliceIndex::new(slices(view, service));
     let entries = entries_of(service, &slices, &node.setup);
     let is_asked = |entry: &&Entry<'_>| {
         SocketAddr::new(entry.address, entry.number) == asked && entry.protocol == trip.protocol
@@ -99,14 +100,8 @@ pub(super) fn judge(
         return wrong(ProxyFault::Unreferenced { missing }, text, true);
     }
     let is_older_state = is_older_state(&own, &alone);
-    let all = compare(
-        view.services.iter(),
-        &slices,
-        rules,
-        &node.state.host,
-        &node.setup,
-    );
-    let others = all
+    let others = node
+        .drift(view)
         .differences
         .iter()
         .filter(|one| one.service.is_some() && one.service != worst.service)

@@ -77,11 +77,11 @@ fn look(
         return Some((format!("{} rules", pod.reference()), Some(fault), text));
     }
     let empty = Vec::new();
-    // Who gathers sockets leaves no file where the list is empty; that holds only where the
-    // namespace was entered at all.
+    // A recording has no file where the list is empty; that holds only where the namespace was
+    // entered at all.
     let listeners = match &state.listeners {
         Some(listeners) => listeners,
-        None if state.host.links.is_some() && nodes.gathers_sockets() => &empty,
+        None if state.host.links.is_some() && nodes.records_sockets() => &empty,
         None => return None,
     };
     let (fault, text) = sockets(backend, (family, protocol), listeners);
