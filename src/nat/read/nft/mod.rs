@@ -282,7 +282,7 @@ fn rule(table: &mut TableBuilder, content: &RawValue, span: Span) -> Result<(), 
 
 /// Gives a set its members; what is no set at all is named.
 fn members(table: &mut TableBuilder, name: &str, content: &RawValue) -> Result<(), String> {
-    let raw: RawSet = serde_json::from_str(content.get()).map_err(|error| error.to_string())?;
+    let raw: RawSet<'_> = serde_json::from_str(content.get()).map_err(|error| error.to_string())?;
     if let Some(id) = table.find_set(name) {
         let kinds = value::kinds_of_type(&raw.kind);
         let is_map = !raw.map.is_null();
