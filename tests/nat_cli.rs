@@ -154,11 +154,11 @@ fn dumps(place: &Path, case: &Value, compare: Compare) -> Vec<(&'static str, Vec
 /// Runs the program with the packets of the flows; its answers in order.
 fn ask(args: &[String], flows: &[Value]) -> Vec<Value> {
     let packets = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("nat_cli/packets.jsonl");
-    let lines: String = flows
+    let lines: Vec<String> = flows
         .iter()
-        .map(|flow| format!("{}\n", flow["packet"]))
+        .map(|flow| flow["packet"].to_string())
         .collect();
-    fs::write(&packets, lines).expect("a file is written");
+    fs::write(&packets, lines.join("\n")).expect("a file is written");
     let output = Command::new(env!("CARGO_BIN_EXE_kubectl-netpath"))
         .arg("rules")
         .args(args)

@@ -69,7 +69,7 @@ impl Service {
         }
     }
 
-    fn node_port(&self) -> u32 {
+    const fn node_port(&self) -> u32 {
         30_000 + self.number / 4 % 2768
     }
 }
@@ -208,7 +208,7 @@ pub fn nftables(count: u32) -> String {
             "data": {"set": choices}}});
         rules.push(rule(
             &chain,
-            json!([equal(json!({"meta": {"key": "l4proto"}}), "tcp"),
+            &json!([equal(&json!({"meta": {"key": "l4proto"}}), "tcp"),
             {"dnat": {"family": "ip", "addr": choice}}]),
         ));
         if service.kind == Kind::NodePort {
@@ -217,8 +217,8 @@ pub fn nftables(count: u32) -> String {
                 json!([{"concat": ["tcp", service.node_port()]}, {"goto": {"target": external}}]),
             );
             chains.push(named("chain", &external, json!({})));
-            rules.push(rule(&external, json!([mark()])));
-            rules.push(rule(&external, json!([{"goto": {"target": chain}}])));
+            rules.push(rule(&external, &json!([mark()])));
+            rules.push(rule(&external, &json!([{"goto": {"target": chain}}])));
         }
     }
     let concat = json!(["ipv4_addr", "inet_proto", "inet_service"]);
@@ -264,11 +264,11 @@ fn named(kind: &str, name: &str, mut content: Value) -> Value {
     json!({kind: content})
 }
 
-fn rule(chain: &str, expr: Value) -> Value {
+fn rule(chain: &str, expr: &Value) -> Value {
     json!({"rule": {"family": "ip", "table": "kube-proxy", "chain": chain, "handle": 7, "expr": expr}})
 }
 
-fn equal(left: Value, right: &str) -> Value {
+fn equal(left: &Value, right: &str) -> Value {
     json!({"match": {"op": "==", "left": left, "right": right}})
 }
 
@@ -316,42 +316,42 @@ fn base_rules() -> Vec<Value> {
     vec![
         rule(
             "cluster-ips-check",
-            json!([equal(payload("daddr"), "@cluster-ips"), {"reject": {"type": "icmp", "expr": "port-unreachable"}}]),
+            &json!([equal(&payload("daddr"), "@cluster-ips"), {"reject": {"type": "icmp", "expr": "port-unreachable"}}]),
         ),
         rule(
             "filter-forward",
-            json!([new, jump("service-endpoints-check")]),
+            &json!([new, jump("service-endpoints-check")]),
         ),
-        rule("filter-forward", json!([new, jump("cluster-ips-check")])),
+        rule("filter-forward", &json!([new, jump("cluster-ips-check")])),
         rule(
             "filter-output",
-            json!([new, jump("service-endpoints-check")]),
+            &json!([new, jump("service-endpoints-check")]),
         ),
-        rule("filter-output", json!([new, jump("cluster-ips-check")])),
+        rule("filter-output", &json!([new, jump("cluster-ips-check")])),
         rule(
             "masquerading",
-            json!([marked, {"masquerade": {"flags": "fully-random"}}]),
+            &json!([marked, {"masquerade": {"flags": "fully-random"}}]),
         ),
-        rule("nat-output", json!([jump("services")])),
-        rule("nat-postrouting", json!([jump("masquerading")])),
-        rule("nat-prerouting", json!([jump("services")])),
+        rule("nat-output", &json!([jump("services")])),
+        rule("nat-postrouting", &json!([jump("masquerading")])),
+        rule("nat-prerouting", &json!([jump("services")])),
         rule(
             "reject-chain",
-            json!([{"reject": {"type": "icmp", "expr": "port-unreachable"}}]),
+            &json!([{"reject": {"type": "icmp", "expr": "port-unreachable"}}]),
         ),
         rule(
             "service-endpoints-check",
-            json!([look(&to, "@no-endpoint-services")]),
+            &json!([look(&to, "@no-endpoint-services")]),
         ),
         rule(
             "services",
-            json!([equal(payload("daddr"), "@cluster-ips"), foreign, mark()]),
+            &json!([equal(&payload("daddr"), "@cluster-ips"), foreign, mark()]),
         ),
-        rule("services", json!([look(&to, "@service-ips")])),
+        rule("services", &json!([look(&to, "@service-ips")])),
         rule(
             "services",
-            json!([
-                equal(payload("daddr"), "@nodeport-ips"),
+            &json!([
+                equal(&payload("daddr"), "@nodeport-ips"),
                 look(&port, "@service-nodeports")
             ]),
         ),

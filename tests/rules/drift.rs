@@ -320,7 +320,7 @@ fn a_falsified_listing_shows_the_falsification_alone() {
         (vec!["rules of no Service: no Service".to_owned()], Some(1))
     );
 
-    let mut wrong = listing.clone();
+    let mut wrong = listing;
     let map = endpoint_map(&mut wrong, "shop/api/tcp/http");
     map[0][1]["concat"][0] = json!("10.244.9.9");
     let (found, code) = of(&wrong);

@@ -425,7 +425,7 @@ impl Seen {
 }
 
 /// An outcome of the evaluator in the same words.
-fn end(outcome: &Outcome) -> Seen {
+const fn end(outcome: &Outcome) -> Seen {
     let place = match &outcome.fate {
         Fate::Forward(_) => "server",
         Fate::Deliver => "router",

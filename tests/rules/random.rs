@@ -249,7 +249,7 @@ fn rule(dice: &mut Dice, table: &str, base: Option<Base>, later: &[String]) -> R
         });
     }
     let has_protocol = !tests.is_empty();
-    for _ in 0..1 + dice.below(2) {
+    for _ in 0..=dice.below(2) {
         let test = match dice.below(9) {
             0..=2 => Test::Address {
                 of_source: dice.chance(20),
@@ -326,7 +326,7 @@ fn act(dice: &mut Dice, table: &str, hook: Option<&str>, later: &[String]) -> Ac
     }
     match (table, dice.below(10)) {
         ("raw", 0..=3) => Act::Notrack,
-        ("raw" | "mangle", 4 | 5) => Act::Drop,
+        ("raw" | "mangle" | "filter", 4 | 5) => Act::Drop,
         (_, 0 | 1) => mark(dice),
         (_, 2) => Act::Return,
         (_, 3) => Act::Accept,
@@ -341,7 +341,6 @@ fn act(dice: &mut Dice, table: &str, hook: Option<&str>, later: &[String]) -> Ac
             Some("POSTROUTING") => Act::From("10.0.2.200"),
             _ => Act::Count,
         },
-        ("filter", 4 | 5) => Act::Drop,
         ("filter", 6 | 7) => Act::Reject,
         ("filter", 8) => Act::Reset,
         _ => Act::Count,

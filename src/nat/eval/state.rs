@@ -17,7 +17,7 @@ const BUDGET: u64 = 3_000_000;
 
 /// How many things may be unknown on the way of one packet before the rest counts as one. Each doubles
 /// the worlds to follow.
-const DOUBTS: usize = 64;
+const DOUBTS: usize = 12;
 
 /// Walks every branch of one packet.
 pub(super) struct Walker<'a> {
