@@ -420,7 +420,15 @@ impl<'c, 'v> Asker<'c, 'v> {
                 replies.any(|(_, reply)| reply.connect_us.is_some() && reply.received == 0);
             // What a policy explains needs no container in somebody else's pod.
             let is_settled = is_explained(path) || path.mode == Mode::ContainerToContainer;
-            if !(is_failing || is_mute) || is_settled || pod.ips().is_empty() {
+            // The Service's address fails, and this backend is on the source's own node: whether its
+            // answers pass that node's rules depends on its own routes.
+            let is_near = self.depth == Depth::Deep
+                && backend.node.is_some()
+                && backend.node == source.and_then(|site| site.node_name())
+                && service_address(path)
+                    .and_then(|vip| self.seen.attempts(&from_source, vip))
+                    .is_some_and(|attempts| !attempts.are_fine());
+            if !(is_failing || is_mute || is_near) || is_settled || pod.ips().is_empty() {
                 continue;
             }
             let vantage = Vantage::of_pod(pod);
