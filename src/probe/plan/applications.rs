@@ -8,7 +8,7 @@ use crate::probe::speech::Speech;
 
 // === impl Asker ===
 
-impl<'v> Asker<'_, 'v> {
+impl Asker<'_, '_> {
     /// Speaks to the ports that are open: HTTP where a port speaks it, small and too large for one
     /// packet; a handshake where TLS was asked; and the size of packets that passes between nodes.
     pub(super) fn applications(&mut self) {

@@ -9,7 +9,7 @@ use crate::probe::protocol::Task;
 
 // === impl Asker ===
 
-impl<'v> Asker<'_, 'v> {
+impl Asker<'_, '_> {
     /// Other Services, where this one's address fails and its backends answer: is it the proxy?
     pub(super) fn control(&mut self) {
         for site in sources(self.case) {

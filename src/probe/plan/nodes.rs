@@ -17,7 +17,7 @@ const MAX_ADDRESSES: usize = 64;
 
 // === impl Asker ===
 
-impl<'v> Asker<'_, 'v> {
+impl Asker<'_, '_> {
     /// The nodes of the path: their facts, and the backends as the nodes themselves reach them, whom no
     /// policy stops.
     pub(super) fn nodes(&mut self) {
