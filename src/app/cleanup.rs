@@ -6,9 +6,10 @@ use super::runtime;
 use crate::cli::CleanupArgs;
 use crate::cluster::live;
 use crate::error::{Error, Exit};
-use crate::probe::cleanup::{containers, delete, find};
+use crate::probe::cleanup::{containers, delete, end, find};
 
-/// Removes every pod that carries our label: in the namespace of `-n`, else in all of them.
+/// Removes every pod that carries our label, and ends every container of ours that still idles: in the
+/// namespace of `-n`, else in all of them.
 pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     runtime()?.block_on(async {
         let connection = live::connect(&args.kube).await?;
@@ -42,14 +43,18 @@ pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error
         }
         let stay = containers(&connection.client, namespace).await.unwrap_or_default();
         for own in &stay {
-            let state = if own.is_running {
-                "it ends by itself"
-            } else {
+            let state = if !own.is_running {
                 "it has ended"
+            } else if args.dry_run {
+                "it would be ended"
+            } else if end(&connection.client, own).await {
+                "it was ended"
+            } else {
+                "it ends by itself"
             };
             writeln!(
                 out,
-                "ephemeral container {} in pod {}/{} stays until the pod goes: Kubernetes cannot remove it; {state}",
+                "ephemeral container {} in pod {}/{} stays listed until the pod goes: Kubernetes cannot remove it; {state}",
                 own.name, own.namespace, own.pod
             )?;
         }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::kubectl::kubectl;
 use super::{Case, Finding, eps_ready, svc_near};
 use crate::cluster::access::{
-    PodExt, SERVICE_NAME, ServiceExt, ServicePortExt, SliceExt, target_port,
+    EndpointExt, PodExt, SERVICE_NAME, ServiceExt, ServicePortExt, SliceExt, target_port,
 };
 use crate::cluster::{Named, ObjectRef, Resource, Selector};
 use crate::net::Family;
@@ -30,17 +30,9 @@ pub(super) fn none(
     };
     let namespace = service.namespace();
     if let Some(unread) = case.view.unread(Resource::Pods, namespace) {
-        return Finding::new(
-            "EPS-01",
-            Stage::Endpoints,
-            format!(
-                "{} has no usable endpoint; why cannot be told",
-                service.name()
-            ),
-        )
-        .blame(service.reference(), "")
-        .because(format!("{} {}", unread.what, unread.why))
-        .fix(format!("needs {} to say more", unread.grant));
+        return without_sight(case, service, family)
+            .because(format!("{} {}", unread.what, unread.why))
+            .fix(format!("needs {} to say more", unread.grant));
     }
     let pods: Vec<&Pod> = selected(case.view, service).collect();
     if pods.is_empty() {
@@ -63,6 +55,39 @@ pub(super) fn none(
         return unknown_name(service, port, name, &pods);
     }
     eps_ready::none_ready(case, service, &pods)
+}
+
+/// What the slices alone tell where pods may not be read. That the Service leads nowhere is proved; a pod
+/// that is not ready is listed as such, one that does not exist is not listed, nor is one without an
+/// address.
+fn without_sight(case: Case<'_, '_>, service: &Service, family: Family) -> Finding {
+    let of_family = slices(case.view, service).filter(|slice| slice.family() == Some(family));
+    let listed: Vec<bool> = of_family
+        .flat_map(|slice| slice.endpoints.iter().flatten())
+        .map(EndpointExt::is_ready)
+        .collect();
+    let name = service.name();
+    let finding = |code, summary, fact| {
+        Finding::new(code, Stage::Endpoints, summary)
+            .blame(service.reference(), "")
+            .because(fact)
+    };
+    if listed.is_empty() {
+        let summary = format!("{name} has no endpoint; it seems to select no pod");
+        return finding("SVC-01", summary, "its slices list no endpoint".to_owned()).suspected();
+    }
+    let all = count(listed.len(), "endpoint");
+    if listed.contains(&true) {
+        let summary = format!("the endpoints of {name} have no such port");
+        return finding(
+            "SVC-04",
+            summary,
+            format!("its slices list {all} without it"),
+        )
+        .suspected();
+    }
+    let fact = format!("its slices list {all}, none of them ready");
+    finding("EPS-01", format!("no endpoint of {name} is ready"), fact)
 }
 
 /// No pod carries the labels: a controller at zero, pods elsewhere, or a selector that misses.

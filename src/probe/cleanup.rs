@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, DeleteParams, ListParams};
+use kube::api::{Api, AttachParams, DeleteParams, ListParams};
 use kube::{Client, ResourceExt};
 
 use super::launch::{is_ours, is_running};
@@ -74,6 +74,9 @@ pub async fn find(
     Ok(leftovers.collect())
 }
 
+/// How long a container may take to hear that it is to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Pods are listed so many at a time.
 const PAGE: u32 = 500;
 
@@ -100,6 +103,23 @@ pub async fn containers(
             _ => return Ok(found),
         }
     }
+}
+
+/// Ends an idle container before its time; whether it was heard. It stays listed in its pod.
+pub async fn end(client: &Client, own: &LeftContainer) -> bool {
+    let api: Api<Pod> = Api::namespaced(client.clone(), &own.namespace);
+    let parameters = AttachParams::default().container(&own.name).stderr(false);
+    let ending = async {
+        let process = api
+            .exec(&own.pod, ["sh", "-c", "kill 1"], &parameters)
+            .await;
+        match process {
+            Ok(process) => process.join().await.is_ok(),
+            Err(_) => false,
+        }
+    };
+    let heard = tokio::time::timeout(PATIENCE, ending).await;
+    heard.unwrap_or(false)
 }
 
 fn of_pod(pod: &Pod) -> impl Iterator<Item = LeftContainer> + '_ {

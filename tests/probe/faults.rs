@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use netpath::cluster::Named;
+use netpath::cluster::{Named, Unread};
 use netpath::confirm::confirm;
 use netpath::diagnose::{Case, Diagnosis, Finding, diagnose};
 use netpath::path::{Basis, walk};
@@ -23,6 +23,9 @@ struct Expected {
     /// Codes that must not be there, beside every broken or degraded one that is not expected.
     #[serde(default)]
     absent: Vec<String>,
+    /// Lists that may not be read, `networkpolicies.networking.k8s.io`; the world has none of them.
+    #[serde(default)]
+    unread: Vec<String>,
 }
 
 #[derive(Deserialize, Debug)]
@@ -78,7 +81,7 @@ fn every_fault_is_named_and_blamed() {
 /// What is wrong about the diagnosis of a fault.
 fn judge(folder: &Path) -> Vec<String> {
     let expected: Expected = json(folder, "expect.json").expect("expect.json");
-    let diagnosis = diagnosis(folder, &expected.args);
+    let diagnosis = diagnosis(folder, &expected);
     let mut wrong = Vec::new();
     if format!("{:?}", diagnosis.verdict) != expected.verdict {
         wrong.push(format!("verdict {:?}", diagnosis.verdict));
@@ -107,9 +110,14 @@ fn judge(folder: &Path) -> Vec<String> {
     wrong
 }
 
-fn diagnosis(folder: &Path, args: &[String]) -> Diagnosis {
+fn diagnosis(folder: &Path, expected: &Expected) -> Diagnosis {
     let objects = fs::read_to_string(folder.join("objects.yaml")).unwrap_or_default();
     let mut view = world(&objects);
+    for what in &expected.unread {
+        let (why, grant) = ("forbidden".to_owned(), format!("get,list {what}"));
+        let unread = Unread::recorded(what.clone(), why, grant);
+        view.unread.push(unread);
+    }
     let facts: Vec<RecordedFact> = json(folder, "facts.json").unwrap_or_default();
     for fact in facts {
         let PodName { namespace, name } = fact.pod;
@@ -121,7 +129,7 @@ fn diagnosis(folder: &Path, args: &[String]) -> Diagnosis {
         seen: json::<Vec<Seen>>(folder, "observations.json").expect("observations.json"),
         failed: Vec::new(),
     };
-    let flow = resolve(&view, &request(args)).expect("both ends");
+    let flow = resolve(&view, &request(&expected.args)).expect("both ends");
     let confirmed = confirm(&view, &flow, walk(&view, &flow), &observations);
     diagnose(Case {
         view: &view,

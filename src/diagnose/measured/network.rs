@@ -13,10 +13,10 @@ use super::super::{Case, Finding};
 use super::backend::blamed;
 use super::measured;
 use crate::cluster::access::{NodeExt, ServiceExt};
-use crate::cluster::{ClusterView, Named, ObjectRef};
+use crate::cluster::{ClusterView, Named, ObjectRef, Resource};
 use crate::confirm::BackendSymptom;
 use crate::net::parse_prefix;
-use crate::path::Stage;
+use crate::path::{Stage, Status};
 use crate::probe::Attempts;
 use crate::probe::protocol::Failure;
 use crate::text::list;
@@ -32,9 +32,8 @@ pub(super) fn cause(
     elapsed: u64,
 ) -> Finding {
     let source = symptom.source.name();
-    if symptom.backend.pod.is_none()
-        && !matches!(failure, Failure::NoLocalPort | Failure::NoDescriptor)
-    {
+    let is_own_limit = matches!(failure, Failure::NoLocalPort | Failure::NoDescriptor);
+    if symptom.backend.pod.is_none() && !is_own_limit && !may_be_pod(case, symptom) {
         return outside(case, symptom);
     }
     match failure {
@@ -51,6 +50,15 @@ pub(super) fn cause(
         }
         _ => vanished(case, symptom),
     }
+}
+
+/// Whether the address may be that of a pod that we have no right to see.
+fn may_be_pod(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> bool {
+    let selects = symptom
+        .service
+        .filter(|service| service.selector().is_some());
+    let namespace = selects.map(Named::namespace);
+    namespace.is_some_and(|name| case.view.unread(Resource::Pods, name).is_some())
 }
 
 /// An end that is no pod of the cluster.
@@ -177,10 +185,12 @@ fn vanished(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
         from: symptom.source.node_name(),
         to: symptom.backend.node,
     };
-    let (code, object, summary) = bounded(symptom, &reach);
-    let mut finding = measured(Finding::new(code, Stage::Route, summary))
-        .suspected()
-        .blame(object, "");
+    let policed = unjudged(case, symptom).filter(|_| reach.source_node != Some(false));
+    let mut finding = policed.unwrap_or_else(|| {
+        let (code, object, summary) = bounded(symptom, &reach);
+        measured(Finding::new(code, Stage::Route, summary)).blame(object, "")
+    });
+    finding = finding.suspected();
     for (known, yes, no) in [
         (
             reach.inside,
@@ -216,7 +226,37 @@ fn vanished(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     if let Some(heard) = heard(case.view, symptom) {
         finding = finding.because(heard);
     }
-    finding.fix("look at both nodes with --deep: routes, forwarding, firewall, the overlay's port")
+    if finding.stage == Stage::Route {
+        let fix =
+            "look at both nodes with --deep: routes, forwarding, firewall, the overlay's port";
+        finding = finding.fix(fix);
+    }
+    finding
+}
+
+/// Silence is what a policy makes, first of all (a node's own packets are not policed): where policies
+/// could not be judged, nothing else is to be suspected before that was done.
+fn unjudged(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Option<Finding> {
+    let source = symptom.source.reference();
+    let path = case.paths().find(|path| {
+        let starts = path.sources.iter().any(|own| own.reference() == source);
+        let address = Some(symptom.address.ip());
+        starts && path.backends.iter().any(|own| own.address == address)
+    })?;
+    let unknown = |stage| {
+        let mut hops = path.hops.iter();
+        hops.find(|hop| hop.stage == stage && hop.status == Status::Unknown)
+    };
+    // A destination is isolated more often than a source is.
+    let (code, object, hop) = match unknown(Stage::IngressPolicy) {
+        Some(hop) => ("POL-02", blamed(symptom), hop),
+        None => ("POL-03", source, unknown(Stage::EgressPolicy)?),
+    };
+    let address = symptom.address;
+    let finding = Finding::new(code, hop.stage, format!("packets to {address} vanish, as a policy would have it; which policies there are could not be read"))
+        .blame(object, "")
+        .because(hop.summary.clone());
+    Some(finding.fix("give the right to read what is listed as unread, and ask again"))
 }
 
 /// The place between the last that does not reach it and the first that does.

@@ -111,10 +111,17 @@ pub async fn start_idle(
 ) -> Result<Ephemeral, ProbeError> {
     let spec = Spec {
         image,
-        command: Some(vec!["sleep".to_owned(), seconds.to_string()]),
+        command: Some(idle(seconds)),
         environment: Vec::new(),
     };
     start(client, pod, &spec, on_start).await
+}
+
+/// Sleeps, and ends early when told to: the first process of a container hears no signal that it does
+/// not handle (pid_namespaces(7)), and `sleep` handles none.
+fn idle(seconds: u64) -> Vec<String> {
+    let script = format!("trap 'exit 0' TERM; sleep {seconds} & wait");
+    vec!["sh".to_owned(), "-c".to_owned(), script]
 }
 
 /// Starts a container whose image runs the agent by itself.
@@ -229,7 +236,7 @@ mod tests {
     fn the_container_asks_for_as_little_as_there_is() {
         let spec = Spec {
             image: "busybox",
-            command: Some(vec!["sleep".into(), "60".into()]),
+            command: Some(idle(60)),
             environment: Vec::new(),
         };
         let container = container("netpath-1", &spec);
