@@ -6,36 +6,37 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::lab::proxy::Mode;
+use crate::lab::proxy::{Backend, Mode, WAYS};
 use crate::lab::scenario::{Check, Scenario};
 use crate::lab::{Lab, Options};
 use crate::support;
+
+/// A mode of kube-proxy, and the iptables of the nodes.
+type Way = (Mode, Backend);
 
 /// How many labs at a time: they wait more than they work.
 const AT_A_TIME: usize = 3;
 /// How long a fault may take to show, where probes and controllers come between.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Every scenario, each in one of the modes kube-proxy has. `NETPATH_LAB_ALL=1` tries both.
+/// Every scenario, each in one of the ways kube-proxy has: iptables, nftables, iptables-legacy.
+/// `NETPATH_LAB_ALL=1` tries all of them.
 #[test]
 fn every_fault_is_real() {
-    let both = std::env::var_os("NETPATH_LAB_ALL").is_some();
+    let all = std::env::var_os("NETPATH_LAB_ALL").is_some();
     let wanted = std::env::var("NETPATH_LAB_ONLY").unwrap_or_default();
     let mut work = VecDeque::new();
     for (at, path) in scenarios().into_iter().enumerate() {
-        let fixed = load(&path, None).settings.proxy;
-        let turn = if at % 2 == 0 {
-            Mode::Iptables
-        } else {
-            Mode::Nftables
+        let fixed = load(&path, None).settings;
+        let fits = |(mode, backend): &&Way| {
+            fixed.proxy.is_none_or(|one| one == *mode)
+                && fixed.iptables.is_none_or(|one| one == *backend)
         };
-        let modes = match fixed {
-            Some(mode) => vec![mode],
-            None if both => vec![Mode::Iptables, Mode::Nftables],
-            None => vec![turn],
-        };
+        let ways: Vec<Way> = WAYS.iter().filter(fits).copied().collect();
+        let turn = ways[at % ways.len()];
+        let ways = if all { ways } else { vec![turn] };
         if path.to_string_lossy().contains(&wanted) {
-            work.extend(modes.into_iter().map(|mode| (path.clone(), mode)));
+            work.extend(ways.into_iter().map(|way| (path.clone(), way)));
         }
     }
     let work = Mutex::new(work);
@@ -45,10 +46,10 @@ fn every_fault_is_real() {
             scope.spawn(|| {
                 loop {
                     let next = work.lock().map(|mut work| work.pop_front());
-                    let Ok(Some((path, mode))) = next else { return };
-                    let found = prove(&path, mode);
+                    let Ok(Some((path, way))) = next else { return };
+                    let found = prove(&path, way);
                     if let (Err(why), Ok(mut wrong)) = (found, wrong.lock()) {
-                        wrong.push(format!("{} ({mode:?}): {why}", path.display()));
+                        wrong.push(format!("{} {way:?}: {why}", path.display()));
                     }
                 }
             });
@@ -64,10 +65,11 @@ fn every_fault_is_real() {
 }
 
 /// Starts a scenario without its faults, proves it healthy, breaks it, proves it broken.
-fn prove(path: &Path, mode: Mode) -> Result<(), String> {
+fn prove(path: &Path, (mode, backend): Way) -> Result<(), String> {
     let options = Options {
         scenario: Some(path.to_owned()),
         proxy: Some(mode),
+        iptables: Some(backend),
         without: vec!["*".to_owned()],
         ..Options::default()
     };

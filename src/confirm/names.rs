@@ -4,9 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::symptom::{NameSymptom, Server, Symptom, reply_words};
 use super::{Confirmed, proxy};
-use crate::cluster::ClusterView;
+use crate::cluster::{ClusterView, Named};
+use k8s_openapi::api::core::v1::Pod;
+
 use crate::cluster::access::{EndpointExt, ServiceExt};
-use crate::dns::ClusterDns;
+use crate::dns::{ClusterDns, ResolvConf};
 use crate::path::{Path, Stage, Status, slices};
 use crate::probe::protocol::{DnsReply, Failure, Record, Task};
 use crate::probe::{Observations, Vantage};
@@ -28,7 +30,7 @@ pub(super) fn confirm<'v>(
         };
         let vantage = Vantage::of_pod(pod);
         let all: Vec<Asked<'_>> = observations.dns(&vantage).filter_map(Asked::of).collect();
-        let Some(resolver) = all.first().map(|asked| asked.server) else {
+        let Some(resolver) = resolver(view, pod, &all) else {
             continue;
         };
         if !path.hops.iter().any(|hop| hop.stage == Stage::Dns) {
@@ -82,11 +84,20 @@ pub(super) fn confirm<'v>(
     confirmed.symptoms.extend(symptoms);
 }
 
+/// The server that the pod's own file names, which is asked as soon as the file was read; before that, the
+/// one that was asked first.
+fn resolver(view: &ClusterView, pod: &Pod, all: &[Asked<'_>]) -> Option<SocketAddr> {
+    let recorded = view.facts.pod(pod.namespace(), pod.name());
+    let text = recorded.and_then(|facts| facts.resolv_conf.as_deref());
+    let named = text.and_then(|text| ResolvConf::parse(text).nameservers.first().copied());
+    let own = all.iter().find(|asked| Some(asked.server.ip()) == named);
+    own.or_else(|| all.first()).map(|asked| asked.server)
+}
+
 /// Whether the control name is itself what was asked for.
 fn is_meant(flow: &Flow<'_>, control: &str, dns: &ClusterDns<'_>) -> bool {
     match &flow.destination.place {
         Place::Service { service, .. } => {
-            use crate::cluster::Named;
             control
                 == format!(
                     "{}.{}.svc.{}",

@@ -54,6 +54,14 @@ pub const DEBUG_POD: [Right; 5] = [
     core("create", "pods", "exec"),
 ];
 
+/// What a debug pod with an image of its own takes.
+pub const DEBUG_IMAGE: [Right; 4] = [
+    core("create", "pods", ""),
+    core("get", "pods", ""),
+    core("delete", "pods", ""),
+    core("get", "pods", "log"),
+];
+
 // === impl Right ===
 
 impl std::fmt::Display for Right {

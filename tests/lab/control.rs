@@ -24,8 +24,10 @@ pub enum Request {
     Inject { list: Vec<Injection> },
     /// Break the API server a little more.
     Fault { fault: Fault },
-    /// Mend the API server.
+    /// Mend the API server, and let it forget what it was asked.
     NoFaults,
+    /// What the API server was asked since then.
+    Calls,
     /// Forget the past: older watches and continue tokens expire.
     Compact,
     /// End the lab.
@@ -41,6 +43,8 @@ pub enum Answer {
         stdout: String,
         stderr: String,
     },
+    /// Requests in their order, as `GET /version`.
+    Called(Vec<String>),
     Done,
     Failed(String),
 }
@@ -59,7 +63,7 @@ impl Answer {
                 stdout,
                 stderr,
             }),
-            Self::Done => bail!("the lab ran nothing"),
+            Self::Called(_) | Self::Done => bail!("the lab ran nothing"),
             Self::Failed(why) => bail!("{why}"),
         }
     }

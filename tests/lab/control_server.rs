@@ -61,6 +61,7 @@ fn act(world: &Arc<World>, request: Request) -> Result<Answer> {
             world.faults.clear();
             Ok(Answer::Done)
         }
+        Request::Calls => Ok(Answer::Called(world.faults.calls())),
         Request::Compact => {
             world.store.compact();
             Ok(Answer::Done)

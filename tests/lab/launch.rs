@@ -27,7 +27,8 @@ use serde::{Deserialize, Serialize};
 
 use super::control;
 use super::options::Options;
-use super::scenario::Injection;
+use super::proxy::Backend;
+use super::scenario::{Injection, Scenario};
 
 /// The variable by which the supervisor knows that it is one.
 pub const ROLE: &str = "NETPATH_LAB";
@@ -70,7 +71,10 @@ pub enum StartError {
 impl Lab {
     /// Starts a lab and waits until its cluster is up.
     pub fn start(options: &Options) -> Result<Self, StartError> {
-        probe()?;
+        let settings = Scenario::load(options)
+            .map_err(StartError::Failed)?
+            .settings;
+        probe(settings.iptables.unwrap_or_default())?;
         launch(options).map_err(StartError::Failed)
     }
 
@@ -155,15 +159,10 @@ pub fn inside(pid: u32, name: &str) -> PathBuf {
 }
 
 /// Whether namespaces can be made here, and the tools are there.
-fn probe() -> Result<(), StartError> {
-    let tools = [
-        "ip",
-        "bridge",
-        "nft",
-        "iptables-nft",
-        "ip6tables-nft",
-        "sysctl",
-    ];
+fn probe(backend: Backend) -> Result<(), StartError> {
+    let iptables = [false, true].map(|ipv6| backend.program(ipv6, ""));
+    let [first, second] = &iptables;
+    let tools = ["ip", "bridge", "nft", first, second, "sysctl"];
     let unavailable = |why: String| StartError::Unavailable(why);
     for tool in tools.iter().chain(&["nsenter", "setpriv"]) {
         if find(tool).is_none() {
@@ -174,18 +173,26 @@ fn probe() -> Result<(), StartError> {
         }
     }
     let mut try_out = Command::new("unshare");
-    try_out.args(NAMESPACES).args([
-        "sh",
-        "-c",
-        "mount -t proc proc /proc && mount -t tmpfs tmpfs /run",
-    ]);
+    // The tools of iptables-legacy may be there while newer kernels lack its tables.
+    let script = format!(
+        "mount -t proc proc /proc && mount -t tmpfs tmpfs /run && {first} -t nat -S >/dev/null"
+    );
+    try_out
+        .args(NAMESPACES)
+        .args(["sh", "-c", &script])
+        .env("PATH", path());
     let output = try_out
         .output()
         .map_err(|error| unavailable(format!("`unshare`: {error}")))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if said.starts_with("iptables") {
+        return Err(unavailable(format!(
+            "this kernel has no tables for it: {said}"
+        )));
+    }
     Err(unavailable(format!(
         "this system does not let this user make namespaces ({said})"
     )))
@@ -221,11 +228,16 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .find_map(|folder| Some(PathBuf::from(folder).join(program)).filter(|file| file.is_file()))
 }
 
+/// The PATH of this user, and where administrators' programs are.
+fn path() -> String {
+    let own = std::env::var("PATH").unwrap_or_default();
+    format!("{own}:/usr/local/sbin:/usr/sbin:/sbin")
+}
+
 fn launch(options: &Options) -> Result<Lab> {
     let (life, inner) = UnixStream::pair()?;
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let port = listener.local_addr()?.port();
-    let path = std::env::var("PATH").unwrap_or_default();
     // A lab of its own must not end with the terminal it was started from.
     let detached = options.detached.is_some();
     let mut command = Command::new(if detached { "setsid" } else { "unshare" });
@@ -236,7 +248,7 @@ fn launch(options: &Options) -> Result<Lab> {
         .arg(std::env::current_exe()?)
         .args(role_arguments())
         .env(ROLE, serde_json::to_string(options)?)
-        .env("PATH", format!("{path}:/usr/local/sbin:/usr/sbin:/sbin"))
+        .env("PATH", path())
         .stdin(Stdio::from(OwnedFd::from(inner)))
         .stdout(Stdio::null());
     if let Some(folder) = &options.detached {

@@ -1,11 +1,18 @@
 //! A cluster to play with, without Kubernetes.
 //!
 //! ```text
-//!  cargo run --example lab -- up [SCENARIO] [--nftables]    leaves it running, prints a KUBECONFIG
+//!  cargo run --example lab -- up [SCENARIO] [OPTION]…       leaves it running, prints a KUBECONFIG
 //!  cargo run --example lab -- run PLACE SCRIPT              runs a shell script in it (node1, ext, shop/client-1)
 //!  cargo run --example lab -- inject SCENARIO               breaks it as the scenario does
 //!  cargo run --example lab -- down                          removes it
 //! ```
+//!
+//! | option of `up` | |
+//! | --- | --- |
+//! | `--nftables`, `--iptables`, `--legacy` | how kube-proxy programs Services; the last by iptables-legacy |
+//! | `--dual` | IPv6 beside IPv4 |
+//! | `--vxlan` | pod traffic between nodes in VXLAN, in place of plain routes |
+//! | `--mtu LINK=BYTES` | how large packets may be on one link, such as `node1=1400`, `shop/client-1=1300`, `overlay=1400`; more in `net/links.rs` |
 
 #[path = "mod.rs"]
 mod lab;
@@ -17,11 +24,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use lab::control::Request;
 use lab::launch::Ready;
-use lab::proxy::Mode;
+use lab::net::Transport;
+use lab::proxy::{Backend, Mode};
 
 /// The image by which the lab has the probe.
 const PROBE: &str = "localhost/kubectl-netpath:dev";
-const USAGE: &str = "usage: lab up [SCENARIO] [--nftables | --iptables] | lab inject SCENARIO | lab run PLACE SCRIPT | lab down";
+const USAGE: &str = "usage: lab up [SCENARIO] [--nftables | --iptables | --legacy] [--dual] [--vxlan] [--mtu LINK=BYTES]… | \
+    lab inject SCENARIO | lab run PLACE SCRIPT | lab down";
 
 fn main() -> ExitCode {
     lab::supervisor::run_if_told();
@@ -60,10 +69,18 @@ fn up(words: &[&str]) -> Result<ExitCode> {
         let words = vec![program.to_string_lossy().into_owned(), "agent".to_owned()];
         options.images.insert(PROBE.to_owned(), words);
     }
-    for word in words {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
         match *word {
             "--nftables" => options.proxy = Some(Mode::Nftables),
             "--iptables" => options.proxy = Some(Mode::Iptables),
+            "--legacy" => {
+                options.proxy = Some(Mode::Iptables);
+                options.iptables = Some(Backend::Legacy);
+            }
+            "--dual" => options.dual = true,
+            "--vxlan" => options.transport = Some(Transport::Vxlan),
+            "--mtu" => options.mtu.add(words.next().context(USAGE)?)?,
             name if !name.starts_with('-') => options.scenario = Some(scenario(name)?),
             other => bail!("{other}: no such option\n{USAGE}"),
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::net::Transport;
+use super::net::{Links, Transport};
 use super::proxy::{Backend, Mode};
 
 /// Everything a lab can be told. The scenario's own wishes come first, then these.
@@ -14,10 +14,12 @@ pub struct Options {
     /// A scenario folder or a file of objects; without one, the healthy world.
     pub scenario: Option<PathBuf>,
     pub proxy: Option<Mode>,
-    pub iptables: Backend,
+    pub iptables: Option<Backend>,
     pub transport: Option<Transport>,
-    /// MTU of the fabric.
-    pub mtu: Option<u16>,
+    /// IPv6 beside IPv4, where the scenario has IPv4 alone.
+    pub dual: bool,
+    /// MTUs of single links.
+    pub mtu: Links,
     /// Images that hold one program of this machine each, with the words of their entry point: first
     /// the program's path.
     pub images: BTreeMap<String, Vec<String>>,

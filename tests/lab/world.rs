@@ -67,8 +67,8 @@ impl World {
             &nodes,
             &settings.cluster_cidr,
             settings.transport.unwrap_or_default(),
-            settings.mtu.unwrap_or(1500),
-        );
+            settings.mtu.clone(),
+        )?;
         tools(settings.iptables.unwrap_or_default())?;
         let wires = Wires::lay(plan)?;
         let proxies = proxies(&store, &wires, &settings, &nodes)?;

@@ -18,6 +18,9 @@ fn objects_pods_and_rights() {
     super::runtime().block_on(async {
         let admin = Client::of(&lab, true).expect("a client");
         changing(&admin).await.expect("changing objects");
+        defining(&admin)
+            .await
+            .expect("objects of kinds of one's own");
         running(&admin).await.expect("running pods");
         rights(&admin, &Client::of(&lab, false).expect("a client"))
             .await
@@ -96,6 +99,73 @@ async fn changing(admin: &Client) -> Result<()> {
         404,
         "only tried"
     );
+    Ok(())
+}
+
+/// Kinds that a CustomResourceDefinition adds are as good as any.
+async fn defining(admin: &Client) -> Result<()> {
+    const GROUP: &str = "/apis/shop.example/v1";
+    const WIDGETS: &str = "/apis/shop.example/v1/namespaces/shop/widgets";
+    assert_eq!(admin.get(GROUP).await?.status, 404, "not defined yet");
+    let definition = json!({"metadata": {"name": "widgets.shop.example"}, "spec": {
+        "group": "shop.example", "scope": "Namespaced",
+        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
+        "versions": [{"name": "v1", "served": true, "storage": true,
+            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}});
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let made = send(admin, "POST", definitions, &definition).await?;
+    assert_eq!(made.status, 201, "{}", made.json()?);
+    let known = admin.get(GROUP).await?.json()?;
+    assert_eq!(known["resources"][0]["kind"], "Widget");
+    for (name, size) in [("a", "big"), ("b", "small"), ("c", "big")] {
+        let widget = json!({"apiVersion": "shop.example/v1", "kind": "Widget",
+            "metadata": {"name": name, "labels": {"size": size}}, "spec": {"knobs": [1, 2]}});
+        let made = send(admin, "POST", WIDGETS, &widget).await?;
+        assert_eq!(made.status, 201, "{}", made.json()?);
+    }
+    let names = |list: &Value| -> Vec<String> {
+        let items = list["items"].as_array().into_iter().flatten();
+        items
+            .filter_map(|item| Some(item["metadata"]["name"].as_str()?.to_owned()))
+            .collect()
+    };
+    let big = admin
+        .get(&format!("{WIDGETS}?labelSelector=size%20in%20(big)"))
+        .await?
+        .json()?;
+    assert_eq!(
+        (&big["kind"], names(&big)),
+        (&json!("WidgetList"), vec!["a".to_owned(), "c".to_owned()])
+    );
+    let one = admin
+        .get(&format!("{WIDGETS}?fieldSelector=metadata.name%3Db"))
+        .await?
+        .json()?;
+    assert_eq!(names(&one), ["b"]);
+    let page = admin.get(&format!("{WIDGETS}?limit=2")).await?.json()?;
+    assert_eq!(
+        (names(&page).len(), &page["metadata"]["remainingItemCount"]),
+        (2, &json!(1))
+    );
+    let a = format!("{WIDGETS}/a");
+    let patched = patch(admin, &a, "merge-patch", json!({"spec": {"knobs": [3]}})).await?;
+    assert_eq!(patched["spec"]["knobs"], json!([3]));
+    let add = json!([{"op": "add", "path": "/spec/knobs/-", "value": 4}]);
+    let patched = patch(admin, &a, "json-patch", add).await?;
+    assert_eq!(patched["spec"]["knobs"], json!([3, 4]));
+    let headers = [(
+        "content-type".to_owned(),
+        "application/strategic-merge-patch+json".to_owned(),
+    )];
+    let strategic = admin
+        .send("PATCH", &a, &headers, &json!({"spec": {}}))
+        .await?;
+    assert_eq!(
+        strategic.status, 415,
+        "nobody knows the merge keys of their lists"
+    );
+    assert_eq!(send(admin, "DELETE", &a, &json!({})).await?.status, 200);
+    assert_eq!(admin.get(&a).await?.status, 404);
     Ok(())
 }
 

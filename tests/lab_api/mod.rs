@@ -1,6 +1,6 @@
 //! The lab's API server: against recordings of a real one, and in what tests rely on.
 
-mod client;
+pub mod client;
 mod compare;
 mod exchanges;
 mod faults;
@@ -9,7 +9,7 @@ mod life;
 use tokio::runtime::Runtime;
 
 /// For tests that wait for answers.
-fn runtime() -> Runtime {
+pub fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

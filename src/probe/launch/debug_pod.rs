@@ -5,6 +5,7 @@ use kube::Client;
 use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
+use super::content::Content;
 use super::refusal::refused;
 use super::wait;
 use crate::probe::{LABEL, ProbeError, RUN};
@@ -28,13 +29,13 @@ pub async fn create(
     client: &Client,
     namespace: &str,
     node: &str,
-    image: &str,
+    content: &Content<'_>,
     (run, seconds): (&str, u64),
 ) -> Result<DebugPod, ProbeError> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let what = format!("debug pod on node {node}");
     let grant = format!("create pods in {namespace} (Pod Security level privileged)");
-    let object = object(node, image, run, seconds);
+    let object = object(node, content, run, seconds);
     let object = serde_json::from_value(object).map_err(|error| ProbeError::Transport {
         what: what.clone(),
         why: error.to_string(),
@@ -53,7 +54,8 @@ pub async fn create(
 
 /// The pod: the node's network and processes, and enough rights to run the node's own tools in the
 /// node's mount namespace (nsenter needs `SYS_ADMIN` and `SYS_PTRACE`, the tools `NET_ADMIN`).
-fn object(node: &str, image: &str, run: &str, seconds: u64) -> Value {
+fn object(node: &str, content: &Content<'_>, run: &str, seconds: u64) -> Value {
+    let privileged = json!({"privileged": true, "runAsUser": 0});
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -68,13 +70,7 @@ fn object(node: &str, image: &str, run: &str, seconds: u64) -> Value {
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
             "tolerations": [{"operator": "Exists"}],
-            "containers": [{
-                "name": CONTAINER,
-                "image": image,
-                "imagePullPolicy": "IfNotPresent",
-                "command": ["sleep", seconds.to_string()],
-                "securityContext": {"privileged": true, "runAsUser": 0},
-            }],
+            "containers": [content.container(CONTAINER, &privileged)],
         },
     })
 }

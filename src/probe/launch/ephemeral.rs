@@ -5,6 +5,7 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
+use super::content::{Content, strictest};
 use super::refusal::refused;
 use super::wait;
 use crate::probe::ProbeError;
@@ -19,20 +20,8 @@ pub struct Ephemeral {
     pub is_reused: bool,
 }
 
-/// What to run.
-#[derive(Debug, Clone)]
-struct Spec<'a> {
-    image: &'a str,
-    /// None for the image's own.
-    command: Option<Vec<String>>,
-    environment: Vec<(String, String)>,
-}
-
 /// The prefix of every container's name: one is enough for a pod while it runs.
 const PREFIX: &str = "netpath-";
-
-/// The user that owns nothing.
-const NOBODY: i64 = 65534;
 
 /// Hears of a container before it is made, and never hears that it was.
 pub type OnStart<'a> = &'a (dyn Fn(Ephemeral) + Sync);
@@ -48,7 +37,7 @@ pub type OnStart<'a> = &'a (dyn Fn(Ephemeral) + Sync);
 async fn start(
     client: &Client,
     pod: &Pod,
-    spec: &Spec<'_>,
+    content: &Content<'_>,
     on_start: OnStart<'_>,
 ) -> Result<Ephemeral, ProbeError> {
     let api: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
@@ -71,16 +60,15 @@ async fn start(
         pod.namespace().unwrap_or_default()
     );
     // A container with an image of its own answers one plan and ends; only an idle one is reusable.
-    if let Some(running) = spec
-        .command
-        .is_some()
-        .then(|| running(pod, spec.image))
+    if let Some(running) = content
+        .is_idle()
+        .then(|| running(pod, content.image))
         .flatten()
     {
         return Ok(of(running, true));
     }
     let name = free_name(pod);
-    let patch = json!({"spec": {"ephemeralContainers": [container(&name, spec)]}});
+    let patch = json!({"spec": {"ephemeralContainers": [container(&name, content)]}});
     for dry_run in [true, false] {
         if !dry_run {
             on_start(of(name.clone(), false));
@@ -109,19 +97,7 @@ pub async fn start_idle(
     seconds: u64,
     on_start: OnStart<'_>,
 ) -> Result<Ephemeral, ProbeError> {
-    let spec = Spec {
-        image,
-        command: Some(idle(seconds)),
-        environment: Vec::new(),
-    };
-    start(client, pod, &spec, on_start).await
-}
-
-/// Sleeps, and ends early when told to: the first process of a container hears no signal that it does
-/// not handle (pid_namespaces(7)), and `sleep` handles none.
-fn idle(seconds: u64) -> Vec<String> {
-    let script = format!("trap 'exit 0' TERM; sleep {seconds} & wait");
-    vec!["sh".to_owned(), "-c".to_owned(), script]
+    start(client, pod, &Content::idle(image, seconds), on_start).await
 }
 
 /// Starts a container whose image runs the agent by itself.
@@ -135,45 +111,14 @@ pub async fn start_image(
     environment: Vec<(String, String)>,
     on_start: OnStart<'_>,
 ) -> Result<Ephemeral, ProbeError> {
-    let spec = Spec {
-        image,
-        command: None,
-        environment,
-    };
-    start(client, pod, &spec, on_start).await
+    start(client, pod, &Content::own(image, environment), on_start).await
 }
 
 /// The container's object.
-fn container(name: &str, spec: &Spec<'_>) -> Value {
-    let environment: Vec<Value> = spec
-        .environment
-        .iter()
-        .map(|(name, value)| json!({"name": name, "value": value}))
-        .collect();
-    let mut container = json!({
-        "name": name,
-        "image": spec.image,
-        "imagePullPolicy": "IfNotPresent",
-        "env": environment,
-        "terminationMessagePolicy": "File",
-        "securityContext": strictest(),
-    });
-    if let Some(command) = &spec.command {
-        container["command"] = json!(command);
-    }
+fn container(name: &str, content: &Content<'_>) -> Value {
+    let mut container = content.container(name, &strictest());
+    container["terminationMessagePolicy"] = json!("File");
     container
-}
-
-/// The settings that Pod Security's level `restricted` asks for, and a user that owns nothing.
-pub(super) fn strictest() -> Value {
-    json!({
-        "runAsNonRoot": true,
-        "runAsUser": NOBODY,
-        "runAsGroup": NOBODY,
-        "allowPrivilegeEscalation": false,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    })
 }
 
 /// Whether a container of ours still idles in the pod, so that nothing has to be created.
@@ -234,12 +179,7 @@ mod tests {
 
     #[test]
     fn the_container_asks_for_as_little_as_there_is() {
-        let spec = Spec {
-            image: "busybox",
-            command: Some(idle(60)),
-            environment: Vec::new(),
-        };
-        let container = container("netpath-1", &spec);
+        let container = container("netpath-1", &Content::idle("busybox", 60));
         let security = &container["securityContext"];
         assert_eq!(security["runAsNonRoot"], json!(true));
         assert_eq!(security["allowPrivilegeEscalation"], json!(false));

@@ -1,5 +1,6 @@
 //! Getting a place to run: building the object is plain data, creating and waiting is separate.
 
+mod content;
 mod debug_pod;
 mod ephemeral;
 mod existing;
@@ -7,6 +8,7 @@ mod refusal;
 mod twin;
 mod wait;
 
+pub use content::Content;
 pub use debug_pod::{DebugPod, create as create_debug_pod};
 pub(super) use ephemeral::is_ours;
 pub use ephemeral::{Ephemeral, OnStart, is_reusable, start_idle, start_image};

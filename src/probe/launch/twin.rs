@@ -12,6 +12,7 @@ use kube::Client;
 use kube::api::{Api, ListParams, PostParams};
 use serde_json::{Value, json};
 
+use super::content::{Content, strictest};
 use super::debug_pod::DebugPod;
 use super::refusal::refused;
 use super::wait;
@@ -110,13 +111,7 @@ fn object(
             "enableServiceLinks": false,
             "readinessGates": [{"conditionType": GATE}],
             "tolerations": [{"operator": "Exists"}],
-            "containers": [{
-                "name": CONTAINER,
-                "image": image,
-                "imagePullPolicy": "IfNotPresent",
-                "command": ["sleep", seconds.to_string()],
-                "securityContext": super::ephemeral::strictest(),
-            }],
+            "containers": [Content::idle(image, seconds).container(CONTAINER, &strictest())],
         },
     }))
 }

@@ -19,7 +19,7 @@ use place::Place;
 use super::launch::{Ephemeral, Existing, is_reusable};
 use super::observations::Seen;
 use super::protocol::{Fact, Line, Plan, VERSION};
-use super::transport::{Image, Transport};
+use super::transport::{Image, NodeImage, Transport};
 use super::{ProbeError, Progress, RUN, Step, Vantage};
 use crate::cluster::ClusterView;
 
@@ -116,7 +116,7 @@ impl Session {
         fresh
             .map(|step| match &step.vantage {
                 Vantage::Pod { namespace, name } => format!("an ephemeral container in pod {namespace}/{name} ({image}, unprivileged, ends by itself; Kubernetes keeps it listed in the pod)"),
-                Vantage::Node(node) => format!("a privileged debug pod on node {node} in namespace {} ({image}, deleted afterwards), unless a pod there can be borrowed", self.settings.debug_namespace),
+                Vantage::Node(node) => format!("a privileged debug pod on node {node} in namespace {} ({image}, deleted afterwards){}", self.settings.debug_namespace, if self.settings.agent_image.is_some() { "" } else { ", unless a pod there can be borrowed" }),
             })
             .collect()
     }
@@ -232,6 +232,16 @@ impl Session {
                 pod: pod.clone(),
                 image: self.settings.agent_image.clone().unwrap_or_default(),
                 on_start: &|own| self.note(|made| made.containers.push(own)),
+            };
+            return image.run(plan).await;
+        }
+        if let Place::NodeImage(node) = place {
+            let image = NodeImage {
+                client: self.settings.client.clone(),
+                namespace: self.settings.debug_namespace.clone(),
+                node: node.clone(),
+                image: self.settings.agent_image.clone().unwrap_or_default(),
+                run: (&self.run, LIFETIME_S),
             };
             return image.run(plan).await;
         }

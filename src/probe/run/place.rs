@@ -8,7 +8,7 @@ use super::{LIFETIME_S, Session};
 use crate::cluster::ClusterView;
 use crate::cluster::access::PodExt;
 use crate::probe::launch::{
-    DebugPod, Ephemeral, Existing, create_debug_pod, create_twin, find_existing, refused,
+    Content, DebugPod, Ephemeral, Existing, create_debug_pod, create_twin, find_existing, refused,
     start_idle,
 };
 use crate::probe::rights::{self, Right};
@@ -30,6 +30,8 @@ pub(super) enum Place {
         namespace: String,
         pod: String,
     },
+    /// A node that takes a new pod for every plan.
+    NodeImage(String),
 }
 
 // === impl Place ===
@@ -41,7 +43,7 @@ impl Place {
             Self::Ephemeral(own) => Some((&own.namespace, &own.pod, &own.container)),
             Self::Debug(own) | Self::Twin(own) => Some((&own.namespace, &own.name, &own.container)),
             Self::Existing(own) => Some((&own.namespace, &own.pod, &own.container)),
-            Self::Image { .. } => None,
+            Self::Image { .. } | Self::NodeImage(_) => None,
         }
     }
 
@@ -72,6 +74,13 @@ impl Session {
                 }
                 outcome => outcome,
             },
+            Vantage::Node(node) if self.settings.agent_image.is_some() => {
+                let what = format!("debug pod on node {node}");
+                let namespace = &self.settings.debug_namespace;
+                self.check(namespace, &rights::DEBUG_IMAGE, &what).await?;
+                self.note(|made| made.namespaces.insert(namespace.clone()));
+                Ok(Place::NodeImage(node.clone()))
+            }
             Vantage::Node(node) => match self.borrow(node).await {
                 Some(place) => Ok(place),
                 None => self.start_on_node(node).await,
@@ -175,8 +184,8 @@ impl Session {
         .await?;
         self.note(|made| made.namespaces.insert(namespace.clone()));
         let run = (self.run.as_str(), LIFETIME_S);
-        let image = &self.settings.image;
-        let created = create_debug_pod(&self.settings.client, namespace, node, image, run).await;
+        let content = Content::idle(&self.settings.image, LIFETIME_S);
+        let created = create_debug_pod(&self.settings.client, namespace, node, &content, run).await;
         created.map(Place::Debug)
     }
 

@@ -14,6 +14,8 @@ pub struct Fault {
     pub path: String,
     /// Only this method, `GET`.
     pub method: Option<String>,
+    /// How many such requests go well before.
+    pub after: usize,
     /// How many requests; without it, all of them from now on.
     pub times: Option<u32>,
     /// How long the answer takes, in milliseconds.
@@ -26,31 +28,48 @@ pub struct Fault {
     pub cut_after: Option<usize>,
 }
 
-/// The faults in force.
+/// The faults in force, and what was asked since there are none.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<Vec<Fault>>);
+pub struct Faults(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    faults: Vec<Fault>,
+    calls: Vec<String>,
+}
 
 // === impl Faults ===
 
 impl Faults {
     pub fn add(&self, fault: Fault) {
-        self.0.lock().push(fault);
+        self.0.lock().faults.push(fault);
     }
 
     pub fn clear(&self) {
-        self.0.lock().clear();
+        *self.0.lock() = State::default();
+    }
+
+    /// Every request since the last [`clear`](Self::clear), as `GET /version`.
+    pub fn calls(&self) -> Vec<String> {
+        self.0.lock().calls.clone()
     }
 
     /// The first fault for a request, used up once.
     pub fn take(&self, call: &Call, path_and_query: &str) -> Option<Fault> {
-        let mut faults = self.0.lock();
-        let at = faults.iter().position(|fault| {
-            path_and_query.contains(&fault.path)
-                && fault
-                    .method
-                    .as_deref()
-                    .is_none_or(|method| call.method == *method)
-        })?;
+        let State { faults, calls } = &mut *self.0.lock();
+        calls.push(format!("{} {path_and_query}", call.method));
+        let mut at = None;
+        for (place, fault) in faults.iter_mut().enumerate() {
+            let method = fault.method.as_deref();
+            let meant = path_and_query.contains(&fault.path)
+                && method.is_none_or(|method| call.method == *method);
+            if meant && fault.after > 0 {
+                fault.after -= 1;
+            } else if meant {
+                at = at.or(Some(place));
+            }
+        }
+        let at = at?;
         let fault = faults[at].clone();
         if let Some(times) = &mut faults[at].times {
             *times = times.saturating_sub(1);

@@ -65,6 +65,7 @@ fn act(world: &Arc<World>, act: &Act) -> Result<()> {
             proxy,
             state,
             flush,
+            hostname,
         } => {
             let agent = world
                 .proxies
@@ -73,6 +74,9 @@ fn act(world: &Arc<World>, act: &Act) -> Result<()> {
             let mut agent = agent.lock();
             if *flush {
                 agent.flush()?;
+            }
+            if let Some(hostname) = hostname {
+                agent.rename(hostname);
             }
             if *state == State::Running {
                 agent.restart();

@@ -14,7 +14,7 @@ use super::status::State;
 use super::{environment, volumes};
 use crate::lab::launch::{HOME, find};
 use crate::lab::place::kubelet;
-use crate::lab::runtime::{self, Command, Image, Process, Root, Security, Stdio, Where};
+use crate::lab::runtime::{self, Command, Image, Pids, Process, Root, Security, Stdio, Where};
 use crate::lab::store::now;
 use crate::lab::world::World;
 
@@ -75,7 +75,11 @@ impl ContainerRun {
             place: Where {
                 ns: run.ns.clone(),
                 hostname,
-                pid_of: beside.filter(|_| !shared),
+                pids: match beside {
+                    _ if shared => Pids::Node,
+                    Some(pid) => Pids::Of(pid),
+                    None => Pids::Own,
+                },
             },
             root: Mutex::default(),
             process: Mutex::default(),

@@ -26,7 +26,7 @@ impl Wires {
         let fabric = Ns::adopt("fabric")?;
         fabric.ip(&[
             "link set lo up".to_owned(),
-            format!("link add br0 mtu {} type bridge", plan.mtu),
+            "link add br0 type bridge".to_owned(),
             "link set br0 up".to_owned(),
         ])?;
         // The fabric is a switch: its netfilter must not see what crosses it.
@@ -47,7 +47,7 @@ impl Wires {
                 .map(|host| {
                     scope.spawn(move || {
                         let ns = Ns::create(&host.name)?;
-                        node::plug(fabric, &ns, host, plan.mtu)?;
+                        node::plug(fabric, &ns, host, plan.links.host(&host.name))?;
                         if let Some(node) = plan.node(&host.name) {
                             node::furnish(&ns, node, plan)?;
                         }

@@ -10,6 +10,7 @@
 //! ```
 
 mod cluster;
+mod links;
 mod node;
 mod ns;
 mod overlay;
@@ -17,6 +18,7 @@ mod plan;
 mod pod;
 
 pub use cluster::Wires;
+pub use links::Links;
 pub use node::{BRIDGE, host_rules};
 pub use ns::{NAMES, Ns, Outcome};
 pub use plan::{Host, Plan, Transport};

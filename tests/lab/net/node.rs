@@ -43,9 +43,11 @@ pub fn furnish(ns: &Ns, node: &NodePlan, plan: &Plan) -> Result<()> {
         ("net/bridge/bridge-nf-call-iptables", "1"),
         ("net/bridge/bridge-nf-call-ip6tables", "1"),
     ])?;
+    let mtu = plan.links.pods(&node.host.name, plan.transport);
     let mut lines = vec![
-        format!("link add {BRIDGE} mtu {} type bridge", plan.pod_mtu()),
-        format!("link set {BRIDGE} up"),
+        // Only one that was changed stays as it is, whatever is plugged in later.
+        format!("link add {BRIDGE} mtu {} type bridge", mtu - 1),
+        format!("link set {BRIDGE} mtu {mtu} up"),
     ];
     for range in &node.pods {
         let nodad = if range.addr().is_ipv6() { " nodad" } else { "" };

@@ -36,6 +36,11 @@ impl Ns {
             nix::sched::unshare(CloneFlags::CLONE_NEWNET).context("unshare(CLONE_NEWNET)")?;
             Self::adopt(name)
         })?;
+        // An address is usable at once: nobody else in a lab has it (RFC 4862, 5.4).
+        made.sysctl(&[
+            ("net/ipv6/conf/default/accept_dad", "0"),
+            ("net/ipv6/conf/all/accept_dad", "0"),
+        ])?;
         made.ip(&["link set lo up".to_owned()])?;
         Ok(made)
     }

@@ -20,7 +20,7 @@ pub fn interface(node: &NodePlan, plan: &Plan) -> Vec<String> {
         format!(
             "link add {DEVICE} address {} mtu {} type vxlan id 1 local {local} dev eth0 dstport 8472 nolearning",
             hardware(own),
-            plan.pod_mtu()
+            plan.links.overlay(&node.host.name)
         ),
         format!("addr add {own}/32 dev {DEVICE}"),
         format!("link set {DEVICE} up"),

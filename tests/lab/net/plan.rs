@@ -2,9 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use anyhow::Result;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::Node;
 use serde::{Deserialize, Serialize};
+
+use super::Links;
 
 /// How pod traffic crosses from node to node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -42,15 +45,19 @@ pub struct Plan {
     /// The ranges all pods come from, one per family: kube-proxy's clusterCIDR.
     pub cluster: Vec<IpNet>,
     pub transport: Transport,
-    /// MTU of the fabric and, less the tunnel's overhead, of the pods.
-    pub mtu: u16,
+    pub links: Links,
 }
 
 // === impl Plan ===
 
 impl Plan {
     /// Reads the plan from Node objects; `cluster` overrides the guess of the pods' ranges.
-    pub fn from_nodes(nodes: &[Node], cluster: &[IpNet], transport: Transport, mtu: u16) -> Self {
+    pub fn from_nodes(
+        nodes: &[Node],
+        cluster: &[IpNet],
+        transport: Transport,
+        links: Links,
+    ) -> Result<Self> {
         let nodes: Vec<NodePlan> = nodes.iter().map(node_plan).collect();
         let families = nodes.first().map_or(&[][..], |node| &node.host.addresses);
         let at = |last: u8| {
@@ -65,14 +72,22 @@ impl Plan {
         } else {
             cluster.to_vec()
         };
-        Self {
+        let plan = Self {
             outside: Host::new("ext", at(200)),
             control: Host::new("cp", at(2)),
             nodes,
             cluster,
             transport,
-            mtu,
-        }
+            links,
+        };
+        let hosts: Vec<&str> = plan.hosts().map(|host| host.name.as_str()).collect();
+        let nodes: Vec<&str> = plan
+            .nodes
+            .iter()
+            .map(|node| node.host.name.as_str())
+            .collect();
+        plan.links.check(&hosts, &nodes, transport)?;
+        Ok(plan)
     }
 
     pub fn node(&self, name: &str) -> Option<&NodePlan> {
@@ -84,14 +99,6 @@ impl Plan {
         [&self.outside, &self.control]
             .into_iter()
             .chain(self.nodes.iter().map(|node| &node.host))
-    }
-
-    /// The MTU pods get: VXLAN over IPv4 costs 50 bytes.
-    pub const fn pod_mtu(&self) -> u16 {
-        match self.transport {
-            Transport::Routes => self.mtu,
-            Transport::Vxlan => self.mtu.saturating_sub(50),
-        }
     }
 }
 

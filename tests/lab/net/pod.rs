@@ -33,7 +33,7 @@ impl PodWire {
     ) -> Result<Self> {
         let ns = Ns::create(&key.replace('/', "_"))?;
         let veth = format!("veth{:08x}", fingerprint(key));
-        let mtu = plan.pod_mtu();
+        let mtu = plan.links.pod(key, &node.host.name, plan.transport);
         node_ns.ip(&[
             format!(
                 "link add {veth} mtu {mtu} type veth peer name eth0 mtu {mtu} netns {}",

@@ -110,6 +110,13 @@ impl Agent {
         }
     }
 
+    /// As with `--hostname-override`: endpoints of nodes of other names are none of its own.
+    pub fn rename(&mut self, hostname: &str) {
+        for family in &mut self.families {
+            hostname.clone_into(&mut family.config.node);
+        }
+    }
+
     /// Takes away everything it wrote, as `kube-proxy --cleanup` or a reboot without it.
     pub fn flush(&mut self) -> Result<()> {
         for family in &mut self.families {

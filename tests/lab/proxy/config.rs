@@ -48,6 +48,13 @@ pub struct Config {
     pub random_fully: bool,
 }
 
+/// How Services are programmed, with what: every way a lab knows.
+pub const WAYS: [(Mode, Backend); 3] = [
+    (Mode::Iptables, Backend::Nft),
+    (Mode::Nftables, Backend::Nft),
+    (Mode::Iptables, Backend::Legacy),
+];
+
 // === impl Mode ===
 
 impl Mode {

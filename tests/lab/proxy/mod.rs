@@ -18,7 +18,7 @@ mod pieces;
 mod service;
 
 pub use agent::{Agent, State};
-pub use config::{Backend, Config, Mode};
+pub use config::{Backend, Config, Mode, WAYS};
 pub use iptables::restore_input;
 pub use nftables::ruleset;
 pub use service::{Port, ports};

@@ -21,4 +21,4 @@ pub use logs::{Entry, Log};
 pub use process::{Input, Process};
 pub use root::{Mount, Root, inside_host, lookup};
 pub use security::{Security, security};
-pub use spawn::{Command, Stdio, Where, enter_container, start_container};
+pub use spawn::{Command, Pids, Stdio, Where, enter_container, start_container};

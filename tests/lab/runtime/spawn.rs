@@ -38,8 +38,17 @@ pub enum Stdio {
 pub struct Where {
     pub ns: Ns,
     pub hostname: String,
-    /// Another process whose PID namespace it shares.
-    pub pid_of: Option<u32>,
+    pub pids: Pids,
+}
+
+/// Which processes a container sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pids {
+    Own,
+    /// Those of the container that this process is in.
+    Of(u32),
+    /// Those of the node (`hostPID`): the first is the supervisor, with all of the host's tools.
+    Node,
 }
 
 /// Starts the first process of a container.
@@ -51,10 +60,10 @@ pub fn start_container(
     stdio: Stdio,
     runtime: &Handle,
 ) -> Result<Child> {
-    let pid = place
-        .pid_of
-        .map(|pid| File::open(format!("/proc/{pid}/ns/pid")))
-        .transpose()?;
+    let shared = match place.pids {
+        Pids::Of(pid) => Some(File::open(format!("/proc/{pid}/ns/pid"))?),
+        Pids::Own | Pids::Node => None,
+    };
     place.ns.enter(|| {
         let own = CloneFlags::CLONE_FS
             | CloneFlags::CLONE_NEWNS
@@ -63,12 +72,15 @@ pub fn start_container(
         nix::sched::unshare(own).context("namespaces of a container")?;
         nix::unistd::sethostname(&place.hostname)?;
         root.enter()?;
-        match pid {
-            Some(shared) => nix::sched::setns(shared, CloneFlags::CLONE_NEWPID)?,
-            None => nix::sched::unshare(CloneFlags::CLONE_NEWPID)?,
+        let mut words = Vec::new();
+        if place.pids != Pids::Node {
+            match shared {
+                Some(shared) => nix::sched::setns(shared, CloneFlags::CLONE_NEWPID)?,
+                None => nix::sched::unshare(CloneFlags::CLONE_NEWPID)?,
+            }
+            // In its PID namespace and not before: /proc shows what the namespace of its mounter holds.
+            words.extend([tool("unshare"), "--mount-proc".to_owned(), "--".to_owned()]);
         }
-        // In its PID namespace and not before: /proc shows what the namespace of its mounter holds.
-        let mut words = vec![tool("unshare"), "--mount-proc".to_owned(), "--".to_owned()];
         words.extend(wrapped(command, security, &stdio));
         spawn(&words, command, stdio, runtime)
     })?

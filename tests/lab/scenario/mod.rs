@@ -16,10 +16,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::api::Fault;
-use super::net::Transport;
+use super::net::{Links, Transport};
 use super::options::Options;
 use super::proxy::{Backend, Mode, State};
 use super::store;
+
+mod dual;
+
+use dual::dual_stack;
 
 /// A scenario, ready to build.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +44,9 @@ pub struct Question {
     pub namespace: String,
     /// Any of these may decide; none for a healthy world.
     pub codes: Vec<String>,
+    /// Who is to blame: `Service/shop/api`.
+    pub object: Option<String>,
+    /// By default Reachable or Unreachable, as there are codes; `|` parts others.
     pub verdict: Option<String>,
 }
 
@@ -50,7 +57,8 @@ pub struct Settings {
     pub proxy: Option<Mode>,
     pub iptables: Option<Backend>,
     pub transport: Option<Transport>,
-    pub mtu: Option<u16>,
+    /// MTUs of single links: `{node2: 1400, shop/client-1: 1300}`.
+    pub mtu: Links,
     /// The pods' ranges; by default guessed from the podCIDRs.
     #[serde(rename = "clusterCIDR")]
     pub cluster_cidr: Vec<IpNet>,
@@ -61,7 +69,7 @@ pub struct Settings {
 /// One thing that is done to a cluster that runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Injection {
-    /// By which a test leaves it out.
+    /// By which a test leaves it out; where several are injected together, the code it must be found by.
     #[serde(default)]
     pub name: String,
     /// Only where services are programmed this way.
@@ -83,12 +91,15 @@ pub enum Act {
     Apply { apply: Vec<Value> },
     /// An object to remove.
     Delete { delete: String },
-    /// What a node's kube-proxy does; `flush` takes its rules away, too.
+    /// What a node's kube-proxy does; `flush` takes its rules away, too, and `hostname` is what it
+    /// takes its node's name to be.
     Proxy {
         proxy: String,
         state: State,
         #[serde(default)]
         flush: bool,
+        #[serde(default)]
+        hostname: Option<String>,
     },
     /// Whether NetworkPolicies are enforced: `{policy: false}`.
     Policy { policy: bool },
@@ -125,6 +136,7 @@ struct InjectFile {
     ask: Vec<String>,
     namespace: Option<String>,
     codes: Vec<String>,
+    object: Option<String>,
     verdict: Option<String>,
 }
 
@@ -139,11 +151,14 @@ impl Scenario {
         scenario.name = path
             .file_name()
             .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        if options.dual {
+            dual_stack(&mut scenario.objects);
+        }
         let settings = &mut scenario.settings;
         settings.proxy = options.proxy.or(settings.proxy);
-        settings.iptables = settings.iptables.or(Some(options.iptables));
+        settings.iptables = options.iptables.or(settings.iptables);
         settings.transport = options.transport.or(settings.transport);
-        settings.mtu = options.mtu.or(settings.mtu);
+        settings.mtu = options.mtu.clone().over(std::mem::take(&mut settings.mtu));
         let mode = settings.proxy.unwrap_or_default();
         let left_out = |name: &String| options.without.iter().any(|one| one == "*" || one == name);
         scenario
@@ -189,6 +204,7 @@ impl Scenario {
             ask: file.ask,
             namespace: file.namespace.unwrap_or_else(|| "shop".to_owned()),
             codes: file.codes,
+            object: file.object,
             verdict: file.verdict,
         };
         if let Ok(expect) = std::fs::read_to_string(path.join("expect.json")) {
@@ -227,7 +243,7 @@ impl Settings {
             proxy: self.proxy.or(under.proxy),
             iptables: self.iptables.or(under.iptables),
             transport: self.transport.or(under.transport),
-            mtu: self.mtu.or(under.mtu),
+            mtu: self.mtu.over(under.mtu),
             cluster_cidr: if self.cluster_cidr.is_empty() {
                 under.cluster_cidr
             } else {
