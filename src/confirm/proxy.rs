@@ -52,12 +52,15 @@ pub(super) fn confirm<'v>(
         if is_refuted {
             confirmed.symptoms.extend(refute(path, source, address));
         }
-        add_hop(path, address, &attempts, status);
-        let key = (vantage.clone(), address);
         let is_explained = siblings
             .iter()
             .flat_map(|path| &path.breaks)
             .any(|seen| is_of_translation(seen.stage()));
+        // Where other backends are why it fails, this one may be reached all the same.
+        let is_others = status == Status::Fail && is_explained && !is_stopped(path);
+        let shown = if is_others { Status::Warn } else { status };
+        add_hop(path, address, &attempts, shown);
+        let key = (vantage.clone(), address);
         if status == Status::Pass
             || is_explained
             || said.contains(&key)

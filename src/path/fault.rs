@@ -171,6 +171,12 @@ pub enum TunnelFault {
     },
     /// The peer has no such tunnel.
     NoPeer { device: String },
+    /// A rule stops the outer packets.
+    PortBlocked {
+        device: String,
+        rule: TrailStep,
+        packet: Packet,
+    },
 }
 
 /// A setting or a table of the kernel.
@@ -277,6 +283,12 @@ impl TunnelFault {
             }
             Self::Differs { device, .. } => format!("the ends of {device} differ"),
             Self::NoPeer { device } => format!("no other end of {device}"),
+            Self::PortBlocked { device, packet, .. } => {
+                format!(
+                    "a rule stops the packets of {device} to port {}",
+                    packet.dport
+                )
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::breaks::IngressTrouble;
 use super::service::{Asked, Chosen};
 use super::walker::{Leg, Walker};
 use super::{Break, Hop, Mode, Path, Stage, Status};
-use crate::cluster::access::{EndpointExt, PodExt, ServiceExt};
+use crate::cluster::access::{EndpointExt, PodExt, ServiceExt, host_matches};
 use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::resolve::{Place, Site};
 use crate::target::PortSpec;
@@ -258,24 +258,6 @@ fn addresses(ingress: &Ingress) -> Vec<String> {
         .collect()
 }
 
-/// The Ingress whose rules name a host: one that takes it as it is before one with a wildcard.
-pub(crate) fn of_host<'v>(view: &'v ClusterView, host: &str) -> Option<&'v Ingress> {
-    let takes = |ingress: &Ingress, exactly: bool| {
-        let rules = ingress
-            .spec
-            .iter()
-            .flat_map(|spec| spec.rules.iter().flatten());
-        let mut hosts = rules.filter_map(|rule| rule.host.as_deref());
-        hosts.any(|own| own == host || !exactly && host_matches(own, host))
-    };
-    let find = |exactly| {
-        view.ingresses
-            .iter()
-            .find(|ingress| takes(ingress, exactly))
-    };
-    find(true).or_else(|| find(false))
-}
-
 /// The Service whose address the Ingress shows.
 fn controller_service<'v>(view: &'v ClusterView, ingress: &Ingress) -> Option<&'v Service> {
     let shown = addresses(ingress);
@@ -355,16 +337,6 @@ fn routes<'v>(ingress: &'v Ingress, request: Option<&(String, String)>) -> Vec<R
     found
 }
 
-/// An empty host takes all; `*.foo.com` exactly one label more (Ingress specification).
-pub(crate) fn host_matches(rule: &str, asked: &str) -> bool {
-    match rule.strip_prefix("*.") {
-        Some(parent) => asked
-            .split_once('.')
-            .is_some_and(|(_, rest)| rest == parent),
-        None => rule.is_empty() || rule == asked,
-    }
-}
-
 /// Prefix matches element by element; what ImplementationSpecific does is read as a prefix.
 fn path_matches(path: &HTTPIngressPath, asked: &str) -> bool {
     let asked = asked.split(['?', '#']).next().unwrap_or_default();
@@ -384,16 +356,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_and_paths_match_as_the_specification_says() {
-        for (rule, asked, expected) in [
-            ("", "a.example", true),
-            ("a.example", "a.example", true),
-            ("*.example", "a.example", true),
-            ("*.example", "a.b.example", false),
-            ("*.example", "example", false),
-        ] {
-            assert_eq!(host_matches(rule, asked), expected, "{rule} {asked}");
-        }
+    fn paths_match_as_the_specification_says() {
         for (kind, own, asked, expected) in [
             ("Exact", "/a", "/a", true),
             ("Exact", "/a", "/a/", false),

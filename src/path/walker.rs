@@ -143,7 +143,7 @@ impl<'v> Walker<'v> {
             Place::Name(name) => {
                 // A URL whose host an Ingress takes comes back in through its controller.
                 let url = self.flow.destination.url.as_ref();
-                if let Some(ingress) = url.and_then(|_| ingress::of_host(self.view, name)) {
+                if let Some(ingress) = url.and_then(|_| self.view.ingress_of(name)) {
                     return ingress::to_ingress(self, leg, ingress, paths);
                 }
                 leg.mode = Mode::ToOutside;

@@ -3,11 +3,13 @@
 //! The generated types wrap every field in an `Option`; these traits say once what an absent field
 //! means (`k8s.io/api` documents the defaults).
 
+mod ingress;
 mod node;
 mod pod;
 mod service;
 mod slice;
 
+pub use ingress::host_matches;
 pub use node::{NodeExt, ZONE};
 pub use pod::{PodExt, Waiting};
 pub use service::{ServiceExt, ServiceKind, ServicePortExt, target_port};

@@ -64,6 +64,10 @@ pub(super) fn first(request: &Request) -> Vec<Query> {
             .labelled(format!("{SERVICE_NAME} in ({})", services.join(","))),
     );
     let asks_dns = asks_dns(request);
+    if is_url_from_outside(request) {
+        queries.push(Query::list(Resource::Ingresses, None).at_most(PAGE));
+        queries.push(Query::list(Resource::IngressClasses, None));
+    }
     for namespace in concerned(request) {
         queries.push(Query::list(Resource::NetworkPolicies, Some(&namespace)));
     }
@@ -74,6 +78,13 @@ pub(super) fn first(request: &Request) -> Vec<Query> {
         queries.push(Query::get(Resource::ConfigMaps, "kube-system", "coredns"));
     }
     queries
+}
+
+/// Whether the host of a URL may be one of an Ingress.
+fn is_url_from_outside(request: &Request) -> bool {
+    request.destination.url.is_some()
+        && matches!(request.destination.spec, Spec::Name(_))
+        && matches!(request.source.spec, Spec::External(_))
 }
 
 /// Whether a name has to be looked up on the way.

@@ -1,5 +1,6 @@
 //! Round 2: what the objects of round 1 point to.
 
+use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::ends::{self, PAGE, SELECTED};
@@ -32,6 +33,14 @@ pub(super) fn next(view: &ClusterView, request: &Request) -> Vec<Query> {
     for service in found_by_address(view, request) {
         let labels = format!("{SERVICE_NAME}={}", service.1);
         queries.push(Query::list(Resource::EndpointSlices, Some(&service.0)).labelled(labels));
+    }
+    if let Some(ingress) = ingress_by_host(view, request) {
+        let namespace = Some(ingress.namespace());
+        queries.extend([
+            Query::list(Resource::Services, namespace).at_most(PAGE),
+            Query::list(Resource::EndpointSlices, namespace).at_most(PAGE),
+            Query::list(Resource::NetworkPolicies, namespace),
+        ]);
     }
     if ends::asks_dns(request) && concerns_dns(view, request) {
         queries.push(Query::list(Resource::Pods, Some("kube-system")).labelled("k8s-app=kube-dns"));
@@ -80,6 +89,7 @@ fn pods_of_workload(view: &ClusterView, target: &Target, default_namespace: &str
 /// Namespace and selector of the Services that the destination may mean.
 fn destination_services(view: &ClusterView, request: &Request) -> Vec<(String, Selector)> {
     let namespaces = ends::namespaces(request);
+    let by_host = ingress_by_host(view, request);
     let is_dns =
         |service: &k8s_openapi::api::core::v1::Service| service.namespace() == "kube-system";
     let is_meant = |service: &&k8s_openapi::api::core::v1::Service| match &request.destination.spec
@@ -100,7 +110,14 @@ fn destination_services(view: &ClusterView, request: &Request) -> Vec<(String, S
             kind: Kind::Ingress,
             name,
             ..
-        } => is_backend(view, request, name, service),
+        } => {
+            let namespace = namespaces.last().map_or("", String::as_str);
+            let ingress = view.ingresses.get(namespace, name);
+            ingress.is_some_and(|ingress| is_backend(ingress, service))
+        }
+        Spec::Name(_) if by_host.is_some() => {
+            by_host.is_some_and(|ingress| is_backend(ingress, service))
+        }
         Spec::Name(_) | Spec::Bare(_) | Spec::Address(_) | Spec::External(_) => !is_dns(service),
         Spec::Object { .. } => false,
     };
@@ -121,25 +138,25 @@ fn has_node_port(service: &k8s_openapi::api::core::v1::Service, request: &Reques
         .any(|port| port.node_port == Some(asked))
 }
 
-fn is_backend(
-    view: &ClusterView,
-    request: &Request,
-    ingress: &str,
-    service: &k8s_openapi::api::core::v1::Service,
-) -> bool {
-    let namespaces = ends::namespaces(request);
-    let namespace = namespaces.last().map_or("", String::as_str);
-    let spec = view
-        .ingresses
-        .get(namespace, ingress)
-        .and_then(|ingress| ingress.spec.as_ref());
+/// The Ingress that the host of a URL means.
+fn ingress_by_host<'v>(view: &'v ClusterView, request: &Request) -> Option<&'v Ingress> {
+    request.destination.url.as_ref()?;
+    match &request.destination.spec {
+        Spec::Name(host) => view.ingress_of(host),
+        _ => None,
+    }
+}
+
+fn is_backend(ingress: &Ingress, service: &k8s_openapi::api::core::v1::Service) -> bool {
+    let spec = ingress.spec.as_ref();
     let rules = spec.iter().flat_map(|spec| spec.rules.iter().flatten());
     let paths = rules.flat_map(|rule| rule.http.iter().flat_map(|http| &http.paths));
     let backends = paths
         .map(|path| &path.backend)
         .chain(spec.iter().flat_map(|spec| &spec.default_backend));
     let mut named = backends.filter_map(|backend| backend.service.as_ref());
-    service.namespace() == namespace && named.any(|backend| backend.name == service.name())
+    service.namespace() == ingress.namespace()
+        && named.any(|backend| backend.name == service.name())
 }
 
 /// Services whose slices round 1 could not name: found by address or node port.

@@ -6,9 +6,9 @@ use k8s_openapi::api::networking::v1::Ingress;
 use super::super::kubectl::kubectl;
 use super::super::{Case, Finding, ends};
 use super::hint;
-use crate::cluster::access::{NodeExt, ServiceExt, ServiceKind};
+use crate::cluster::access::{NodeExt, ServiceExt, ServiceKind, host_matches};
 use crate::cluster::{Named, ObjectRef, Resource};
-use crate::path::{Stage, ingress_for, ingress_reference};
+use crate::path::{Stage, ingress_reference};
 use crate::resolve::{Place, Site};
 
 /// Keeps load balancers off a node.
@@ -124,13 +124,13 @@ fn certificate(case: Case<'_, '_>) -> Option<Finding> {
     let Place::Name(host) = &case.flow.destination.place else {
         return None;
     };
-    let ingress = ingress_for(case.view, host)?;
+    let ingress = case.view.ingress_of(host)?;
     let is_covered = ingress
         .spec
         .iter()
         .flat_map(|spec| spec.tls.iter().flatten())
         .flat_map(|tls| tls.hosts.iter().flatten())
-        .any(|name| crate::path::host_matches(name, host));
+        .any(|name| host_matches(name, host));
     (url.scheme == "https" && !is_covered).then(|| without_certificate(ingress, host))
 }
 

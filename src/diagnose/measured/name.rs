@@ -40,6 +40,11 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding
             crate::cluster::access::ServiceExt::reference,
         ),
     };
+    // What the source's own node holds against packets to a Service makes some lookups fail, too.
+    let is_partial = matches!(kind, NameSymptom::Sometimes | NameSymptom::NoTcp);
+    if is_partial && holds_something(case, &suspects) {
+        return None;
+    }
     let finding = match kind {
         NameSymptom::Silent | NameSymptom::Refused => unanswered(case, &dns, symptom, &suspects)?,
         NameSymptom::Sometimes => one_of_many(symptom, &suspects)?.degraded(),
@@ -84,11 +89,7 @@ fn unanswered(
         std::net::IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
     let at = |code, summary: String| Finding::new(code, Stage::Dns, summary);
-    // What the source's own node holds against one Service stands against that of the DNS, too.
-    let mut breaks = case.paths().flat_map(|path| &path.breaks);
-    let is_held =
-        |seen: &Break<'_>| matches!(seen, Break::Node(fault) if fault.at == suspects.node);
-    if answering > 0 && breaks.any(is_held) {
+    if answering > 0 && holds_something(case, suspects) {
         return None;
     }
     Some(if is_link_local {
@@ -157,6 +158,12 @@ fn unanswered(
         .blame(suspects.node.clone(), "")
         .fix("packets to the DNS pods vanish: look at the nodes with --deep")
     })
+}
+
+/// Whether the source's own node holds something against one Service: that stands against the DNS, too.
+fn holds_something(case: Case<'_, '_>, suspects: &Suspects) -> bool {
+    let mut breaks = case.paths().flat_map(|path| &path.breaks);
+    breaks.any(|seen| matches!(seen, Break::Node(fault) if fault.at == suspects.node))
 }
 
 /// DNS-18: some servers answer, some do not.

@@ -205,11 +205,10 @@ fn what(
     }
 }
 
+/// Where nothing serves at all, kube-proxy rejects; it drops only where the endpoints are elsewhere and the
+/// policy is Local.
 fn is_local_drop(difference: &Difference) -> bool {
-    difference
-        .rule
-        .as_ref()
-        .is_some_and(|rule| rule.text.contains("no local endpoints"))
+    difference.actual.iter().all(|fate| fate == "drop")
 }
 
 /// `nat PREROUTING`

@@ -1,7 +1,8 @@
 //! Family RTE: the tunnel between two nodes.
 
 use super::super::Finding;
-use super::at;
+use super::proxy::{field, held, removal};
+use super::{at, on_node};
 use crate::path::{NodeFault, TunnelFault};
 use crate::text::list;
 
@@ -74,6 +75,24 @@ pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
             format!("{node} has no tunnel like {device}: the nodes use different backends"),
         )
         .because(format!("Node/{node} ip -d link: no interface of that kind")),
+        TunnelFault::PortBlocked {
+            device,
+            rule,
+            packet,
+        } => {
+            let port = packet.dport;
+            return at(
+                fault,
+                "RTE-07",
+                &field(rule),
+                format!("a firewall on {node} stops the packets of {device}, UDP {port}: nothing crosses between the pods of these nodes"),
+            )
+            .because(held(node, rule))
+            .because(format!("{device} sends {packet}"))
+            .fix(format!("let UDP {port} pass between the nodes, both ways"))
+            .run(on_node(&fault.at))
+            .run(removal(rule));
+        }
     };
     finding
         .fix("restart the CNI agent on both nodes: it writes the tunnel's entries")

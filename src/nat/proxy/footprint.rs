@@ -201,10 +201,7 @@ fn nftables(table: &Table) -> Layer {
     let filled = table
         .named_chains()
         .filter(|(name, chain)| is_service(name) && !chain.rules.is_empty());
-    let entries = ["service-ips", "service-nodeports"]
-        .iter()
-        .filter_map(|name| table.set_named(name))
-        .map(|set| set.elements.len());
+    let entries = table.set_named("service-ips").map(|set| set.elements.len());
     let calls = |hook: Hook| {
         let mut bases = table
             .named_chains()
@@ -226,7 +223,7 @@ fn nftables(table: &Table) -> Layer {
         backend: Backend::Nftables,
         family: table.family,
         services: filled.count(),
-        entries: entries.sum(),
+        entries: entries.unwrap_or_default(),
         missing_jumps: [Hook::Prerouting, Hook::Output]
             .into_iter()
             .filter(|hook| !calls(*hook))

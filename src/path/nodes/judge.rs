@@ -84,8 +84,11 @@ pub(super) fn judge(
         .layers
         .iter()
         .find(|layer| layer.mode == node.setup.mode && layer.family.sees(trip.family));
+    // nftables mode refuses the addresses of Services that lead nowhere.
+    let is_lost = worst.kind == DifferenceKind::ServiceMissing
+        || worst.kind == DifferenceKind::Refused && node.setup.mode == Mode::Nftables;
     if let Some(layer) = mode_layer
-        && worst.kind == DifferenceKind::ServiceMissing
+        && is_lost
         && (layer.entries == 0 || !layer.missing_jumps.is_empty())
     {
         let mut missing: Vec<String> = layer

@@ -1,9 +1,11 @@
 //! Through a tunnel: whether both ends know each other, and whether the packet fits.
 
 use super::super::{Fault, TunnelFault, WayFault};
+use super::cross::{self, Passage};
 use super::wire::{Carried, Peer, held};
 use crate::facts::{Link, NeighbourState, NextHop, Overlay};
-use crate::net::Packet;
+use crate::nat::eval::Question;
+use crate::net::{Packet, Protocol};
 use crate::node::NodeSite;
 
 /// Follows a packet into a tunnel.
@@ -75,8 +77,44 @@ pub(super) fn carry(
         };
         return carried.failing(&from.name, Fault::Tunnel(fault));
     }
+    if let Some((at, fault)) = outer_blocked(from, (link, overlay), there, own) {
+        return carried.failing(&at, Fault::Tunnel(fault));
+    }
     carried.arrives_by = Some(other.name.clone());
     too_large(from, (link, overlay), there, own, carried)
+}
+
+/// The outer packet is one of the node's own, from address to address: rules of either node may stop it.
+/// Its source port follows from the flow inside (RFC 7348, 5), so that no rule may look at it.
+fn outer_blocked(
+    from: &NodeSite,
+    (link, overlay): (&Link, &Overlay),
+    there: &NodeSite,
+    own: &Overlay,
+) -> Option<(String, TunnelFault)> {
+    let packet = Packet::new(overlay.local?, own.local?, own.port?, Protocol::Udp);
+    let carrier = own.carrier.clone().or_else(|| {
+        let link = there.state.host.link_with(own.local?)?;
+        Some(link.name.clone())
+    })?;
+    let ways = [
+        (from, Question::made_here(packet)),
+        (there, Question::incoming(packet, carrier)),
+    ];
+    ways.into_iter().find_map(|(node, question)| {
+        node.state.rules.as_ref()?;
+        match cross::passage(&cross::walk(node, &question), |_| true) {
+            Passage::Stopped(Fault::Blocked { rule, .. }) => {
+                let fault = TunnelFault::PortBlocked {
+                    device: link.name.clone(),
+                    rule,
+                    packet,
+                };
+                Some((node.name.clone(), fault))
+            }
+            _ => None,
+        }
+    })
 }
 
 /// The outer packet must fit the interfaces that carry it, on both nodes. The sending kernel tells its
