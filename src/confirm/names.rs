@@ -51,7 +51,7 @@ pub(super) fn confirm<'v>(
                 set(path, Status::Pass, &text);
                 // Whatever kept the name from being found, it was found.
                 path.breaks.retain(|seen| seen.stage() != Stage::Dns);
-                partly(&asked, &servers)
+                partly(&asked, &servers, resolver)
             }
             Err((kind, text)) => {
                 let was_predicted = path.breaks.iter().any(|seen| seen.stage() == Stage::Dns);
@@ -207,7 +207,7 @@ fn servers(
 }
 
 /// What is wrong although the name was found: a silent server among the others, or no TCP.
-fn partly(asked: &[&Asked<'_>], servers: &[Server]) -> Option<NameSymptom> {
+fn partly(asked: &[&Asked<'_>], servers: &[Server], resolver: SocketAddr) -> Option<NameSymptom> {
     let pods: Vec<&Server> = servers.iter().filter(|server| !server.is_service).collect();
     if pods.iter().any(|server| !server.answers) {
         // Where none answers by itself and the Service's address does, something tells them apart by
@@ -217,9 +217,16 @@ fn partly(asked: &[&Asked<'_>], servers: &[Server]) -> Option<NameSymptom> {
             .any(|server| server.answers)
             .then_some(NameSymptom::Sometimes);
     }
-    let tcp = asked.iter().find(|asked| asked.over_tcp);
-    tcp.filter(|asked| asked.reply.rcode.is_none())
-        .map(|_| NameSymptom::NoTcp)
+    let answers = |is_own: bool| {
+        let mut tcp = asked
+            .iter()
+            .filter(|asked| asked.over_tcp && (asked.server == resolver) == is_own)
+            .peekable();
+        tcp.peek().is_some().then_some(())?;
+        Some(tcp.any(|asked| asked.reply.rcode.is_some()))
+    };
+    // Where the servers themselves answer over TCP, it is not the DNS.
+    (answers(true) == Some(false) && answers(false) != Some(true)).then_some(NameSymptom::NoTcp)
 }
 
 // === impl Asked ===

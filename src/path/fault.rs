@@ -174,7 +174,7 @@ pub enum TunnelFault {
     /// A rule stops the outer packets.
     PortBlocked {
         device: String,
-        rule: TrailStep,
+        rule: Box<TrailStep>,
         packet: Packet,
     },
 }

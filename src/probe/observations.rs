@@ -179,11 +179,17 @@ impl Attempts {
         self.late > 0 && !self.are_datagrams
     }
 
+    /// Whether every attempt succeeded at once.
+    #[must_use]
+    pub const fn are_smooth(&self) -> bool {
+        self.all_open() && !self.lost_a_packet()
+    }
+
     /// Whether it works as it should: every attempt, and at once. One packet lost among several attempts
     /// is no loss: the first may have met a neighbour that was not known yet.
     #[must_use]
     pub const fn are_fine(&self) -> bool {
-        self.all_open() && (!self.lost_a_packet() || (self.late == 1 && self.open >= SEVERAL))
+        self.are_smooth() || (self.all_open() && self.late == 1 && self.open >= SEVERAL)
     }
 
     /// Whether nothing follows from them: datagrams that nobody answered and nobody refused.

@@ -81,7 +81,7 @@ pub(super) fn first(request: &Request) -> Vec<Query> {
 }
 
 /// Whether the host of a URL may be one of an Ingress.
-fn is_url_from_outside(request: &Request) -> bool {
+const fn is_url_from_outside(request: &Request) -> bool {
     request.destination.url.is_some()
         && matches!(request.destination.spec, Spec::Name(_))
         && matches!(request.source.spec, Spec::External(_))

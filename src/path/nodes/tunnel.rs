@@ -107,7 +107,7 @@ fn outer_blocked(
             Passage::Stopped(Fault::Blocked { rule, .. }) => {
                 let fault = TunnelFault::PortBlocked {
                     device: link.name.clone(),
-                    rule,
+                    rule: Box::new(rule),
                     packet,
                 };
                 Some((node.name.clone(), fault))

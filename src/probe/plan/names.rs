@@ -11,7 +11,7 @@ use crate::dns::{ClusterDns, Origin, ResolvConf};
 use crate::net::Family;
 use crate::path::{name_asked, slices};
 use crate::probe::Vantage;
-use crate::probe::protocol::{Record, Task};
+use crate::probe::protocol::{DnsReply, Record, Task};
 use crate::resolve::{Place, Site};
 
 const DNS_PORT: u16 = 53;
@@ -63,6 +63,16 @@ impl<'v> Asker<'_, 'v> {
         for server in dns.service_addresses().into_iter().filter(|_| is_silent) {
             let server = SocketAddr::new(server, DNS_PORT);
             self.query(vantage, server, &full, record, false);
+        }
+        // Over TCP, too, where the Service's address does not: is it the servers, or the way to them?
+        let is_mute = |(task, reply): (&Task, &DnsReply)| {
+            matches!(task, Task::Dns { over_tcp: true, server, .. } if *server == resolver)
+                && reply.rcode.is_none()
+        };
+        if self.seen.dns(vantage).any(is_mute) {
+            for server in dns_endpoints(view, &dns) {
+                self.query(vantage, server, &full, record, true);
+            }
         }
         // A name that every cluster has: does the server know any, or not this one?
         let is_found = self

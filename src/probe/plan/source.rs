@@ -59,7 +59,7 @@ impl<'v> Asker<'_, 'v> {
             let mut all = services.chain(backends.iter().copied());
             let is_ailing = |to| {
                 let attempts = self.seen.attempts(&vantage, to);
-                attempts.is_some_and(|attempts| attempts.open > 0 && !attempts.are_fine())
+                attempts.is_some_and(|attempts| attempts.open > 0 && !attempts.are_smooth())
             };
             if self.case.walk.protocol == Protocol::Udp || !all.any(is_ailing) {
                 continue;
