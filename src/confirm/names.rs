@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::symptom::{NameSymptom, Server, Symptom, reply_words};
-use super::{Confirmed, proxy};
-use crate::cluster::{ClusterView, Named};
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::cluster::access::{EndpointExt, ServiceExt};
+use super::symptom::{NameSymptom, Server, Symptom, reply_words};
+use super::{Confirmed, proxy};
+use crate::cluster::access::{EndpointExt, PodExt, ServiceExt};
+use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::dns::{ClusterDns, ResolvConf};
 use crate::path::{Path, Stage, Status, slices};
 use crate::probe::protocol::{DnsReply, Failure, Record, Task};
@@ -46,6 +46,14 @@ pub(super) fn confirm<'v>(
             .filter(|asked| asked.server == resolver && !asked.over_tcp)
             .collect();
         let servers = servers(view, &dns, &asked, resolver);
+        let node = pod.node_name().unwrap_or_default();
+        let node_vantage = Vantage::Node(node.to_owned());
+        let of_node: Vec<Asked<'_>> = observations
+            .dns(&node_vantage)
+            .filter_map(Asked::of)
+            .collect();
+        let mut asker = pod.reference();
+        let mut replies: Vec<String> = asked.iter().map(|asked| asked.words()).collect();
         let kind = match best(flow, &dns, &own) {
             Ok(text) => {
                 set(path, Status::Pass, &text);
@@ -56,7 +64,13 @@ pub(super) fn confirm<'v>(
             Err((kind, text)) => {
                 let was_predicted = path.breaks.iter().any(|seen| seen.stage() == Stage::Dns);
                 set(path, Status::Fail, &text);
-                Some(kind).filter(|_| !was_predicted)
+                if was_predicted {
+                    asker = ObjectRef::cluster_wide("Node", node);
+                    replies = of_node.iter().map(Asked::words).collect();
+                    behind(flow, &dns, &of_node)
+                } else {
+                    Some(kind)
+                }
             }
         };
         let is_said = symptoms.iter().any(
@@ -74,7 +88,8 @@ pub(super) fn confirm<'v>(
                     .iter()
                     .find(|asked| asked.server == resolver && asked.over_tcp)
                     .map(|asked| asked.reply.rcode.is_some()),
-                replies: asked.iter().map(|asked| asked.words()).collect(),
+                replies,
+                asker,
                 servers,
                 control,
                 others_answer: proxy::others_answer(view, &vantage, &[], observations),
@@ -82,6 +97,13 @@ pub(super) fn confirm<'v>(
         }
     }
     confirmed.symptoms.extend(symptoms);
+}
+
+/// What is wrong behind what keeps the pod from asking: its node may ask, and gets an error.
+fn behind(flow: &Flow<'_>, dns: &ClusterDns<'_>, of_node: &[Asked<'_>]) -> Option<NameSymptom> {
+    let all: Vec<&Asked<'_>> = of_node.iter().collect();
+    let (kind, _) = best(flow, dns, &all).err()?;
+    matches!(kind, NameSymptom::Error(_)).then_some(kind)
 }
 
 /// The server that the pod's own file names, which is asked as soon as the file was read; before that, the

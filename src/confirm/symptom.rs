@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use k8s_openapi::api::core::v1::{Pod, Service};
 
 use super::Inside;
+use crate::cluster::ObjectRef;
 use crate::path::{Backend, Break, Denied};
 use crate::probe::Attempts;
 use crate::probe::protocol::{DnsReply, MtuReply, TlsReply, TraceHop};
@@ -24,6 +25,8 @@ pub enum Symptom<'v> {
         by_tcp: Option<bool>,
         /// The answers, by server and name, in words.
         replies: Vec<String>,
+        /// Who got them: the pod, or its node where policies keep the pod from asking.
+        asker: ObjectRef,
         /// Those that were asked by themselves, beside that one.
         servers: Vec<Server>,
         /// Whether the resolver's server knows a name that every cluster has; none if it was not asked.

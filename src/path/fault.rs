@@ -33,6 +33,8 @@ pub enum Fault {
         /// What the sender hears: `icmp-port-unreachable` …; none for silence.
         answer: Option<String>,
         packet: Packet,
+        /// Whether chance lets others pass.
+        is_share: bool,
     },
     Way(WayFault),
     Tunnel(TunnelFault),
@@ -264,6 +266,19 @@ impl WayFault {
             Self::Detached { pod, .. } => format!("{} is cut off", pod.name),
             Self::NoGateway { gateway, .. } => format!("gateway {gateway} is gone"),
         }
+    }
+}
+
+// === impl Fault ===
+
+impl Fault {
+    /// Whether some packets pass all the same: small ones, or those that chance spares.
+    #[must_use]
+    pub const fn is_partial(&self) -> bool {
+        matches!(
+            self,
+            Self::Way(WayFault::TooLarge { .. }) | Self::Blocked { is_share: true, .. }
+        )
     }
 }
 

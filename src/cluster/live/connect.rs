@@ -116,6 +116,8 @@ fn apply(args: &KubeArgs, config: &mut Config) -> Result<(), LiveError> {
     }
     config.read_timeout = Some(args.request_timeout).filter(|time| !time.is_zero());
     config.connect_timeout = config.read_timeout.or(config.connect_timeout);
+    // Its own fifteen tries may take longer than anybody waits.
+    config.default_retry = false;
     config.headers.push((
         HeaderName::from_static("user-agent"),
         HeaderValue::from_static(concat!("kubectl-netpath/", env!("CARGO_PKG_VERSION"))),

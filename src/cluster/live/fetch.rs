@@ -1,6 +1,7 @@
 //! One query, asked; and what the answer means.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use http::Request;
 use kube::Client;
@@ -9,6 +10,11 @@ use serde_json::Value;
 use crate::cluster::query::Query;
 use crate::cluster::scope::Asked;
 use crate::cluster::{Builder, Resource, Unread};
+
+/// How often a server that is busy is asked again, and how long that is waited for.
+const RETRIES: usize = 3;
+const SHORTEST: Duration = Duration::from_millis(200);
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// Why the cluster could not be asked at all.
 #[derive(Debug, thiserror::Error)]
@@ -42,14 +48,31 @@ pub async fn fetch(client: &Client, query: &Query) -> Result<Answer, LiveError> 
     } else {
         "application/json"
     };
-    let request = Request::get(query.url())
-        .header(http::header::ACCEPT, accept)
-        .body(Vec::new())
-        .map_err(|error| LiveError::Config(error.to_string()))?;
-    match client.request::<Value>(request).await {
-        Ok(value) => Ok(Answer::Found(value)),
-        Err(error) => refusal(query, &error),
+    let mut tries = 0;
+    loop {
+        let request = Request::get(query.url())
+            .header(http::header::ACCEPT, accept)
+            .body(Vec::new())
+            .map_err(|error| LiveError::Config(error.to_string()))?;
+        match client.request::<Value>(request).await {
+            Ok(value) => return Ok(Answer::Found(value)),
+            Err(error) => match pause(&error).filter(|_| tries < RETRIES) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return refusal(query, &error),
+            },
+        }
+        tries += 1;
     }
+}
+
+/// How long a busy server wants to be left alone; none if it is not that.
+fn pause(error: &kube::Error) -> Option<Duration> {
+    let kube::Error::Api(status) = error else {
+        return None;
+    };
+    let wish = status.details.as_ref().map(|own| own.retry_after_seconds);
+    let wish = Duration::from_secs(wish.unwrap_or_default().into());
+    matches!(status.code, 429 | 503 | 504).then(|| wish.clamp(SHORTEST, LONGEST))
 }
 
 /// The API groups the server has: they tell which dialects of policies can exist.

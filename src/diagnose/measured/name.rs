@@ -23,6 +23,7 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding
         name,
         kind,
         replies,
+        asker,
         ..
     } = symptom
     else {
@@ -58,7 +59,7 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding
     for reply in replies.iter().take(4) {
         finding = finding.because(reply.clone());
     }
-    Some(finding.because(format!("asked by {}", source.reference())))
+    Some(finding.because(format!("asked by {asker}")))
 }
 
 /// No answer from the server that the pod's resolver asks: is it the server, the way to it, the proxy?

@@ -90,6 +90,22 @@ pub(super) fn cause(
     }
 }
 
+/// RTE-24: a rule that takes some packets and lets others pass.
+pub(super) fn share(
+    fault: &NodeFault,
+    (rule, answer, packet): (&TrailStep, Option<&str>, Packet),
+) -> Finding {
+    let node = &fault.at.name;
+    let verb = answer.map_or_else(|| "drops".to_owned(), |with| format!("rejects ({with})"));
+    let summary = format!("a rule on {node} {verb} a share of packets like {packet}");
+    at(fault, "RTE-24", &field(rule), summary)
+        .degraded()
+        .because(held(node, rule))
+        .fix("remove the rule, if it is not there on purpose")
+        .run(on_node(&fault.at))
+        .run(removal(rule))
+}
+
 /// Rules that let pods through.
 fn accept(case: Case<'_, '_>, rule: &TrailStep) -> String {
     use crate::cluster::access::NodeExt;

@@ -19,6 +19,13 @@ pub(super) fn cause(case: Case<'_, '_>, path: &Path<'_>, fault: &NodeFault) -> F
             rule,
             answer,
             packet,
+            is_share: true,
+        } => blocked::share(fault, (rule, answer.as_deref(), *packet)),
+        Fault::Blocked {
+            rule,
+            answer,
+            packet,
+            ..
         } => blocked::cause(case, path, fault, (rule, answer.as_deref(), *packet)),
         Fault::Way(kind) => way::cause(fault, kind),
         Fault::Tunnel(kind) => tunnel::cause(fault, kind),

@@ -4,7 +4,7 @@
 //! are undone there.
 
 use super::super::trail::Trail;
-use super::super::{Break, Evidence, Fault, Hop, KernelFault, ProxyFault, Stage, Status, WayFault};
+use super::super::{Evidence, Fault, Hop, KernelFault, ProxyFault, Stage, Status, WayFault};
 use super::cross::{self, Left, Passage};
 use super::nat::blocked_text;
 use super::route::{is_bridged, peer_of};
@@ -47,8 +47,8 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: &Left, trail: &mut Trail<'v>) 
     match (account.fault, account.doubt) {
         (Some((_, Fault::Blocked { .. })), _) if is_denied(trail) => {}
         (Some((node, kind)), _) => {
-            let fault = trip.at_node(&node, Stage::Return, kind);
-            trail.stop(hop, Break::Node(Box::new(fault)));
+            let stops = !kind.is_partial();
+            super::nat::raise(trail, hop, trip.at_node(&node, Stage::Return, kind), stops);
         }
         (None, Some(why)) => trail.push(Hop {
             status: Status::Unknown,

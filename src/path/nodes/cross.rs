@@ -60,10 +60,10 @@ pub(super) fn passage(answer: &Answer, matters: impl Fn(&Outcome) -> bool) -> Pa
             return Passage::Unknown(why);
         }
         let stopped = own.iter().find(|one| is_stopped(one)).unwrap_or(first);
-        return stop(stopped);
+        return stop(stopped, true);
     }
     if none_pass {
-        return stop(first);
+        return stop(first, false);
     }
     Passage::Free(Left {
         packet: first.packet,
@@ -80,7 +80,7 @@ const fn is_stopped(outcome: &Outcome) -> bool {
     matches!(outcome.fate, Fate::Drop | Fate::Reject(_))
 }
 
-fn stop(outcome: &Outcome) -> Passage {
+fn stop(outcome: &Outcome, is_share: bool) -> Passage {
     let Some(rule) = outcome.decided_by() else {
         return Passage::Unknown("what stops it is not in the rules".to_owned());
     };
@@ -94,5 +94,6 @@ fn stop(outcome: &Outcome) -> Passage {
             _ => None,
         },
         packet: outcome.packet,
+        is_share,
     })
 }

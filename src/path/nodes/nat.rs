@@ -222,10 +222,8 @@ fn left<'v>(
                 let text = blocked_text(&node.name, &fault);
                 let hop = node_hop(stage, &node.name, text.clone())
                     .held(format!("Node/{} rules", node.name), text);
-                trail.stop(
-                    hop,
-                    Break::Node(Box::new(trip.at_node(&node.name, stage, fault))),
-                );
+                let stops = !fault.is_partial();
+                raise(trail, hop, trip.at_node(&node.name, stage, fault), stops);
             }
             None
         }

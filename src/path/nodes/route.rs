@@ -61,7 +61,7 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Tra
                 trail.push(hop);
                 return false;
             }
-            let is_partial = matches!(kind, Fault::Way(WayFault::TooLarge { .. }));
+            let is_partial = kind.is_partial();
             let fault = trip.fault(at, Stage::Route, kind);
             super::nat::raise(trail, hop, fault, !is_partial);
             is_partial
@@ -315,11 +315,11 @@ impl Account {
         self.evidence.extend(carried.evidence);
         self.doubt = self.doubt.take().or(carried.doubt);
         self.fault = carried.fault;
-        let is_partial = matches!(
-            self.fault,
-            None | Some((_, Fault::Way(WayFault::TooLarge { .. })))
-        );
-        is_partial.then_some(carried.arrives_by)
+        let goes_on = self
+            .fault
+            .as_ref()
+            .is_none_or(|(_, fault)| fault.is_partial());
+        goes_on.then_some(carried.arrives_by)
     }
 
     /// Whether a pod's interface hangs on the node's network.

@@ -10,8 +10,8 @@ use crate::cluster::{ClusterView, Named};
 use crate::dns::{ClusterDns, Origin, ResolvConf};
 use crate::net::Family;
 use crate::path::{name_asked, slices};
-use crate::probe::Vantage;
 use crate::probe::protocol::{DnsReply, Record, Task};
+use crate::probe::{Depth, Vantage};
 use crate::resolve::{Place, Site};
 
 const DNS_PORT: u16 = 53;
@@ -63,6 +63,21 @@ impl<'v> Asker<'_, 'v> {
         for server in dns.service_addresses().into_iter().filter(|_| is_silent) {
             let server = SocketAddr::new(server, DNS_PORT);
             self.query(vantage, server, &full, record, false);
+        }
+        // What a policy keeps from the pod, its node may ask: something else may be wrong behind it.
+        let is_unheard = self
+            .seen
+            .dns(vantage)
+            .all(|(_, reply)| reply.rcode.is_none());
+        if let (true, true, Some(node)) = (
+            self.depth == Depth::Deep,
+            is_silent && is_unheard,
+            pod.node_name(),
+        ) {
+            let node = Vantage::Node(node.to_owned());
+            for server in dns_endpoints(view, &dns) {
+                self.query(&node, server, &full, record, false);
+            }
         }
         // Over TCP, too, where the Service's address does not: is it the servers, or the way to them?
         let is_mute = |(task, reply): (&Task, &DnsReply)| {
