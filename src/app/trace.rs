@@ -1,6 +1,7 @@
 //! `kubectl netpath SRC DST`.
 
 use std::io::Write;
+use std::time::Instant;
 
 use super::{probe, runtime};
 use crate::cli::{Format, Terminal, TraceArgs};
@@ -19,6 +20,10 @@ pub(super) struct Known {
     pub request: Request,
     pub view: ClusterView,
     pub observations: Observations,
+    /// The cluster that was asked, as the kubeconfig calls it.
+    pub context: Option<String>,
+    /// When asking it began.
+    pub since: Option<Instant>,
     /// What was created and is still there.
     pub left: Vec<Left>,
 }
@@ -41,6 +46,9 @@ pub(super) fn answer(
 ) -> Result<Exit, Error> {
     let mut report = examine(&known.view, &known.request, &known.observations)?;
     report.left.clone_from(&known.left);
+    report.context.clone_from(&known.context);
+    let elapsed = known.since.map(|since| since.elapsed().as_millis());
+    report.elapsed_ms = elapsed.and_then(|elapsed| u64::try_from(elapsed).ok());
     report::print(&report, format, terminal, out)?;
     Ok(match report.verdict {
         Verdict::Reachable => Exit::Fine,
@@ -81,11 +89,14 @@ fn learn(args: &TraceArgs) -> Result<Known, Error> {
         let request = question(args, namespace)?;
         return Ok(Known::from_view(request, snapshot::load(path)?));
     }
+    let since = Instant::now();
     runtime()?.block_on(async {
         let connection = live::connect(&args.view.kube).await?;
         let request = question(args, &connection.namespace)?;
         let view = live::read(&connection.client, &request).await?;
         let mut known = Known::from_view(request, view);
+        known.context = connection.context;
+        known.since = Some(since);
         probe::run(&connection.client, &args.probe, &mut known).await?;
         Ok(known)
     })
@@ -136,6 +147,8 @@ impl Known {
             request,
             view,
             observations: Observations::default(),
+            context: None,
+            since: None,
             left: Vec::new(),
         }
     }

@@ -34,7 +34,7 @@ impl Builder {
             Some(resource) => self.add_as(resource, object),
             None if kind.is_empty() && !object.is_null() => {
                 let why = "neither kind nor apiVersion: not a Kubernetes object".to_owned();
-                self.reject(None, &object, why);
+                self.reject(None, reference(None, &object), why);
             }
             None => {}
         }
@@ -60,40 +60,40 @@ impl Builder {
 
     /// Adds an object of a known resource.
     pub fn add_as(&mut self, resource: Resource, object: Value) {
+        let named = reference(Some(resource), &object);
         let view = &mut self.view;
         let outcome = match resource {
-            Resource::Pods => typed(&mut view.pods, resource, &object),
-            Resource::Services => typed(&mut view.services, resource, &object),
-            Resource::Namespaces => typed(&mut view.namespaces, resource, &object),
-            Resource::Nodes => typed(&mut view.nodes, resource, &object),
-            Resource::ConfigMaps => typed(&mut view.config_maps, resource, &object),
-            Resource::Events => typed(&mut view.events, resource, &object),
-            Resource::EndpointSlices => typed(&mut view.endpoint_slices, resource, &object),
-            Resource::NetworkPolicies => typed(&mut view.network_policies, resource, &object),
-            Resource::Ingresses => typed(&mut view.ingresses, resource, &object),
-            Resource::IngressClasses => typed(&mut view.ingress_classes, resource, &object),
-            Resource::ServiceCidrs => typed(&mut view.service_cidrs, resource, &object),
-            Resource::Deployments => typed(&mut view.deployments, resource, &object),
-            Resource::ReplicaSets => typed(&mut view.replica_sets, resource, &object),
-            Resource::StatefulSets => typed(&mut view.stateful_sets, resource, &object),
-            Resource::DaemonSets => typed(&mut view.daemon_sets, resource, &object),
-            Resource::Jobs => typed(&mut view.jobs, resource, &object),
-            Resource::CronJobs => typed(&mut view.cron_jobs, resource, &object),
+            Resource::Pods => typed(&mut view.pods, &named, object),
+            Resource::Services => typed(&mut view.services, &named, object),
+            Resource::Namespaces => typed(&mut view.namespaces, &named, object),
+            Resource::Nodes => typed(&mut view.nodes, &named, object),
+            Resource::ConfigMaps => typed(&mut view.config_maps, &named, object),
+            Resource::Events => typed(&mut view.events, &named, object),
+            Resource::EndpointSlices => typed(&mut view.endpoint_slices, &named, object),
+            Resource::NetworkPolicies => typed(&mut view.network_policies, &named, object),
+            Resource::Ingresses => typed(&mut view.ingresses, &named, object),
+            Resource::IngressClasses => typed(&mut view.ingress_classes, &named, object),
+            Resource::ServiceCidrs => typed(&mut view.service_cidrs, &named, object),
+            Resource::Deployments => typed(&mut view.deployments, &named, object),
+            Resource::ReplicaSets => typed(&mut view.replica_sets, &named, object),
+            Resource::StatefulSets => typed(&mut view.stateful_sets, &named, object),
+            Resource::DaemonSets => typed(&mut view.daemon_sets, &named, object),
+            Resource::Jobs => typed(&mut view.jobs, &named, object),
+            Resource::CronJobs => typed(&mut view.cron_jobs, &named, object),
             _ => {
-                let named = reference(Some(resource), &object);
                 let table = view.custom.entry(resource).or_default();
                 table.insert(named.namespace, named.name, object);
                 return;
             }
         };
         if let Err(why) = outcome {
-            self.reject(Some(resource), &object, why);
+            self.reject(Some(resource), named, why);
         }
     }
 
-    fn reject(&mut self, resource: Option<Resource>, object: &Value, why: String) {
+    fn reject(&mut self, resource: Option<Resource>, object: ObjectRef, why: String) {
         self.view.rejected.push(Rejected {
-            object: reference(resource, object),
+            object,
             resource,
             why,
         });
@@ -126,12 +126,14 @@ fn shows_a_running_cluster(view: &ClusterView) -> bool {
 
 /// Reads one object into its table. The later of two objects of one name wins, as with
 /// `kubectl apply`.
-fn typed<T>(table: &mut Table<T>, resource: Resource, object: &Value) -> Result<(), String>
+///
+/// Everything is read out of an owned [`Value`]: its strings move instead of being copied, and there is
+/// one instance of serde's code for each type.
+fn typed<T>(table: &mut Table<T>, named: &ObjectRef, object: Value) -> Result<(), String>
 where
     T: DeserializeOwned + Metadata<Ty = ObjectMeta>,
 {
-    let mut typed: T = T::deserialize(object).map_err(|error| error.to_string())?;
-    let named = reference(Some(resource), object);
+    let mut typed: T = serde_json::from_value(object).map_err(|error| error.to_string())?;
     if named.name.is_empty() {
         return Err("metadata.name is missing".to_owned());
     }
@@ -140,7 +142,7 @@ where
     if !named.namespace.is_empty() {
         meta.namespace = Some(named.namespace.clone());
     }
-    table.insert(named.namespace, named.name, typed);
+    table.insert(named.namespace.clone(), named.name.clone(), typed);
     Ok(())
 }
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, AttachParams, DeleteParams, ListParams};
+use kube::api::{Api, AttachParams, ListParams};
 use kube::{Client, ResourceExt};
 
 use super::launch::{is_ours, is_running};
+use super::pods::Pods;
 use super::{LABEL, RUN};
 
 /// Something netpath created that is still there.
@@ -31,12 +32,11 @@ pub struct LeftContainer {
 /// # Errors
 /// The last refusal. A pod that is gone already is a success.
 pub async fn delete(client: &Client, namespace: &str, name: &str) -> Result<(), String> {
-    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let parameters = DeleteParams::default().grace_period(0);
+    let pods = Pods::new(client, Some(namespace));
     let mut last = String::new();
     for attempt in 0..4_u32 {
-        match api.delete(name, &parameters).await {
-            Ok(_) => return Ok(()),
+        match pods.delete(name).await {
+            Ok(()) => return Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
             Err(kube::Error::Api(status)) if status.code == 403 => {
                 return Err(status.message.clone());
@@ -57,16 +57,13 @@ pub async fn find(
     namespace: Option<&str>,
     run: Option<&str>,
 ) -> Result<Vec<Leftover>, kube::Error> {
-    let api: Api<Pod> = match namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    };
     let mut labels = format!("{}={}", LABEL.0, LABEL.1);
     if let Some(run) = run {
         labels = format!("{labels},{RUN}={run}");
     }
-    let pods = api.list(&ListParams::default().labels(&labels)).await?;
-    let leftovers = pods.into_iter().map(|pod| Leftover {
+    let ours = ListParams::default().labels(&labels);
+    let page = Pods::new(client, namespace).list(&ours).await?;
+    let leftovers = page.pods.into_iter().map(|pod| Leftover {
         namespace: pod.namespace().unwrap_or_default(),
         name: pod.name_any(),
         is_running: pod.status.and_then(|status| status.phase).as_deref() == Some("Running"),
@@ -89,18 +86,15 @@ pub async fn containers(
     client: &Client,
     namespace: Option<&str>,
 ) -> Result<Vec<LeftContainer>, kube::Error> {
-    let api: Api<Pod> = match namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    };
+    let pods = Pods::new(client, namespace);
     let mut found = Vec::new();
     let mut parameters = ListParams::default().limit(PAGE);
     loop {
-        let page = api.list(&parameters).await?;
-        found.extend(page.items.iter().flat_map(of_pod));
-        match page.metadata.continue_ {
-            Some(token) if !token.is_empty() => parameters = parameters.continue_token(&token),
-            _ => return Ok(found),
+        let page = pods.list(&parameters).await?;
+        found.extend(page.pods.iter().flat_map(of_pod));
+        match page.token {
+            Some(token) => parameters = parameters.continue_token(&token),
+            None => return Ok(found),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod cleanup;
 pub mod launch;
 mod observations;
 mod plan;
+mod pods;
 mod progress;
 pub mod protocol;
 pub mod rights;

@@ -1,11 +1,8 @@
 //! Which rights a depth needs, and which of them we have.
 
 use futures::future::join_all;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
 use kube::Client;
-use kube::api::{Api, PostParams};
+use kube::api::{PostParams, Request};
 use serde_json::{Value, json};
 
 use super::Depth;
@@ -77,34 +74,32 @@ impl std::fmt::Display for Right {
 /// The rights of a list that are missing in a namespace, all asked at once. A server that does not
 /// answer reviews leaves the attempt itself to tell.
 pub async fn missing(client: &Client, namespace: &str, rights: &[Right]) -> Vec<Right> {
-    let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
-    let reviews = rights.iter().map(|right| {
-        let review = SelfSubjectAccessReview {
-            spec: SelfSubjectAccessReviewSpec {
-                resource_attributes: Some(ResourceAttributes {
-                    namespace: Some(namespace.to_owned()),
-                    verb: Some(right.verb.to_owned()),
-                    group: Some(right.group.to_owned()),
-                    resource: Some(right.resource.to_owned()),
-                    subresource: Some(right.subresource.to_owned()).filter(|name| !name.is_empty()),
-                    ..ResourceAttributes::default()
-                }),
-                ..SelfSubjectAccessReviewSpec::default()
-            },
-            ..SelfSubjectAccessReview::default()
-        };
-        let api = api.clone();
-        async move { api.create(&PostParams::default(), &review).await }
-    });
+    let reviews = rights.iter().map(|right| review(client, namespace, right));
     let answers = join_all(reviews).await;
-    let denied = rights.iter().zip(answers).filter(|(_, answer)| {
-        let status = answer
-            .as_ref()
-            .ok()
-            .and_then(|answer| answer.status.as_ref());
-        status.is_some_and(|status| !status.allowed)
-    });
+    let denied = rights
+        .iter()
+        .zip(answers)
+        .filter(|(_, allowed)| *allowed == Some(false));
     denied.map(|(right, _)| *right).collect()
+}
+
+/// Whether the server says a right is ours. None without an answer.
+async fn review(client: &Client, namespace: &str, right: &Right) -> Option<bool> {
+    let body = json!({
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {
+            "namespace": namespace,
+            "verb": right.verb,
+            "group": right.group,
+            "resource": right.resource,
+            "subresource": right.subresource,
+        }},
+    });
+    let reviews = Request::new("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews");
+    let request = reviews.create(&PostParams::default(), body.to_string().into_bytes());
+    let answer: Value = client.request(request.ok()?).await.ok()?;
+    answer.pointer("/status/allowed")?.as_bool()
 }
 
 /// The least ClusterRole of a depth, as an object.

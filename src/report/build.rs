@@ -42,6 +42,8 @@ pub fn build(case: Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
             port: case.walk.port,
             protocol: Some(case.walk.protocol.to_string()),
         },
+        context: None,
+        elapsed_ms: None,
         paths,
         findings: diagnosis.findings.iter().map(report_finding).collect(),
         not_looked_at: not_looked_at(case, diagnosis),

@@ -17,6 +17,12 @@ pub struct PathReport {
     pub basis: Vec<Basis>,
     pub source: End,
     pub destination: End,
+    /// Which cluster was asked, as the kubeconfig calls it; none for a snapshot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// How long asking took, in milliseconds; none for a snapshot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elapsed_ms: Option<u64>,
     pub paths: Vec<ReportPath>,
     pub findings: Vec<ReportFinding>,
     /// What a verdict of this depth does not rest on.

@@ -1,13 +1,12 @@
 //! A short-lived pod in a node's own namespaces, for what only the node can tell.
 
-use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
-use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
 use super::content::Content;
 use super::refusal::refused;
 use super::wait;
+use crate::probe::pods::Pods;
 use crate::probe::{LABEL, ProbeError, RUN};
 
 /// A debug pod that runs.
@@ -32,23 +31,18 @@ pub async fn create(
     content: &Content<'_>,
     (run, seconds): (&str, u64),
 ) -> Result<DebugPod, ProbeError> {
-    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let pods = Pods::new(client, Some(namespace));
     let what = format!("debug pod on node {node}");
     let grant = format!("create pods in {namespace} (Pod Security level privileged)");
-    let object = object(node, content, run, seconds);
-    let object = serde_json::from_value(object).map_err(|error| ProbeError::Transport {
-        what: what.clone(),
-        why: error.to_string(),
-    })?;
-    let created = api.create(&PostParams::default(), &object).await;
+    let created = pods.create(&object(node, content, run, seconds)).await;
     let created = created.map_err(|error| refused(&what, &grant, &error))?;
     let pod = DebugPod {
         namespace: namespace.to_owned(),
-        name: created.metadata.name.unwrap_or_default(),
+        name: created,
         container: CONTAINER.to_owned(),
     };
     // One that does not start is found by its label when the run ends.
-    wait::for_pod(&api, &pod.name).await?;
+    wait::for_pod(&pods, &pod.name).await?;
     Ok(pod)
 }
 

@@ -1,7 +1,6 @@
 //! An ephemeral container in a pod: its network namespace, and nothing else of it.
 
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
-use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
@@ -9,6 +8,7 @@ use super::content::{Content, strictest};
 use super::refusal::refused;
 use super::wait;
 use crate::probe::ProbeError;
+use crate::probe::pods::Pods;
 
 /// A container that runs, or ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ async fn start(
     content: &Content<'_>,
     on_start: OnStart<'_>,
 ) -> Result<Ephemeral, ProbeError> {
-    let api: Api<Pod> = Api::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
+    let pods = Pods::new(client, pod.namespace().as_deref());
     let what = format!("ephemeral container in pod {}", pod.name_any());
     if is_static(pod) {
         return Err(ProbeError::Refused {
@@ -73,16 +73,10 @@ async fn start(
         if !dry_run {
             on_start(of(name.clone(), false));
         }
-        let parameters = PatchParams {
-            dry_run,
-            ..PatchParams::default()
-        };
-        let patched = api
-            .patch_ephemeral_containers(&pod.name_any(), &parameters, &Patch::Strategic(&patch))
-            .await;
+        let patched = pods.patch_ephemeral(&pod.name_any(), &patch, dry_run).await;
         patched.map_err(|error| refused(&what, &grant, &error))?;
     }
-    wait::for_ephemeral(&api, &pod.name_any(), &name).await?;
+    wait::for_ephemeral(&pods, &pod.name_any(), &name).await?;
     Ok(of(name, false))
 }
 

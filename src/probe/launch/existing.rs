@@ -2,10 +2,11 @@
 
 use k8s_openapi::api::core::v1::{Container, Pod};
 use kube::Client;
-use kube::api::{Api, ListParams};
+use kube::api::ListParams;
 
 use crate::cluster::Named;
 use crate::cluster::access::PodExt;
+use crate::probe::pods::Pods;
 
 /// A container that can be borrowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +31,9 @@ const KNOWN: [&str; 9] = [
 
 /// Looks for one on a node. None also where pods may not be listed: a debug pod is the other way.
 pub async fn find(client: &Client, node: &str) -> Option<Existing> {
-    let api: Api<Pod> = Api::all(client.clone());
     let parameters = ListParams::default().fields(&format!("spec.nodeName={node}"));
-    let pods = api.list(&parameters).await.ok()?;
-    choose(&pods.items)
+    let page = Pods::new(client, None).list(&parameters).await.ok()?;
+    choose(&page.pods)
 }
 
 /// The best of a node's pods: in the node's network, running, and allowed to read its rules.

@@ -4,12 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::join3;
-use k8s_openapi::api::apps::v1::{DaemonSet, ReplicaSet, StatefulSet};
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Client;
-use kube::api::{Api, ListParams, PostParams};
 use serde_json::{Value, json};
 
 use super::content::{Content, strictest};
@@ -17,7 +15,10 @@ use super::debug_pod::DebugPod;
 use super::refusal::refused;
 use super::wait;
 use crate::cluster::access::{PodExt, ServiceExt};
-use crate::cluster::{ClusterView, Named, Selector};
+use crate::cluster::live::{self, Answer};
+use crate::cluster::query::Query;
+use crate::cluster::{Builder, ClusterView, Named, Resource, Selector};
+use crate::probe::pods::Pods;
 use crate::probe::{LABEL, ProbeError, RUN};
 
 const CONTAINER: &str = "netpath";
@@ -45,16 +46,11 @@ pub async fn create(
             grant: String::new(),
         }
     })?;
-    let object: Pod = serde_json::from_value(object).map_err(|error| ProbeError::Transport {
-        what: what.clone(),
-        why: error.to_string(),
-    })?;
-    let api: Api<Pod> = Api::namespaced(client.clone(), pod.namespace());
+    let pods = Pods::new(client, Some(pod.namespace()));
     let grant = format!("create,delete pods in {}", pod.namespace());
-    let created = api.create(&PostParams::default(), &object).await;
-    let created = created.map_err(|error| refused(&what, &grant, &error))?;
-    let name = created.metadata.name.unwrap_or_default();
-    wait::for_pod(&api, &name).await?;
+    let created = pods.create(&object).await;
+    let name = created.map_err(|error| refused(&what, &grant, &error))?;
+    wait::for_pod(&pods, &name).await?;
     Ok(DebugPod {
         namespace: pod.namespace().to_owned(),
         name,
@@ -167,28 +163,37 @@ type Controller = (String, LabelSelector);
 /// The controllers of a namespace. One that may not be listed is not known: its pods are then told
 /// apart by the template labels that a twin never carries.
 async fn controllers(client: &Client, namespace: &str) -> Vec<Controller> {
-    let everything = ListParams::default();
-    let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
-    let stateful: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
-    let daemons: Api<DaemonSet> = Api::namespaced(client.clone(), namespace);
-    let (sets, stateful, daemons) = join3(
-        sets.list(&everything),
-        stateful.list(&everything),
-        daemons.list(&everything),
-    )
-    .await;
-    let sets = sets
-        .into_iter()
-        .flatten()
-        .map(|set| (format!("ReplicaSet {}", set.name()), set.spec.selector));
-    let stateful = stateful
-        .into_iter()
-        .flatten()
-        .map(|set| (format!("StatefulSet {}", set.name()), set.spec.selector));
-    let daemons = daemons
-        .into_iter()
-        .flatten()
-        .map(|set| (format!("DaemonSet {}", set.name()), set.spec.selector));
+    const OWNERS: [Resource; 3] = [
+        Resource::ReplicaSets,
+        Resource::StatefulSets,
+        Resource::DaemonSets,
+    ];
+    let lists = OWNERS.map(|owner| async move {
+        let query = Query::list(owner, Some(namespace));
+        live::fetch(client, &query).await
+    });
+    let mut builder = Builder::default();
+    for answer in join_all(lists).await {
+        if let Ok(Answer::Found(list)) = answer {
+            builder.add(list);
+        }
+    }
+    let view = builder.finish();
+    let sets = view.replica_sets.iter();
+    let sets = sets.map(|set| {
+        let name = format!("ReplicaSet {}", set.name());
+        (name, set.spec.selector.clone())
+    });
+    let stateful = view.stateful_sets.iter();
+    let stateful = stateful.map(|set| {
+        let name = format!("StatefulSet {}", set.name());
+        (name, set.spec.selector.clone())
+    });
+    let daemons = view.daemon_sets.iter();
+    let daemons = daemons.map(|set| {
+        let name = format!("DaemonSet {}", set.name());
+        (name, set.spec.selector.clone())
+    });
     sets.chain(stateful).chain(daemons).collect()
 }
 

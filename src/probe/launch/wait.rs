@@ -1,13 +1,15 @@
 //! Waiting for a container to run, and giving up at once when it cannot.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::{ContainerState, Pod, PodStatus};
-use kube::api::{Api, WatchEvent, WatchParams};
+use kube::api::WatchEvent;
 
 use super::ephemeral::status_of;
 use crate::probe::ProbeError;
+use crate::probe::pods::{self, Pods};
 
 /// How long an image may take to be pulled and a container to start.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,18 +32,18 @@ pub(in crate::probe) fn is_running(status: Option<&PodStatus>, name: &str) -> bo
 }
 
 /// Waits until an ephemeral container runs or has ended.
-pub(super) async fn for_ephemeral(api: &Api<Pod>, pod: &str, name: &str) -> Result<(), ProbeError> {
+pub(super) async fn for_ephemeral(pods: &Pods, pod: &str, name: &str) -> Result<(), ProbeError> {
     let what = format!("ephemeral container {name} in pod {pod}");
-    until(api, pod, &what, |pod| {
+    until(pods, pod, &what, |pod| {
         verdict(status_of(pod.status.as_ref(), name))
     })
     .await
 }
 
 /// Waits until the only container of a pod runs or has ended.
-pub(super) async fn for_pod(api: &Api<Pod>, pod: &str) -> Result<(), ProbeError> {
+pub(super) async fn for_pod(pods: &Pods, pod: &str) -> Result<(), ProbeError> {
     let what = format!("pod {pod}");
-    until(api, pod, &what, |pod| {
+    until(pods, pod, &what, |pod| {
         let status = pod.status.as_ref();
         let conditions = status
             .and_then(|status| status.conditions.as_deref())
@@ -79,7 +81,7 @@ fn verdict(state: Option<&ContainerState>) -> Option<Result<(), String>> {
 
 /// Watches one pod until `ready` decides; a watch that ends or expires starts again.
 async fn until(
-    api: &Api<Pod>,
+    pods: &Pods,
     pod: &str,
     what: &str,
     ready: impl Fn(&Pod) -> Option<Result<(), String>> + Sync,
@@ -90,13 +92,9 @@ async fn until(
     };
     let watching = async {
         loop {
-            // Version 0: the watch begins with the pod as it is now.
-            let parameters = WatchParams::default()
-                .fields(&format!("metadata.name={pod}"))
-                .timeout(60);
-            let Ok(stream) = api.watch(&parameters, "0").await else {
+            let Ok(stream) = pods.watch(pod).await else {
                 // Without the right to watch: look now and then.
-                let current = api
+                let current = pods
                     .get(pod)
                     .await
                     .map_err(|error| not_started(error.to_string()))?;
@@ -106,10 +104,13 @@ async fn until(
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 continue;
             };
-            let mut stream = stream.boxed();
+            let mut stream = pin!(stream);
             while let Ok(Some(event)) = stream.try_next().await {
                 match event {
-                    WatchEvent::Added(pod) | WatchEvent::Modified(pod) => {
+                    WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                        let Ok(pod) = pods::pod(object) else {
+                            break;
+                        };
                         if let Some(decided) = ready(&pod) {
                             return decided.map_err(&not_started);
                         }

@@ -1,8 +1,6 @@
 //! Where an agent runs: the source pod itself, or the next best place.
 
 use futures::future::join;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::Api;
 
 use super::{LIFETIME_S, Session};
 use crate::cluster::ClusterView;
@@ -11,6 +9,7 @@ use crate::probe::launch::{
     Content, DebugPod, Ephemeral, Existing, create_debug_pod, create_twin, find_existing, refused,
     start_idle,
 };
+use crate::probe::pods::Pods;
 use crate::probe::rights::{self, Right};
 use crate::probe::transport::Upload;
 use crate::probe::{ProbeError, Step, Vantage};
@@ -96,8 +95,8 @@ impl Session {
             &rights::EPHEMERAL
         };
         let what = format!("ephemeral container in pod {name}");
-        let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-        let (checked, pod) = join(self.check(namespace, needed, &what), api.get(name)).await;
+        let pods = Pods::new(client, Some(namespace));
+        let (checked, pod) = join(self.check(namespace, needed, &what), pods.get(name)).await;
         checked?;
         let pod =
             pod.map_err(|error| refused(&what, &format!("get pods in {namespace}"), &error))?;

@@ -11,6 +11,7 @@ use kube::api::{Api, LogParams};
 use super::{Transport, read_lines};
 use crate::probe::ProbeError;
 use crate::probe::launch::{Content, OnStart, create_debug_pod, refused, start_image};
+use crate::probe::pods::Pods;
 use crate::probe::protocol::{Line, Plan};
 
 /// A pod that takes a container with an image of ours.
@@ -41,9 +42,9 @@ pub struct NodeImage<'a> {
 impl Transport for Image<'_> {
     async fn run(&self, plan: &Plan) -> Result<Vec<Line>, ProbeError> {
         let (client, image) = (&self.client, &self.image);
-        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let pods = Pods::new(client, Some(&self.namespace));
         // Every plan takes a container of its own, with a name that none has yet.
-        let pod = api.get(&self.pod).await.map_err(|error| {
+        let pod = pods.get(&self.pod).await.map_err(|error| {
             let what = format!("ephemeral container in pod {}", self.pod);
             refused(&what, &format!("get pods in {}", self.namespace), &error)
         })?;

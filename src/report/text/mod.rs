@@ -58,7 +58,21 @@ fn heading(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Result
         style.arrow(),
         short(&destination.object)
     );
-    writeln!(out, "{}   {}", style.strong(&line), style.faint(&namespace))
+    let context = report.context.as_ref();
+    let context = context.map_or_else(String::new, |context| format!("context {context}"));
+    let elapsed = report.elapsed_ms.map_or_else(String::new, seconds);
+    let asked: Vec<String> = [namespace, context, elapsed]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
+    let asked = asked.join(" · ");
+    writeln!(out, "{}   {}", style.strong(&line), style.faint(&asked))
+}
+
+/// `1.9 s`
+fn seconds(milliseconds: u64) -> String {
+    let tenths = milliseconds.div_ceil(100);
+    format!("{}.{} s", tenths / 10, tenths % 10)
 }
 
 /// `pod/client-1`, as it would be typed.
