@@ -35,8 +35,9 @@ pub fn run(order: Order, out: &mut dyn Write) -> std::io::Result<()> {
 
 fn write(lines: &mut Receiver<Line>, out: &mut dyn Write) -> std::io::Result<()> {
     while let Some(line) = lines.blocking_recv() {
-        serde_json::to_writer(&mut *out, &line)?;
-        out.write_all(b"\n")?;
+        let mut text = serde_json::to_string(&line)?;
+        text.push('\n');
+        out.write_all(text.as_bytes())?;
         out.flush()?;
     }
     Ok(())

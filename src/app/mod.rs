@@ -77,6 +77,6 @@ fn whole_and_namespace(args: &ViewArgs) -> Result<(ClusterView, String), Error> 
 
 /// The runtime of the two edges that wait for a network.
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    Ok(builder.worker_threads(2).enable_all().build()?)
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    Ok(builder.enable_all().build()?)
 }

@@ -98,8 +98,7 @@ fn bulk(args: &PolicyArgs, queries: &Path, out: &mut dyn Write) -> Result<Exit, 
         if answer.error {
             exit = Exit::Undetermined;
         }
-        serde_json::to_writer(&mut out, &answer).map_err(io::Error::from)?;
-        out.write_all(b"\n")?;
+        report::json::print_line(&answer, &mut out)?;
         if from_stdin {
             // Somebody may wait for this answer before asking the next question.
             out.flush()?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
@@ -11,9 +11,26 @@ use crate::diagnose::{FAMILIES, catalogue};
 /// Prints the completion script of a shell.
 pub fn completion(shell: Shell, out: &mut dyn Write) {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "kubectl-netpath", &mut script);
+    let mut command = without_hidden(&Cli::command());
+    clap_complete::generate(shell, &mut command, "kubectl-netpath", &mut script);
     // A reader that went away is no error of ours.
     let _ = out.write_all(&script);
+}
+
+/// The commands that people type. Those that only programs call (the probe, what kubectl asks at the
+/// cursor) are hidden, and clap_complete would offer them in bash and zsh all the same.
+fn without_hidden(command: &Command) -> Command {
+    let shown = command.get_subcommands().filter(|sub| !sub.is_hide_set());
+    let mut rest = Command::new(command.get_name().to_owned())
+        .args(command.get_arguments().cloned())
+        .subcommands(shown.map(without_hidden).collect::<Vec<_>>());
+    if let Some(about) = command.get_about() {
+        rest = rest.about(about.clone());
+    }
+    if let Some(version) = command.get_version() {
+        rest = rest.version(version.to_owned());
+    }
+    rest
 }
 
 /// Every manual page with its file name: one per command, and the catalogue of causes.

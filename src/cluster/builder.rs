@@ -1,11 +1,9 @@
 //! From JSON objects to a view. Nothing is lost silently: what cannot be understood is listed.
 
-use k8s_openapi::Metadata;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{ClusterView, ObjectRef, Provenance, Rejected, Resource, Scope, Table};
+use super::{ClusterView, Named, ObjectRef, Provenance, Rejected, Resource, Scope, Table};
 
 /// Collects objects into a [`ClusterView`].
 #[derive(Debug, Default)]
@@ -74,12 +72,15 @@ impl Builder {
             Resource::Ingresses => typed(&mut view.ingresses, &named, object),
             Resource::IngressClasses => typed(&mut view.ingress_classes, &named, object),
             Resource::ServiceCidrs => typed(&mut view.service_cidrs, &named, object),
-            Resource::Deployments => typed(&mut view.deployments, &named, object),
-            Resource::ReplicaSets => typed(&mut view.replica_sets, &named, object),
-            Resource::StatefulSets => typed(&mut view.stateful_sets, &named, object),
-            Resource::DaemonSets => typed(&mut view.daemon_sets, &named, object),
-            Resource::Jobs => typed(&mut view.jobs, &named, object),
-            Resource::CronJobs => typed(&mut view.cron_jobs, &named, object),
+            Resource::Deployments
+            | Resource::ReplicaSets
+            | Resource::StatefulSets
+            | Resource::DaemonSets
+            | Resource::Jobs
+            | Resource::CronJobs => {
+                let table = view.workloads.entry(resource).or_default();
+                typed(table, &named, object)
+            }
             _ => {
                 let table = view.custom.entry(resource).or_default();
                 table.insert(named.namespace, named.name, object);
@@ -131,13 +132,13 @@ fn shows_a_running_cluster(view: &ClusterView) -> bool {
 /// one instance of serde's code for each type.
 fn typed<T>(table: &mut Table<T>, named: &ObjectRef, object: Value) -> Result<(), String>
 where
-    T: DeserializeOwned + Metadata<Ty = ObjectMeta>,
+    T: DeserializeOwned + Named,
 {
     let mut typed: T = serde_json::from_value(object).map_err(|error| error.to_string())?;
     if named.name.is_empty() {
         return Err("metadata.name is missing".to_owned());
     }
-    let meta = typed.metadata_mut();
+    let meta = typed.meta_mut();
     meta.managed_fields = None;
     if !named.namespace.is_empty() {
         meta.namespace = Some(named.namespace.clone());

@@ -21,6 +21,7 @@ mod selector;
 pub mod snapshot;
 mod table;
 mod view;
+mod workload;
 
 pub use builder::Builder;
 pub use facts::{Facts, NodeFacts, PodFacts};
@@ -29,3 +30,4 @@ pub use resource::{Resource, Scope};
 pub use selector::{BadSelector, Operator, Requirement, Selector};
 pub use table::{Named, Table};
 pub use view::{ClusterView, Provenance, Rejected, Unread};
+pub use workload::Workload;

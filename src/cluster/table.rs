@@ -9,6 +9,9 @@ pub trait Named {
     /// The object's metadata.
     fn meta(&self) -> &ObjectMeta;
 
+    /// The same, to change it.
+    fn meta_mut(&mut self) -> &mut ObjectMeta;
+
     /// The name; empty if the object has none.
     fn name(&self) -> &str {
         self.meta().name.as_deref().unwrap_or_default()
@@ -23,6 +26,10 @@ pub trait Named {
 impl<T: k8s_openapi::Metadata<Ty = ObjectMeta>> Named for T {
     fn meta(&self) -> &ObjectMeta {
         self.metadata()
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        self.metadata_mut()
     }
 }
 

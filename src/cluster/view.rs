@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
-use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy, ServiceCIDR};
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Facts, ObjectRef, Resource, Table};
+use super::{Facts, ObjectRef, Resource, Table, Workload};
 
 /// Everything that was read of a cluster, and what was not.
 #[derive(Debug, Clone, Default)]
@@ -31,12 +29,8 @@ pub struct ClusterView {
     pub ingresses: Table<Ingress>,
     pub ingress_classes: Table<IngressClass>,
     pub service_cidrs: Table<ServiceCIDR>,
-    pub deployments: Table<Deployment>,
-    pub replica_sets: Table<ReplicaSet>,
-    pub stateful_sets: Table<StatefulSet>,
-    pub daemon_sets: Table<DaemonSet>,
-    pub jobs: Table<Job>,
-    pub cron_jobs: Table<CronJob>,
+    /// What makes pods, by its kind.
+    pub workloads: BTreeMap<Resource, Table<Workload>>,
     /// Objects of custom resources, as they were read.
     pub custom: BTreeMap<Resource, Table<serde_json::Value>>,
     pub facts: Facts,
@@ -103,15 +97,27 @@ impl ClusterView {
             && self.ingresses.is_empty()
             && self.ingress_classes.is_empty()
             && self.service_cidrs.is_empty()
-            && self.deployments.is_empty()
-            && self.replica_sets.is_empty()
-            && self.stateful_sets.is_empty()
-            && self.daemon_sets.is_empty()
-            && self.jobs.is_empty()
-            && self.cron_jobs.is_empty()
+            && self.workloads.is_empty()
             && self.custom.is_empty()
             && self.facts.nodes.is_empty()
             && self.facts.pods.is_empty()
+    }
+
+    /// The workload of that kind and name.
+    #[must_use]
+    pub fn workload(&self, kind: Resource, namespace: &str, name: &str) -> Option<&Workload> {
+        self.workloads.get(&kind)?.get(namespace, name)
+    }
+
+    /// The workloads of one kind.
+    pub fn workloads_of(&self, kind: Resource) -> impl Iterator<Item = &Workload> {
+        self.workloads.get(&kind).into_iter().flat_map(Table::iter)
+    }
+
+    /// The workloads of one kind in a namespace.
+    pub fn workloads_in(&self, kind: Resource, namespace: &str) -> impl Iterator<Item = &Workload> {
+        let table = self.workloads.get(&kind).into_iter();
+        table.flat_map(|table| table.in_namespace(namespace))
     }
 
     /// Notes that a list was read whole.

@@ -138,8 +138,7 @@ fn no_hostname(case: Case<'_, '_>, service: &Service, hostname: &str) -> Finding
     let pod = case.view.pods.get(service.namespace(), hostname);
     let set = case
         .view
-        .stateful_sets
-        .in_namespace(service.namespace())
+        .workloads_in(Resource::StatefulSets, service.namespace())
         .find(|set| {
             hostname
                 .strip_prefix(set.name())
@@ -147,7 +146,7 @@ fn no_hostname(case: Case<'_, '_>, service: &Service, hostname: &str) -> Finding
         });
     let asked = format!("{hostname}.{}", service.name());
     if let Some(set) = set {
-        let named = set.spec.service_name.as_deref().unwrap_or_default();
+        let named = set.service_name.as_deref().unwrap_or_default();
         if named != service.name() {
             return Finding::new(
                 "DNS-22",
@@ -443,15 +442,10 @@ fn no_endpoints(case: Case<'_, '_>, service: &Service) -> Finding {
     }
     let workload = case
         .view
-        .deployments
-        .in_namespace(namespace)
+        .workloads_in(Resource::Deployments, namespace)
         .find(|deployment| {
-            let labels = deployment
-                .spec
-                .template
-                .metadata
-                .as_ref()
-                .and_then(|meta| meta.labels.as_ref());
+            let template = deployment.template.as_ref();
+            let labels = template.and_then(|template| template.metadata.as_ref()?.labels.as_ref());
             labels
                 .zip(service.selector())
                 .is_some_and(|(labels, selector)| selector.matches(labels))
@@ -470,7 +464,7 @@ fn no_endpoints(case: Case<'_, '_>, service: &Service) -> Finding {
         }
         .because("no name resolves anywhere");
     }
-    let scaled_to_zero = workload.is_some_and(|workload| workload.spec.replicas == Some(0));
+    let scaled_to_zero = workload.is_some_and(|workload| workload.replicas == Some(0));
     let summary = match pods.len() {
         0 if scaled_to_zero => {
             "the cluster's DNS is scaled to 0: no name resolves anywhere".to_owned()

@@ -166,23 +166,14 @@ fn no_replica(
 /// The message of a `ReplicaFailure` condition of the workload or of a ReplicaSet it made.
 fn replica_failure(case: Case<'_, '_>, object: &ObjectRef) -> Option<String> {
     let view = case.view;
-    let deployment = view.deployments.get(&object.namespace, &object.name);
-    let of_deployment = deployment
-        .and_then(|deployment| deployment.status.as_ref()?.conditions.as_ref())
-        .and_then(|conditions| {
-            conditions
-                .iter()
-                .find(|condition| condition.type_.as_deref() == Some("ReplicaFailure"))
-        })
-        .and_then(|condition| condition.message.clone());
+    let (namespace, name) = (&object.namespace, &object.name);
+    let of_deployment = view
+        .workload(Resource::Deployments, namespace, name)
+        .and_then(|deployment| deployment.replica_failure.clone());
     let of_set = || {
-        view.replica_sets
-            .in_namespace(&object.namespace)
-            .filter(|set| set.name().starts_with(&object.name))
-            .filter_map(|set| set.status.as_ref()?.conditions.as_ref())
-            .flatten()
-            .find(|condition| condition.type_.as_deref() == Some("ReplicaFailure"))
-            .and_then(|condition| condition.message.clone())
+        view.workloads_in(Resource::ReplicaSets, namespace)
+            .filter(|set| set.name().starts_with(name))
+            .find_map(|set| set.replica_failure.clone())
     };
     let of_event = || {
         let events = view.events.in_namespace(&object.namespace);

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::kubectl::kubectl;
 use super::{Case, Finding, ext, rte};
 use crate::cluster::access::{NodeExt, PodExt};
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::{Named, ObjectRef, Resource};
 use crate::path::Stage;
 
 /// SRC-01, or what keeps its node from giving it a network.
@@ -36,9 +36,8 @@ pub(super) fn without_network(case: Case<'_, '_>, pod: &Pod) -> Finding {
 pub(super) fn no_pod(case: Case<'_, '_>, object: &ObjectRef) -> Finding {
     let zero = case
         .view
-        .deployments
-        .get(&object.namespace, &object.name)
-        .is_some_and(|deployment| deployment.spec.replicas == Some(0));
+        .workload(Resource::Deployments, &object.namespace, &object.name)
+        .is_some_and(|deployment| deployment.replicas == Some(0));
     let summary = if zero {
         format!(
             "{} is scaled to 0: there is no pod to ask from",

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 use super::ends::{End, Ends};
 use crate::cluster::access::PodExt;
-use crate::cluster::{ClusterView, Named, ObjectRef};
+use crate::cluster::{ClusterView, Named, ObjectRef, Table};
 use crate::resolve::controlled_pods;
 use crate::target::Kind;
 
@@ -110,15 +110,10 @@ fn owned_directly<'v>(
 
 /// The namespaces that hold something that makes pods.
 pub(super) fn workload_namespaces(view: &ClusterView) -> BTreeSet<&str> {
-    let tables = view
-        .deployments
-        .namespaces()
-        .chain(view.stateful_sets.namespaces())
-        .chain(view.daemon_sets.namespaces())
-        .chain(view.replica_sets.namespaces())
-        .chain(view.jobs.namespaces())
-        .chain(view.cron_jobs.namespaces());
-    tables.collect()
+    view.workloads
+        .values()
+        .flat_map(Table::namespaces)
+        .collect()
 }
 
 /// Kind and name of what makes pods in a namespace. One that another workload made speaks for
@@ -127,23 +122,13 @@ fn workloads<'v>(
     view: &'v ClusterView,
     namespace: &str,
 ) -> impl Iterator<Item = (&'static str, &'v str)> {
-    fn own<'v, T: Named + 'v>(
-        kind: &'static str,
-        objects: impl Iterator<Item = &'v T>,
-    ) -> impl Iterator<Item = (&'static str, &'v str)> {
-        objects
-            .filter(|object| object.meta().owner_references.is_none())
-            .map(move |object| (kind, object.name()))
-    }
-    own("Deployment", view.deployments.in_namespace(namespace))
-        .chain(own(
-            "StatefulSet",
-            view.stateful_sets.in_namespace(namespace),
-        ))
-        .chain(own("DaemonSet", view.daemon_sets.in_namespace(namespace)))
-        .chain(own("ReplicaSet", view.replica_sets.in_namespace(namespace)))
-        .chain(own("Job", view.jobs.in_namespace(namespace)))
-        .chain(own("CronJob", view.cron_jobs.in_namespace(namespace)))
+    let tables = view.workloads.iter();
+    tables.flat_map(move |(kind, table)| {
+        table
+            .in_namespace(namespace)
+            .filter(|object| object.meta.owner_references.is_none())
+            .map(|object| (kind.kind(), object.name()))
+    })
 }
 
 fn template<'v>(view: &'v ClusterView, workload: &ObjectRef) -> Option<&'v PodTemplateSpec> {
@@ -152,21 +137,7 @@ fn template<'v>(view: &'v ClusterView, workload: &ObjectRef) -> Option<&'v PodTe
         namespace,
         name,
     } = workload;
-    match kind.as_str() {
-        "Deployment" => Some(&view.deployments.get(namespace, name)?.spec.template),
-        "StatefulSet" => Some(&view.stateful_sets.get(namespace, name)?.spec.template),
-        "DaemonSet" => Some(&view.daemon_sets.get(namespace, name)?.spec.template),
-        "ReplicaSet" => view
-            .replica_sets
-            .get(namespace, name)?
-            .spec
-            .template
-            .as_ref(),
-        "Job" => Some(&view.jobs.get(namespace, name)?.spec.as_ref()?.template),
-        "CronJob" => {
-            let spec = &view.cron_jobs.get(namespace, name)?.spec;
-            Some(&spec.job_template.spec.as_ref()?.template)
-        }
-        _ => None,
-    }
+    let kinds = view.workloads.keys();
+    let kind = kinds.copied().find(|known| known.kind() == kind)?;
+    view.workload(kind, namespace, name)?.template.as_ref()
 }

@@ -59,14 +59,12 @@ fn names(view: &ClusterView, kind: Kind) -> Vec<(String, String)> {
     match kind {
         Kind::Pod => of(&view.pods),
         Kind::Service => of(&view.services),
-        Kind::Deployment => of(&view.deployments),
-        Kind::StatefulSet => of(&view.stateful_sets),
-        Kind::DaemonSet => of(&view.daemon_sets),
-        Kind::ReplicaSet => of(&view.replica_sets),
-        Kind::Job => of(&view.jobs),
-        Kind::CronJob => of(&view.cron_jobs),
         Kind::Node => of(&view.nodes),
         Kind::Ingress => of(&view.ingresses),
-        Kind::Gateway | Kind::HttpRoute => Vec::new(),
+        other => view
+            .workloads
+            .get(&other.resource())
+            .map(of)
+            .unwrap_or_default(),
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
+use k8s_openapi::api::core::v1::Pod;
 
 use crate::cluster::access::PodExt;
-use crate::cluster::{ClusterView, Named};
+use crate::cluster::{ClusterView, Named, Resource, Workload};
 use crate::target::Kind;
 
 /// The pods of a workload that have not ended; none if there is no such workload.
@@ -15,15 +15,7 @@ pub(super) fn pods<'v>(
     namespace: &str,
     name: &str,
 ) -> Option<Vec<&'v Pod>> {
-    let exists = match kind {
-        Kind::Deployment => view.deployments.get(namespace, name).is_some(),
-        Kind::StatefulSet => view.stateful_sets.get(namespace, name).is_some(),
-        Kind::DaemonSet => view.daemon_sets.get(namespace, name).is_some(),
-        Kind::ReplicaSet => view.replica_sets.get(namespace, name).is_some(),
-        Kind::Job => view.jobs.get(namespace, name).is_some(),
-        Kind::CronJob => view.cron_jobs.get(namespace, name).is_some(),
-        _ => false,
-    };
+    let exists = view.workload(kind.resource(), namespace, name).is_some();
     exists.then(|| controlled_pods(view, kind, namespace, name))
 }
 
@@ -53,7 +45,7 @@ pub fn controlled_pods<'v>(
 /// Kind and name of whatever owns the pods themselves.
 fn owners(view: &ClusterView, kind: Kind, namespace: &str, name: &str) -> Vec<(String, String)> {
     let own = |kind: Kind, name: &str| (kind.resource().kind().to_owned(), name.to_owned());
-    let made_by_it = |object: &dyn Named| {
+    let made_by_it = |object: &&Workload| {
         let owners = object
             .meta()
             .owner_references
@@ -65,9 +57,9 @@ fn owners(view: &ClusterView, kind: Kind, namespace: &str, name: &str) -> Vec<(S
     };
     match kind {
         Kind::Deployment => {
-            let sets = view.replica_sets.in_namespace(namespace);
+            let sets = view.workloads_in(Resource::ReplicaSets, namespace);
             let sets: Vec<_> = sets
-                .filter(|set| made_by_it(*set))
+                .filter(made_by_it)
                 .map(|set| own(Kind::ReplicaSet, set.name()))
                 .collect();
             if !sets.is_empty() {
@@ -84,8 +76,8 @@ fn owners(view: &ClusterView, kind: Kind, namespace: &str, name: &str) -> Vec<(S
             .collect()
         }
         Kind::CronJob => {
-            let jobs = view.jobs.in_namespace(namespace);
-            jobs.filter(|job| made_by_it(*job))
+            let jobs = view.workloads_in(Resource::Jobs, namespace);
+            jobs.filter(made_by_it)
                 .map(|job| own(Kind::Job, job.name()))
                 .collect()
         }
@@ -98,61 +90,24 @@ pub fn template_labels<'v>(
     view: &'v ClusterView,
     namespace: &'v str,
 ) -> impl Iterator<Item = (Kind, &'v str, &'v BTreeMap<String, String>, Option<i32>)> {
-    fn labels(template: Option<&PodTemplateSpec>) -> Option<&BTreeMap<String, String>> {
-        template?.metadata.as_ref()?.labels.as_ref()
-    }
-    let deployments = view
-        .deployments
-        .in_namespace(namespace)
-        .filter_map(|object| {
-            let spec = &object.spec;
-            let labels = labels(Some(&spec.template))?;
-            Some((
-                Kind::Deployment,
-                object.name(),
-                labels,
-                spec.replicas.or(Some(1)),
-            ))
-        });
-    let stateful_sets = view
-        .stateful_sets
-        .in_namespace(namespace)
-        .filter_map(|object| {
-            let spec = &object.spec;
-            let labels = labels(Some(&spec.template))?;
-            Some((
-                Kind::StatefulSet,
-                object.name(),
-                labels,
-                spec.replicas.or(Some(1)),
-            ))
-        });
-    let daemon_sets = view
-        .daemon_sets
-        .in_namespace(namespace)
-        .filter_map(|object| {
-            let labels = labels(Some(&object.spec.template))?;
-            Some((Kind::DaemonSet, object.name(), labels, None))
-        });
-    let bare_sets = view
-        .replica_sets
-        .in_namespace(namespace)
-        .filter_map(|object| {
-            // One that a Deployment made speaks for the Deployment.
-            if object.metadata.owner_references.is_some() {
+    const KINDS: [Kind; 4] = [
+        Kind::Deployment,
+        Kind::StatefulSet,
+        Kind::DaemonSet,
+        Kind::ReplicaSet,
+    ];
+    KINDS.into_iter().flat_map(move |kind| {
+        let all = view.workloads_in(kind.resource(), namespace);
+        all.filter_map(move |workload| {
+            // A ReplicaSet that a Deployment made speaks for the Deployment.
+            if kind == Kind::ReplicaSet && workload.meta.owner_references.is_some() {
                 return None;
             }
-            let spec = &object.spec;
-            let labels = labels(spec.template.as_ref())?;
-            Some((
-                Kind::ReplicaSet,
-                object.name(),
-                labels,
-                spec.replicas.or(Some(1)),
-            ))
-        });
-    deployments
-        .chain(stateful_sets)
-        .chain(daemon_sets)
-        .chain(bare_sets)
+            let template = workload.template.as_ref()?;
+            let labels = template.metadata.as_ref()?.labels.as_ref()?;
+            // A DaemonSet wants one for each node.
+            let wanted = (kind != Kind::DaemonSet).then(|| workload.replicas.unwrap_or(1));
+            Some((kind, workload.name(), labels, wanted))
+        })
+    })
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Exit};
 use crate::nat::proxy::{Difference, Drift, OriginKind, ProxySetup, SliceIndex, compare};
 use crate::node::{NodeState, proxy_setup};
 use crate::report::Style;
+use crate::report::json::print_line;
 
 /// Compares and prints.
 pub(super) fn run(
@@ -167,8 +168,7 @@ fn json(drift: &Drift, out: &mut dyn Write) -> io::Result<()> {
             actual: &difference.actual,
             rule: difference.rule.as_ref().map(ToString::to_string),
         };
-        serde_json::to_writer(&mut *out, &line)?;
-        writeln!(out)?;
+        print_line(&line, out)?;
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::nat::eval::{Answer, Fate, Question, Tracer};
 use crate::nat::model::Ruleset;
 use crate::net::Packet;
 use crate::node::NodeState;
+use crate::report::json::print_line;
 
 /// Does what the arguments ask for. Notes on what could not be read go to standard error.
 ///
@@ -89,8 +90,7 @@ fn bulk(
 }
 
 fn reply(reply: &query::Reply, out: &mut dyn Write) -> std::io::Result<()> {
-    serde_json::to_writer(&mut *out, reply)?;
-    writeln!(out)
+    print_line(reply, out)
 }
 
 /// As for a path: fine if every packet passes, broken if some do not, else undetermined.

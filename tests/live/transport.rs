@@ -1,7 +1,11 @@
 //! A server that cannot be asked: one clear message, exit code 2, nothing on stdout.
 
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rcgen::generate_simple_self_signed;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -9,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::ask;
-use super::stub::{Manner, Stub};
+use super::stub::{Asked, Manner, Stub};
 use super::world::shop;
 
 const QUESTION: [&str; 5] = ["pod/client-1", "svc/api", "-n", "shop", "--no-probe"];
@@ -140,4 +144,38 @@ fn a_certificate_of_an_unknown_authority() {
         }
     });
     refuses(&url, &[], &["certificate"]);
+}
+
+#[test]
+fn an_interrupt_tidies_up_and_says_so() {
+    // The reading is answered; the first question of probing is not, so that it is under way.
+    let is_first_of_probing = |asked: &Asked| asked.url.contains("selfsubjectaccessreviews");
+    let stub = Stub::that(shop(), move |asked| {
+        if is_first_of_probing(asked) {
+            Manner::Silence
+        } else {
+            Manner::Plain
+        }
+    });
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let before = stub.asked().len();
+        let program = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl-netpath"))
+            .args(["pod/client-1", "svc/api", "-n", "shop"])
+            .args(["--server", &stub.url])
+            .env_clear()
+            .env("KUBECONFIG", "/nonexistent")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        while !stub.asked()[before..].iter().any(is_first_of_probing) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let id = i32::try_from(program.id()).expect("a process");
+        kill(Pid::from_raw(id), signal).expect("it runs");
+        let output = program.wait_with_output().expect("it ends");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{signal}: {stderr}");
+        assert!(output.stdout.is_empty(), "no report: {signal}");
+    }
 }

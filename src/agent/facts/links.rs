@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressHeader, AddressMessage, AddressScope,
+};
 use netlink_packet_route::link::{
     InfoBridgePort, InfoData, InfoGeneve, InfoIpTunnel, InfoPortData, InfoVxlan, LinkAttribute,
-    LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
+    LinkFlags, LinkHeader, LinkInfo, LinkLayerType, LinkMessage,
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
 use serde_json::{Map, Value, json};
@@ -35,9 +37,9 @@ impl Links {
     /// # Errors
     /// When it does not tell, in words.
     pub(in crate::agent) fn read() -> Result<Self, String> {
-        let all = LinkMessage::default();
+        let all = LinkHeader::default();
         let links = ask(NETLINK_ROUTE, RTM_GETLINK, &all, Ask::All)?;
-        let all = AddressMessage::default();
+        let all = AddressHeader::default();
         let addresses = ask(NETLINK_ROUTE, RTM_GETADDR, &all, Ask::All)?;
         Ok(Self { links, addresses })
     }

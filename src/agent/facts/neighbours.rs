@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::neighbour::{
-    NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
+    NeighbourAddress, NeighbourAttribute, NeighbourHeader, NeighbourMessage, NeighbourState,
 };
 use netlink_sys::protocols::NETLINK_ROUTE;
 use serde_json::{Map, Value, json};
@@ -58,8 +58,8 @@ pub(super) fn forwarding_json(names: &Names) -> Result<String, String> {
 }
 
 fn entries(family: AddressFamily) -> Result<Vec<NeighbourMessage>, String> {
-    let mut query = NeighbourMessage::default();
-    query.header.family = family;
+    let mut query = NeighbourHeader::default();
+    query.family = family;
     ask(NETLINK_ROUTE, RTM_GETNEIGH, &query, Ask::All)
 }
 

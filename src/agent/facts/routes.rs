@@ -6,10 +6,10 @@ use std::net::IpAddr;
 
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteMessage, RouteMetric, RouteNextHop, RouteNextHopFlags,
-    RouteType, RouteVia,
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteNextHop,
+    RouteNextHopFlags, RouteType, RouteVia,
 };
-use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
+use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleHeader, RuleMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use serde_json::{Map, Value, json};
 
@@ -26,8 +26,8 @@ type Names = BTreeMap<u32, String>;
 /// # Errors
 /// When the kernel does not tell, in words.
 pub(super) fn routes_json(family: Family, names: &Names) -> Result<Vec<Value>, String> {
-    let mut query = RouteMessage::default();
-    query.header.address_family = number(family);
+    let mut query = RouteHeader::default();
+    query.address_family = number(family);
     let routes: Vec<RouteMessage> = ask(NETLINK_ROUTE, RTM_GETROUTE, &query, Ask::All)?;
     // A kernel without the family answers with all of them.
     let own = routes
@@ -41,8 +41,8 @@ pub(super) fn routes_json(family: Family, names: &Names) -> Result<Vec<Value>, S
 /// # Errors
 /// When the kernel does not tell, in words.
 pub(super) fn rules_json(family: Family) -> Result<Vec<Value>, String> {
-    let mut query = RuleMessage::default();
-    query.header.family = number(family);
+    let mut query = RuleHeader::default();
+    query.family = number(family);
     let rules: Vec<RuleMessage> = ask(NETLINK_ROUTE, RTM_GETRULE, &query, Ask::All)?;
     Ok(rules.iter().map(rule_json).collect())
 }

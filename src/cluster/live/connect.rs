@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use http::{HeaderName, HeaderValue};
 use kube::Client;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::config::{Config, KubeConfigOptions};
 
-use super::LiveError;
+use super::{LiveError, kubeconfig};
 use crate::cli::KubeArgs;
 
 /// A client with what the kubeconfig says beside it.
@@ -19,8 +19,7 @@ pub struct Connection {
     pub context: Option<String>,
 }
 
-/// Reads the kubeconfig (several files of `KUBECONFIG` are merged, exec plugins and proxies work)
-/// and applies the flags.
+/// Reads the kubeconfig (exec plugins and proxies work) and applies the flags.
 ///
 /// # Errors
 /// When no kubeconfig can be read, or the flags contradict it.
@@ -48,11 +47,7 @@ async fn configuration(
     args: &KubeArgs,
     options: &KubeConfigOptions,
 ) -> Result<(Config, Option<String>), LiveError> {
-    let kubeconfig = match &args.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
-    };
-    match kubeconfig {
+    match kubeconfig::read(args.kubeconfig.as_deref()) {
         Ok(kubeconfig) => {
             let context = args
                 .context
@@ -70,7 +65,7 @@ async fn configuration(
             let url = args.server.as_deref().unwrap_or_default();
             Ok((Config::new(uri(url)?), None))
         }
-        Err(error) => Err(LiveError::config(&error)),
+        Err(error) => Err(error),
     }
 }
 

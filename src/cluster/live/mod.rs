@@ -11,6 +11,7 @@
 mod all;
 mod connect;
 mod fetch;
+mod kubeconfig;
 
 use futures::future::{join, join_all};
 use kube::Client;

@@ -1,7 +1,6 @@
 //! Round 2: what the objects of round 1 point to.
 
 use k8s_openapi::api::networking::v1::Ingress;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::ends::{self, PAGE, SELECTED};
 use crate::cluster::access::{EndpointExt, PodExt, SERVICE_NAME, ServiceExt, SliceExt};
@@ -62,23 +61,12 @@ fn pods_of_workload(view: &ClusterView, target: &Target, default_namespace: &str
         return None;
     };
     let namespace = namespace.as_deref().unwrap_or(default_namespace);
-    let selector: Option<&LabelSelector> = match kind {
-        Kind::Deployment => Some(&view.deployments.get(namespace, name)?.spec.selector),
-        Kind::StatefulSet => Some(&view.stateful_sets.get(namespace, name)?.spec.selector),
-        Kind::DaemonSet => Some(&view.daemon_sets.get(namespace, name)?.spec.selector),
-        Kind::ReplicaSet => Some(&view.replica_sets.get(namespace, name)?.spec.selector),
-        Kind::Job => view
-            .jobs
-            .get(namespace, name)?
-            .spec
-            .as_ref()?
-            .selector
-            .as_ref(),
+    if *kind == Kind::CronJob {
         // Its Jobs carry no common label; their pods are found by the owner of the Job.
-        Kind::CronJob => return Some(Query::list(Resource::Jobs, Some(namespace)).at_most(PAGE)),
-        _ => None,
-    };
-    let selector = Selector::from_label_selector(selector?).ok()?;
+        return Some(Query::list(Resource::Jobs, Some(namespace)).at_most(PAGE));
+    }
+    let workload = view.workload(kind.resource(), namespace, name)?;
+    let selector = Selector::from_label_selector(workload.selector.as_ref()?).ok()?;
     Some(
         Query::list(Resource::Pods, Some(namespace))
             .labelled(selector.to_string())

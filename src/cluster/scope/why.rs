@@ -108,7 +108,8 @@ fn near_names(view: &ClusterView, request: &Request) -> Vec<Query> {
                 name,
             } if kind.is_workload() => {
                 let namespace = namespace.as_deref().unwrap_or(default);
-                (!has_workload(view, *kind, namespace, name))
+                view.workload(kind.resource(), namespace, name)
+                    .is_none()
                     .then(|| Query::list(kind.resource(), Some(namespace)).at_most(PAGE))
             }
             Spec::Object {
@@ -121,16 +122,4 @@ fn near_names(view: &ClusterView, request: &Request) -> Vec<Query> {
             _ => None,
         })
         .collect()
-}
-
-fn has_workload(view: &ClusterView, kind: Kind, namespace: &str, name: &str) -> bool {
-    match kind {
-        Kind::Deployment => view.deployments.get(namespace, name).is_some(),
-        Kind::StatefulSet => view.stateful_sets.get(namespace, name).is_some(),
-        Kind::DaemonSet => view.daemon_sets.get(namespace, name).is_some(),
-        Kind::ReplicaSet => view.replica_sets.get(namespace, name).is_some(),
-        Kind::Job => view.jobs.get(namespace, name).is_some(),
-        Kind::CronJob => view.cron_jobs.get(namespace, name).is_some(),
-        _ => false,
-    }
 }

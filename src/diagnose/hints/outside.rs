@@ -78,8 +78,8 @@ fn not_announced(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
                 .run(kubectl("", command)),
         );
     }
-    let speaker = case.view.daemon_sets.iter().find(|set| {
-        let labels = set.metadata.labels.as_ref();
+    let speaker = case.view.workloads_of(Resource::DaemonSets).find(|set| {
+        let labels = set.meta.labels.as_ref();
         let is_metallb = labels.is_some_and(|labels| {
             ["app", "app.kubernetes.io/name"]
                 .iter()
@@ -87,7 +87,7 @@ fn not_announced(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
         });
         is_metallb && set.name().contains("speaker")
     })?;
-    let ready = speaker.status.as_ref()?.number_ready;
+    let ready = speaker.number_ready?;
     (ready == 0).then(|| {
         finding
             .blame(

@@ -85,12 +85,11 @@ fn nobody_enforces(case: Case<'_, '_>) -> Option<Finding> {
         .paths()
         .flat_map(|path| &path.breaks)
         .any(|seen| matches!(seen, Break::Policy(_)));
-    let mut sets = case.view.daemon_sets.iter();
+    let mut sets = case.view.workloads_of(Resource::DaemonSets);
     let flannel = sets.find(|set| set.name().contains("flannel"))?;
     let enforcer = case
         .view
-        .daemon_sets
-        .iter()
+        .workloads_of(Resource::DaemonSets)
         .find(|set| ENFORCERS.iter().any(|known| set.name().contains(known)));
     let is_whole = case.view.holds_all(Resource::DaemonSets, "");
     (is_denied && is_whole && enforcer.is_none()).then(|| {

@@ -7,6 +7,7 @@ use super::super::{Fault, ProxyFault};
 use super::cross::{self, Passage};
 use super::nat::blocked_text;
 use super::trip::Trip;
+use crate::cluster::Resource;
 use crate::nat::eval::{Answer, DoubtKind, Outcome, Question, Tracer};
 use crate::nat::proxy::{
     Difference, DifferenceKind, Entry, EntryKind, Expected, Footprint, Mode, NodePortAddresses,
@@ -306,7 +307,9 @@ fn empty(trip: &Trip<'_, '_>, node: &NodeSite) -> Verdict {
         .proxy_mode
         .as_deref()
         .is_some_and(|mode| !mode.is_empty())
-        || view.daemon_sets.get("kube-system", "kube-proxy").is_some()
+        || view
+            .workload(Resource::DaemonSets, "kube-system", "kube-proxy")
+            .is_some()
         || view.config_maps.get("kube-system", "kube-proxy").is_some();
     if !has_proxy {
         return Verdict::Unknown(format!(

@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use super::outside::{blocks, outside};
 use super::{Matrix, PortSet};
 use crate::cluster::access::PodExt;
-use crate::cluster::{ClusterView, Named, ObjectRef};
+use crate::cluster::{ClusterView, Named, ObjectRef, Resource};
 use crate::policy::ends::{End, Ends};
 use crate::policy::named::workload_namespaces;
 use crate::policy::policies::Policies;
@@ -153,15 +153,13 @@ fn owner(view: &ClusterView, pod: &Pod) -> ObjectRef {
     let named = |kind: &str, name: &str| ObjectRef::new(kind, namespace, name);
     let above = match controller.kind.as_str() {
         "ReplicaSet" => view
-            .replica_sets
-            .get(namespace, &controller.name)
-            .and_then(|set| maker(set.metadata.owner_references.as_deref()))
+            .workload(Resource::ReplicaSets, namespace, &controller.name)
+            .and_then(|set| maker(set.meta.owner_references.as_deref()))
             .map(|maker| named(&maker.kind, &maker.name))
             .or_else(|| by_hash(view, pod, &controller.name)),
         "Job" => view
-            .jobs
-            .get(namespace, &controller.name)
-            .and_then(|job| maker(job.metadata.owner_references.as_deref()))
+            .workload(Resource::Jobs, namespace, &controller.name)
+            .and_then(|job| maker(job.meta.owner_references.as_deref()))
             .map(|maker| named(&maker.kind, &maker.name)),
         // A static pod is nobody's.
         "Node" => Some(pod.reference()),
@@ -179,6 +177,8 @@ fn by_hash(view: &ClusterView, pod: &Pod, set: &str) -> Option<ObjectRef> {
     let hash = pod.labels().get("pod-template-hash")?;
     let name = set.strip_suffix(hash.as_str())?.strip_suffix('-')?;
     let namespace = pod.namespace();
-    let is_there = view.deployments.get(namespace, name).is_some();
+    let is_there = view
+        .workload(Resource::Deployments, namespace, name)
+        .is_some();
     is_there.then(|| ObjectRef::new("Deployment", namespace, name))
 }

@@ -179,22 +179,13 @@ async fn controllers(client: &Client, namespace: &str) -> Vec<Controller> {
         }
     }
     let view = builder.finish();
-    let sets = view.replica_sets.iter();
-    let sets = sets.map(|set| {
-        let name = format!("ReplicaSet {}", set.name());
-        (name, set.spec.selector.clone())
-    });
-    let stateful = view.stateful_sets.iter();
-    let stateful = stateful.map(|set| {
-        let name = format!("StatefulSet {}", set.name());
-        (name, set.spec.selector.clone())
-    });
-    let daemons = view.daemon_sets.iter();
-    let daemons = daemons.map(|set| {
-        let name = format!("DaemonSet {}", set.name());
-        (name, set.spec.selector.clone())
-    });
-    sets.chain(stateful).chain(daemons).collect()
+    let tables = view.workloads.iter();
+    let all = tables.flat_map(|(kind, table)| table.iter().map(move |one| (kind, one)));
+    all.filter_map(|(kind, workload)| {
+        let name = format!("{} {}", kind.kind(), workload.name());
+        Some((name, workload.selector.clone()?))
+    })
+    .collect()
 }
 
 /// A controller whose selector matches: it would adopt the twin and delete a real pod in exchange.

@@ -83,11 +83,18 @@ fn print_group(
 ) -> io::Result<()> {
     let shared = shared_hops(group);
     let mut table = new_table(style);
-    let is_one = group.iter().all(|path| path.hops.len() == shared);
-    let branches = if is_one { &[] } else { group };
+    let is_reached = |hop: &ReportHop| hop.status != Status::NotReached;
+    let is_one = group
+        .iter()
+        .all(|path| !path.hops[shared..].iter().any(is_reached));
+    let (branches, trunk) = if is_one {
+        (&[][..], group[0].hops.as_slice())
+    } else {
+        (group, &group[0].hops[..shared])
+    };
     let trunk = Part {
         path: &group[0],
-        hops: &group[0].hops[..shared],
+        hops: trunk,
         is_whole: branches.is_empty(),
         indent: "",
     };
