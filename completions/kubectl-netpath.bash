@@ -16,12 +16,6 @@ _kubectl__netpath() {
             ",$1")
                 cmd="kubectl__netpath"
                 ;;
-            kubectl__netpath,__complete)
-                cmd="kubectl__netpath__subcmd____complete"
-                ;;
-            kubectl__netpath,agent)
-                cmd="kubectl__netpath__subcmd__agent"
-                ;;
             kubectl__netpath,check)
                 cmd="kubectl__netpath__subcmd__check"
                 ;;
@@ -36,6 +30,9 @@ _kubectl__netpath() {
                 ;;
             kubectl__netpath,explain)
                 cmd="kubectl__netpath__subcmd__explain"
+                ;;
+            kubectl__netpath,help)
+                cmd="kubectl__netpath__subcmd__help"
                 ;;
             kubectl__netpath,matrix)
                 cmd="kubectl__netpath__subcmd__matrix"
@@ -52,8 +49,38 @@ _kubectl__netpath() {
             kubectl__netpath,snapshot)
                 cmd="kubectl__netpath__subcmd__snapshot"
                 ;;
-            kubectl__netpath__subcmd__agent,image)
-                cmd="kubectl__netpath__subcmd__agent__subcmd__image"
+            kubectl__netpath__subcmd__help,check)
+                cmd="kubectl__netpath__subcmd__help__subcmd__check"
+                ;;
+            kubectl__netpath__subcmd__help,cleanup)
+                cmd="kubectl__netpath__subcmd__help__subcmd__cleanup"
+                ;;
+            kubectl__netpath__subcmd__help,completion)
+                cmd="kubectl__netpath__subcmd__help__subcmd__completion"
+                ;;
+            kubectl__netpath__subcmd__help,demo)
+                cmd="kubectl__netpath__subcmd__help__subcmd__demo"
+                ;;
+            kubectl__netpath__subcmd__help,explain)
+                cmd="kubectl__netpath__subcmd__help__subcmd__explain"
+                ;;
+            kubectl__netpath__subcmd__help,help)
+                cmd="kubectl__netpath__subcmd__help__subcmd__help"
+                ;;
+            kubectl__netpath__subcmd__help,matrix)
+                cmd="kubectl__netpath__subcmd__help__subcmd__matrix"
+                ;;
+            kubectl__netpath__subcmd__help,policy)
+                cmd="kubectl__netpath__subcmd__help__subcmd__policy"
+                ;;
+            kubectl__netpath__subcmd__help,rbac)
+                cmd="kubectl__netpath__subcmd__help__subcmd__rbac"
+                ;;
+            kubectl__netpath__subcmd__help,rules)
+                cmd="kubectl__netpath__subcmd__help__subcmd__rules"
+                ;;
+            kubectl__netpath__subcmd__help,snapshot)
+                cmd="kubectl__netpath__subcmd__help__subcmd__snapshot"
                 ;;
             *)
                 ;;
@@ -62,7 +89,7 @@ _kubectl__netpath() {
 
     case "${cmd}" in
         kubectl__netpath)
-            opts="-n -s -o -h -V --to-namespace --protocol --port --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --output --color --help --version snapshot demo check explain policy matrix rules cleanup rbac completion agent __complete"
+            opts="-n -s -o -h -V --to-namespace --protocol --port --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --output --color --help --version snapshot demo check explain policy matrix rules cleanup rbac completion help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -178,72 +205,6 @@ _kubectl__netpath() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "text wide json yaml" -- "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd____complete)
-            opts="--color"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__agent)
-            opts="-h --plan --color --help image"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --plan)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__agent__subcmd__image)
-            opts="-h --name --agent-binary --color --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --agent-binary)
-                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -496,6 +457,174 @@ _kubectl__netpath() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help)
+            opts="snapshot demo check explain policy matrix rules cleanup rbac completion help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help__subcmd__cleanup)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help__subcmd__completion)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help__subcmd__demo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help__subcmd__explain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help__subcmd__matrix)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help__subcmd__policy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help__subcmd__rbac)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help__subcmd__rules)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kubectl__subcmd__netpath__subcmd__help__subcmd__snapshot)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

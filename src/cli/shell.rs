@@ -22,6 +22,7 @@ pub fn completion(shell: Shell, out: &mut dyn Write) {
 fn without_hidden(command: &Command) -> Command {
     let shown = command.get_subcommands().filter(|sub| !sub.is_hide_set());
     let mut rest = Command::new(command.get_name().to_owned())
+        .disable_help_subcommand(command.is_disable_help_subcommand_set())
         .args(command.get_arguments().cloned())
         .subcommands(shown.map(without_hidden).collect::<Vec<_>>());
     if let Some(about) = command.get_about() {

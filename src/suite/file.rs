@@ -1,6 +1,9 @@
 //! The file of a suite, and the checks it stands for.
 
+use std::fmt::Display;
+
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::cluster::snapshot::{BadText, document};
 use crate::diagnose::{Verdict, catalogue, cause};
@@ -48,7 +51,8 @@ struct File {
     name: Option<String>,
     #[serde(default)]
     namespace: Option<String>,
-    checks: Vec<Entry>,
+    /// Read one by one, to say which of them is wrong.
+    checks: Vec<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,10 +98,13 @@ impl Suite {
     /// # Errors
     /// When the text is no suite, with the line or the entry that is wrong.
     pub fn read(text: &str, name: &str) -> Result<Self, BadSuite> {
-        let file: File = document(text).map_err(|BadText { line, message }| BadSuite {
-            message: format!("{name}: line {line}: {message}"),
+        let bad = |at: &dyn Display, why: &dyn Display| BadSuite {
+            message: format!("{name}: {at}{why}"),
             hint: "a suite has apiVersion, kind, and checks with from, to and expect".to_owned(),
-        })?;
+        };
+        let file = document(text)
+            .map_err(|BadText { line, message }| bad(&format_args!("line {line}: "), &message))?;
+        let file: File = serde_json::from_value(file).map_err(|error| bad(&"", &error))?;
         if (file.api_version.as_str(), file.kind.as_str()) != ("netpath/v1", "Suite") {
             return Err(BadSuite {
                 message: format!("{name} holds {} {}", file.api_version, file.kind),
@@ -105,7 +112,9 @@ impl Suite {
             });
         }
         let mut checks = Vec::new();
-        for (number, entry) in (1..).zip(&file.checks) {
+        for (number, entry) in (1..).zip(file.checks) {
+            let entry: Entry = serde_json::from_value(entry)
+                .map_err(|error| bad(&format_args!("check {number}: "), &error))?;
             let at = entry
                 .name
                 .clone()
@@ -247,7 +256,11 @@ mod tests {
     #[test]
     fn what_is_no_suite_says_where_and_why() {
         for (checks, message, hint) in [
-            ("- {from: a, to: b, expct: Reachable}", "line 5: ", "expect"),
+            (
+                "- {from: a, to: b, expct: Reachable}",
+                "check 1: unknown field `expct`",
+                "expect",
+            ),
             ("- {from: a}", "missing field `to`", "from, to"),
             (
                 "- {from: {pod: a}, to: b}",

@@ -1,6 +1,5 @@
 //! YAML and JSON text to objects, with bounded work for hostile input.
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Text that is not the YAML or JSON of Kubernetes objects.
@@ -28,7 +27,7 @@ pub fn objects(text: &str) -> Result<Vec<Value>, BadText> {
     }
     let mut objects = Vec::new();
     for (first_line, text) in documents(text) {
-        let value = document::<Value>(text).map_err(|mut bad| {
+        let value = document(text).map_err(|mut bad| {
             bad.line += first_line;
             bad
         })?;
@@ -39,11 +38,12 @@ pub fn objects(text: &str) -> Result<Vec<Value>, BadText> {
     Ok(objects)
 }
 
-/// Reads one YAML document, with the same bounds.
+/// Reads one YAML document, with the same bounds. What is made of it is made of the [`Value`], so that
+/// the program holds the code that reads a type once.
 ///
 /// # Errors
 /// What cannot be read, with its line.
-pub fn document<T: DeserializeOwned>(text: &str) -> Result<T, BadText> {
+pub fn document(text: &str) -> Result<Value, BadText> {
     let options = serde_saphyr::options! {
         budget: budget(text.len()),
         with_snippet: false,
