@@ -159,9 +159,9 @@ fn an_interrupt_tidies_up_and_says_so() {
     });
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let before = stub.asked().len();
-        let program = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl-netpath"))
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl-netpath"))
             .args(["pod/client-1", "svc/api", "-n", "shop"])
-            .args(["--server", &stub.url])
+            .args(["--server", &stub.url, "--agent-image", "probe"])
             .env_clear()
             .env("KUBECONFIG", "/nonexistent")
             .stdout(Stdio::piped())
@@ -169,6 +169,8 @@ fn an_interrupt_tidies_up_and_says_so() {
             .spawn()
             .expect("the program starts");
         while !stub.asked()[before..].iter().any(is_first_of_probing) {
+            let ended = program.try_wait().expect("a status");
+            assert_eq!(ended, None, "it ends before it probes");
             std::thread::sleep(Duration::from_millis(10));
         }
         let id = i32::try_from(program.id()).expect("a process");
