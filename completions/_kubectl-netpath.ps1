@@ -69,7 +69,6 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
             [CompletionResult]::new('cleanup', 'cleanup', [CompletionResultType]::ParameterValue, 'Remove everything that was ever left behind')
             [CompletionResult]::new('rbac', 'rbac', [CompletionResultType]::ParameterValue, 'Print the least rights that each depth needs, as a ClusterRole')
             [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
         'kubectl-netpath;snapshot' {
@@ -265,53 +264,6 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the report')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            break
-        }
-        'kubectl-netpath;help' {
-            [CompletionResult]::new('snapshot', 'snapshot', [CompletionResultType]::ParameterValue, 'Capture what a diagnosis needs, to analyse elsewhere or compare later')
-            [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Diagnose a cluster that is built into the program: no cluster needed')
-            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check many paths against what is expected of each, for CI')
-            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'What a cause means, how it is recognised, how it is fixed')
-            [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'The policy verdict alone, explained; or many at once')
-            [CompletionResult]::new('matrix', 'matrix', [CompletionResultType]::ParameterValue, 'Who may talk to whom: all pairs of workloads')
-            [CompletionResult]::new('rules', 'rules', [CompletionResultType]::ParameterValue, 'Walk packets through a rule dump, offline')
-            [CompletionResult]::new('cleanup', 'cleanup', [CompletionResultType]::ParameterValue, 'Remove everything that was ever left behind')
-            [CompletionResult]::new('rbac', 'rbac', [CompletionResultType]::ParameterValue, 'Print the least rights that each depth needs, as a ClusterRole')
-            [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
-            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
-            break
-        }
-        'kubectl-netpath;help;snapshot' {
-            break
-        }
-        'kubectl-netpath;help;demo' {
-            break
-        }
-        'kubectl-netpath;help;check' {
-            break
-        }
-        'kubectl-netpath;help;explain' {
-            break
-        }
-        'kubectl-netpath;help;policy' {
-            break
-        }
-        'kubectl-netpath;help;matrix' {
-            break
-        }
-        'kubectl-netpath;help;rules' {
-            break
-        }
-        'kubectl-netpath;help;cleanup' {
-            break
-        }
-        'kubectl-netpath;help;rbac' {
-            break
-        }
-        'kubectl-netpath;help;completion' {
-            break
-        }
-        'kubectl-netpath;help;help' {
             break
         }
     })

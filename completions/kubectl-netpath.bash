@@ -31,9 +31,6 @@ _kubectl__netpath() {
             kubectl__netpath,explain)
                 cmd="kubectl__netpath__subcmd__explain"
                 ;;
-            kubectl__netpath,help)
-                cmd="kubectl__netpath__subcmd__help"
-                ;;
             kubectl__netpath,matrix)
                 cmd="kubectl__netpath__subcmd__matrix"
                 ;;
@@ -49,39 +46,6 @@ _kubectl__netpath() {
             kubectl__netpath,snapshot)
                 cmd="kubectl__netpath__subcmd__snapshot"
                 ;;
-            kubectl__netpath__subcmd__help,check)
-                cmd="kubectl__netpath__subcmd__help__subcmd__check"
-                ;;
-            kubectl__netpath__subcmd__help,cleanup)
-                cmd="kubectl__netpath__subcmd__help__subcmd__cleanup"
-                ;;
-            kubectl__netpath__subcmd__help,completion)
-                cmd="kubectl__netpath__subcmd__help__subcmd__completion"
-                ;;
-            kubectl__netpath__subcmd__help,demo)
-                cmd="kubectl__netpath__subcmd__help__subcmd__demo"
-                ;;
-            kubectl__netpath__subcmd__help,explain)
-                cmd="kubectl__netpath__subcmd__help__subcmd__explain"
-                ;;
-            kubectl__netpath__subcmd__help,help)
-                cmd="kubectl__netpath__subcmd__help__subcmd__help"
-                ;;
-            kubectl__netpath__subcmd__help,matrix)
-                cmd="kubectl__netpath__subcmd__help__subcmd__matrix"
-                ;;
-            kubectl__netpath__subcmd__help,policy)
-                cmd="kubectl__netpath__subcmd__help__subcmd__policy"
-                ;;
-            kubectl__netpath__subcmd__help,rbac)
-                cmd="kubectl__netpath__subcmd__help__subcmd__rbac"
-                ;;
-            kubectl__netpath__subcmd__help,rules)
-                cmd="kubectl__netpath__subcmd__help__subcmd__rules"
-                ;;
-            kubectl__netpath__subcmd__help,snapshot)
-                cmd="kubectl__netpath__subcmd__help__subcmd__snapshot"
-                ;;
             *)
                 ;;
         esac
@@ -89,7 +53,7 @@ _kubectl__netpath() {
 
     case "${cmd}" in
         kubectl__netpath)
-            opts="-n -s -o -h -V --to-namespace --protocol --port --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --output --color --help --version snapshot demo check explain policy matrix rules cleanup rbac completion help"
+            opts="-n -s -o -h -V --to-namespace --protocol --port --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --output --color --help --version snapshot demo check explain policy matrix rules cleanup rbac completion"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -457,174 +421,6 @@ _kubectl__netpath() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help)
-            opts="snapshot demo check explain policy matrix rules cleanup rbac completion help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help__subcmd__check)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help__subcmd__cleanup)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help__subcmd__completion)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help__subcmd__demo)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help__subcmd__explain)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help__subcmd__matrix)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help__subcmd__policy)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help__subcmd__rbac)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help__subcmd__rules)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        kubectl__subcmd__netpath__subcmd__help__subcmd__snapshot)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

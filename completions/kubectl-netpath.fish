@@ -72,7 +72,6 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "rules"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "cleanup" -d 'Remove everything that was ever left behind'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "rbac" -d 'Print the least rights that each depth needs, as a ClusterRole'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "completion" -d 'Print the completion script of a shell'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l to-namespace -d 'Namespace of the destination, if not that of the source' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F
@@ -246,14 +245,3 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand completi
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand completion" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help; and not __fish_seen_subcommand_from snapshot demo check explain policy matrix rules cleanup rbac completion help" -f -a "snapshot" -d 'Capture what a diagnosis needs, to analyse elsewhere or compare later'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help; and not __fish_seen_subcommand_from snapshot demo check explain policy matrix rules cleanup rbac completion help" -f -a "demo" -d 'Diagnose a cluster that is built into the program: no cluster needed'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help; and not __fish_seen_subcommand_from snapshot demo check explain policy matrix rules cleanup rbac completion help" -f -a "check" -d 'Check many paths against what is expected of each, for CI'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help; and not __fish_seen_subcommand_from snapshot demo check explain policy matrix rules cleanup rbac completion help" -f -a "explain" -d 'What a cause means, how it is recognised, how it is fixed'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help; and not __fish_seen_subcommand_from snapshot demo check explain policy matrix rules cleanup rbac completion help" -f -a "policy" -d 'The policy verdict alone, explained; or many at once'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help; and not __fish_seen_subcommand_from snapshot demo check explain policy matrix rules cleanup rbac completion help" -f -a "matrix" -d 'Who may talk to whom: all pairs of workloads'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help; and not __fish_seen_subcommand_from snapshot demo check explain policy matrix rules cleanup rbac completion help" -f -a "rules" -d 'Walk packets through a rule dump, offline'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help; and not __fish_seen_subcommand_from snapshot demo check explain policy matrix rules cleanup rbac completion help" -f -a "cleanup" -d 'Remove everything that was ever left behind'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help; and not __fish_seen_subcommand_from snapshot demo check explain policy matrix rules cleanup rbac completion help" -f -a "rbac" -d 'Print the least rights that each depth needs, as a ClusterRole'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help; and not __fish_seen_subcommand_from snapshot demo check explain policy matrix rules cleanup rbac completion help" -f -a "completion" -d 'Print the completion script of a shell'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help; and not __fish_seen_subcommand_from snapshot demo check explain policy matrix rules cleanup rbac completion help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
