@@ -24,7 +24,7 @@ fn without_hidden(command: &Command) -> Command {
     let mut rest = Command::new(command.get_name().to_owned())
         .disable_help_subcommand(command.is_disable_help_subcommand_set())
         .args(command.get_arguments().cloned())
-        .subcommands(shown.map(without_hidden).collect::<Vec<_>>());
+        .subcommands(shown.map(without_hidden));
     if let Some(about) = command.get_about() {
         rest = rest.about(about.clone());
     }

@@ -58,8 +58,10 @@ pub(super) fn forwarding_json(names: &Names) -> Result<String, String> {
 }
 
 fn entries(family: AddressFamily) -> Result<Vec<NeighbourMessage>, String> {
-    let mut query = NeighbourHeader::default();
-    query.family = family;
+    let query = NeighbourHeader {
+        family,
+        ..NeighbourHeader::default()
+    };
     ask(NETLINK_ROUTE, RTM_GETNEIGH, &query, Ask::All)
 }
 

@@ -26,8 +26,10 @@ type Names = BTreeMap<u32, String>;
 /// # Errors
 /// When the kernel does not tell, in words.
 pub(super) fn routes_json(family: Family, names: &Names) -> Result<Vec<Value>, String> {
-    let mut query = RouteHeader::default();
-    query.address_family = number(family);
+    let query = RouteHeader {
+        address_family: number(family),
+        ..RouteHeader::default()
+    };
     let routes: Vec<RouteMessage> = ask(NETLINK_ROUTE, RTM_GETROUTE, &query, Ask::All)?;
     // A kernel without the family answers with all of them.
     let own = routes
@@ -41,8 +43,10 @@ pub(super) fn routes_json(family: Family, names: &Names) -> Result<Vec<Value>, S
 /// # Errors
 /// When the kernel does not tell, in words.
 pub(super) fn rules_json(family: Family) -> Result<Vec<Value>, String> {
-    let mut query = RuleHeader::default();
-    query.family = number(family);
+    let query = RuleHeader {
+        family: number(family),
+        ..RuleHeader::default()
+    };
     let rules: Vec<RuleMessage> = ask(NETLINK_ROUTE, RTM_GETRULE, &query, Ask::All)?;
     Ok(rules.iter().map(rule_json).collect())
 }

@@ -94,7 +94,7 @@ fn anchor(config: &mut Kubeconfig, folder: &Path) {
     for file in authorities.chain(of_users) {
         // An absolute path replaces the folder.
         if let Some(anchored) = folder.join(&*file).to_str() {
-            *file = anchored.to_owned();
+            anchored.clone_into(file);
         }
     }
 }
