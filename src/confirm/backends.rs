@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::symptom::{BackendSymptom, Others, Symptom};
 use super::{Confirmed, Inside};
 use crate::cluster::ClusterView;
-use crate::path::{Backend, Break, Path, Stage, Status};
+use crate::path::{Backend, Break, Hop, Path, Stage, Status};
 use crate::probe::protocol::{Outcome, Task, TraceHop};
 use crate::probe::{Attempts, Observations, Vantage, service_address};
 use crate::resolve::Site;
@@ -34,6 +34,7 @@ pub(super) fn confirm<'v>(
             })
             .collect();
         let Some((_, first, attempts)) = asked.first() else {
+            unheard(path, observations);
             continue;
         };
         let text = format!("{first}: {}", attempts.words());
@@ -79,6 +80,28 @@ pub(super) fn confirm<'v>(
                     backend,
                 })));
         }
+    }
+}
+
+/// The source could not ask. Where not even the backend's own node gets an answer, whom no policy stops, nobody
+/// knows whether the source would.
+fn unheard(path: &mut Path<'_>, observations: &Observations) {
+    let mut silent = path.backends.iter().filter_map(|backend| {
+        let to = SocketAddr::new(backend.address?, backend.port);
+        let node = backend.node?;
+        let attempts = observations.attempts(&Vantage::Node(node.to_owned()), to)?;
+        let is_silent = attempts.none_open() && !attempts.say_nothing();
+        is_silent.then(|| format!("{node} → {to}: {}", attempts.words()))
+    });
+    let Some(text) = silent.next() else {
+        return;
+    };
+    let mut hops = path.hops.iter_mut();
+    let passed = |hop: &&mut Hop| hop.stage == Stage::Destination && hop.status == Status::Pass;
+    if let Some(hop) = hops.find(passed) {
+        hop.predicted = Some(hop.summary.clone());
+        hop.observed = Some(text);
+        hop.status = Status::Unknown;
     }
 }
 
