@@ -31,6 +31,7 @@ pub(super) fn run(
     let gaps = Gaps::of(&view, &policies, |unread| unread.resource.is_some());
     let report = MatrixReport {
         matrix,
+        policies,
         namespace,
         port: args.port.map(|port| (args.protocol, port)),
         gaps,

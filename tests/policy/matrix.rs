@@ -26,6 +26,7 @@ fn printed(view: &ClusterView, namespace: Option<&str>, format: MatrixFormat) ->
         namespace: namespace.map(str::to_owned),
         port: None,
         gaps: Gaps::of(view, &policies, |_| true),
+        policies,
     };
     let mut out = Vec::new();
     print(&report, format, Terminal::PLAIN, &mut out).expect("a report");
@@ -212,6 +213,7 @@ fn one_port_makes_it_yes_or_no() {
         namespace: Some("shop".to_owned()),
         port: Some((Protocol::Tcp, 8080)),
         gaps: Gaps::default(),
+        policies,
     };
     let mut out = Vec::new();
     print(&report, MatrixFormat::Text, Terminal::PLAIN, &mut out).expect("a report");
@@ -220,6 +222,22 @@ fn one_port_makes_it_yes_or_no() {
         text.contains("  4  pod/web                  ·  ●  ·  ·"),
         "{text}"
     );
+}
+
+/// What stays open says why, with a pair where it does.
+#[test]
+fn what_is_not_known_says_why() {
+    let policies = [
+        "{podSelector: {matchLabels: {app: api}}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}",
+    ];
+    let text = printed(&shop(&policies), Some("shop"), MatrixFormat::Text);
+    for expected in [
+        "  2  pod/api              ?",
+        "? not known",
+        "\n  ? pod/api → deploy/planned: an address block is asked for, and Deployment/shop/planned has no address yet\n",
+    ] {
+        assert!(text.contains(expected), "{expected} in\n{text}");
+    }
 }
 
 /// Pods of one workload that policies tell apart have a line each.

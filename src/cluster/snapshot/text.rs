@@ -1,5 +1,7 @@
 //! YAML and JSON text to objects, with bounded work for hostile input.
 
+use std::num::NonZero;
+
 use serde_json::Value;
 
 /// Text that is not the YAML or JSON of Kubernetes objects.
@@ -25,17 +27,43 @@ pub fn objects(text: &str) -> Result<Vec<Value>, BadText> {
     {
         return Ok(vec![value]);
     }
+    let documents = documents(text);
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = documents.len().div_ceil(threads).max(LEAST);
+    if documents.len() <= share {
+        return values(&documents);
+    }
     let mut objects = Vec::new();
-    for (first_line, text) in documents(text) {
+    // Reading YAML is the longest part of looking at a large snapshot.
+    std::thread::scope(|scope| {
+        let parts = documents.chunks(share);
+        // All start before one is waited for.
+        let parts: Vec<_> = parts.map(|part| scope.spawn(|| values(part))).collect();
+        for part in parts {
+            match part.join() {
+                Ok(part) => objects.append(&mut part?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(objects)
+    })
+}
+
+/// Fewer documents than this are not worth a thread.
+const LEAST: usize = 256;
+
+fn values(documents: &[(u64, &str)]) -> Result<Vec<Value>, BadText> {
+    let mut values = Vec::new();
+    for (first_line, text) in documents {
         let value = document(text).map_err(|mut bad| {
             bad.line += first_line;
             bad
         })?;
         if !value.is_null() {
-            objects.push(value);
+            values.push(value);
         }
     }
-    Ok(objects)
+    Ok(values)
 }
 
 /// Reads one YAML document, with the same bounds. What is made of it is made of the [`Value`], so that

@@ -81,6 +81,20 @@ impl Bits {
         self.zip(other, |one, other| one & !other);
     }
 
+    /// What is in both.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.keep(other);
+        both
+    }
+
+    /// What is only in this one.
+    pub(super) fn without(&self, other: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.drop(other);
+        rest
+    }
+
     fn zip(&mut self, other: &Self, merge: impl Fn(u64, u64) -> u64) {
         for (one, other) in self.words.iter_mut().zip(&other.words) {
             *one = merge(*one, *other);

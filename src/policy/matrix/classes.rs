@@ -69,12 +69,12 @@ struct Answers<'e> {
 /// Puts ends together that no policy tells apart.
 pub(super) fn classes(policies: &Policies, ends: &[End]) -> Vec<Class> {
     let question = Question::of(policies, ends);
-    let blocks: Vec<IpNet> = question.blocks.iter().copied().collect();
+    let inside = question.inside(ends);
     let ids = namespace_ids(ends);
     let mut classes: Vec<Class> = Vec::new();
     let mut seen: HashMap<Answers<'_>, usize> = HashMap::new();
-    for (position, end) in ends.iter().enumerate() {
-        let answers = question.answers(end, &ids, &blocks);
+    for (position, (end, inside)) in ends.iter().zip(inside).enumerate() {
+        let answers = question.answers(end, &ids, inside);
         let class = *seen.entry(answers).or_insert(classes.len());
         match classes.get_mut(class) {
             Some(class) => class.members.push(position),
@@ -135,11 +135,30 @@ impl Question {
         collector.question
     }
 
+    /// For each end which blocks hold which of its addresses, as positions.
+    fn inside(&self, ends: &[End]) -> Vec<Vec<(usize, usize)>> {
+        let of_end = |(position, end): (usize, &End)| {
+            let addresses = end.addresses.clone().into_iter().enumerate();
+            addresses.map(move |(at, addr)| (addr, position, at))
+        };
+        let mut addresses: Vec<_> = ends.iter().enumerate().flat_map(of_end).collect();
+        addresses.sort_unstable();
+        let mut inside = vec![Vec::new(); ends.len()];
+        for (block, net) in self.blocks.iter().enumerate() {
+            let first = addresses.partition_point(|(addr, ..)| *addr < net.network());
+            let held = addresses[first..].iter();
+            for (_, end, at) in held.take_while(|(addr, ..)| *addr <= net.broadcast()) {
+                inside[*end].push((block, *at));
+            }
+        }
+        inside
+    }
+
     fn answers<'e>(
         &self,
         end: &'e End,
         ids: &BTreeMap<&str, usize>,
-        blocks: &[IpNet],
+        inside: Vec<(usize, usize)>,
     ) -> Answers<'e> {
         let mut labels = Vec::new();
         let mut ports = Vec::new();
@@ -181,12 +200,6 @@ impl Question {
             );
             ports.sort_unstable();
         }
-        let inside = blocks.iter().enumerate().flat_map(|(block, net)| {
-            let addresses = end.addresses.iter().enumerate();
-            addresses
-                .filter(|(_, addr)| net.contains(*addr))
-                .map(move |(addr, _)| (block, addr))
-        });
         let families = end.families();
         let node = end.node.as_ref().filter(|_| self.nodes);
         let namespace_doubt = pod.is_some_and(|pod| pod.namespace.doubt.is_some());
@@ -197,7 +210,7 @@ impl Question {
             ports,
             node: node.map(|node| node.name.as_str()),
             families: (families.v4, families.v6),
-            blocks: inside.collect(),
+            blocks: inside,
             has_addresses: !end.addresses.is_empty(),
             doubt: end.doubt.is_some() || namespace_doubt,
         }

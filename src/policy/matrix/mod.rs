@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  ends ─► classes no policy tells apart ─► for each direction: rows of subjects that the same
-//!          policies select × classes  ─► port sets  ─► pair = egress of one ∩ ingress of the other
+//!          policies select; a row parts the classes by port set ─► pair = egress of one ∩ ingress of
+//!          the other
 //! ```
 //!
 //! The work grows with classes and rows, not with pods. Ends stand for workloads: placement (a
@@ -12,6 +13,7 @@ mod bits;
 mod changes;
 mod classes;
 pub mod diff;
+mod doubts;
 mod lines;
 mod outside;
 mod pieces;
@@ -23,12 +25,10 @@ mod units;
 mod universe;
 mod walk;
 
-use std::collections::HashMap;
-
 use super::ends::End;
 use super::model::Direction;
 use super::policies::Policies;
-use side::{Interned, Side};
+use side::{Interned, LANES, Side};
 use universe::Universe;
 
 pub use classes::Class;
@@ -45,13 +45,11 @@ pub struct Matrix {
     /// The class of each end.
     class_of: Vec<u32>,
     egress: Side,
-    /// For each class as a source, its port set towards each row of ingress.
-    admitted: Vec<Vec<u32>>,
-    /// The row of ingress of each class.
-    ingress_row: Vec<u32>,
+    ingress: Side,
     sets: Vec<PortSet>,
-    /// The intersection of every two of the first `width` port sets.
+    /// What each port set of egress lets through together with each of ingress.
     both: Vec<u32>,
+    /// How many port sets ingress has.
     width: usize,
 }
 
@@ -69,22 +67,19 @@ impl Matrix {
             }
         }
         let mut universe = Universe::new(&classes, policies.families);
-        let mut interned = Interned::default();
-        let egress = side::side(policies, Direction::Egress, &mut universe, &mut interned);
-        let ingress = side::side(policies, Direction::Ingress, &mut universe, &mut interned);
+        let (mut out, mut into) = (Interned::default(), Interned::default());
+        let egress = side::side(policies, Direction::Egress, &mut universe, &mut out);
+        let ingress = side::side(policies, Direction::Ingress, &mut universe, &mut into);
         drop(universe);
-        let admitted = transposed(&ingress.rows, classes.len());
-        let width = interned.sets.len();
-        let (sets, both) = intersections(interned);
+        let (sets, both) = intersections(&out.sets, &into.sets);
         Self {
             classes,
             class_of,
             egress,
-            admitted,
-            ingress_row: ingress.row_of,
+            ingress,
             sets,
             both,
-            width,
+            width: into.sets.len(),
         }
     }
 
@@ -115,65 +110,45 @@ impl Matrix {
     /// The same as an id: equal ids are equal sets.
     #[must_use]
     pub fn id_between(&self, source: usize, destination: usize) -> u32 {
-        let out = self.egress.rows[self.egress.row_of[source] as usize][destination];
-        let into = self.admitted[source][self.ingress_row[destination] as usize];
+        let out = self.egress.row(source).of(destination);
+        let into = self.ingress.row(destination).of(source);
         self.both[out as usize * self.width + into as usize]
     }
 
-    /// The ids of one class towards every class.
-    pub fn row(&self, source: usize) -> impl Iterator<Item = u32> {
-        let out = &self.egress.rows[self.egress.row_of[source] as usize];
-        let into = &self.admitted[source];
-        let width = self.width;
-        out.iter()
-            .zip(&self.ingress_row)
-            .map(move |(out, row)| self.both[*out as usize * width + into[*row as usize] as usize])
+    /// Visits every class as a source, in order, with the ids of the port sets towards every class.
+    pub fn each_row(&self, mut visit: impl FnMut(usize, &[u32])) {
+        let count = self.classes.len();
+        let mut ids = vec![0; count];
+        // For each row of ingress, what it admits of some sources: those in one word of its sets.
+        let mut admitted = vec![[0; LANES]; self.ingress.rows.len()];
+        for first in (0..count).step_by(LANES) {
+            for (row, admitted) in self.ingress.rows.iter().zip(&mut admitted) {
+                row.write_lanes(first, admitted);
+            }
+            for source in first..count.min(first + LANES) {
+                self.egress.row(source).write(&mut ids);
+                for (id, row) in ids.iter_mut().zip(&self.ingress.row_of) {
+                    let into = admitted[*row as usize][source - first];
+                    *id = self.both[*id as usize * self.width + into as usize];
+                }
+                visit(source, &ids);
+            }
+        }
     }
 
     /// How many different rows the policies make: of egress, of ingress.
     #[must_use]
-    pub fn distinct_rows(&self) -> (usize, usize) {
-        let ingress = self.admitted.first().map_or(0, Vec::len);
-        (self.egress.rows.len(), ingress)
+    pub const fn distinct_rows(&self) -> (usize, usize) {
+        (self.egress.rows.len(), self.ingress.rows.len())
     }
 }
 
-/// Columns as rows, so that what one source is admitted to lies together.
-fn transposed(rows: &[Vec<u32>], length: usize) -> Vec<Vec<u32>> {
-    const BLOCK: usize = 64;
-    let mut columns = vec![vec![0; rows.len()]; length];
-    for (at, block) in rows.chunks(BLOCK).enumerate() {
-        for first in (0..length).step_by(BLOCK) {
-            for (row, values) in block.iter().enumerate() {
-                let last = length.min(first + BLOCK);
-                for (column, value) in values[first..last].iter().enumerate() {
-                    columns[first + column][at * BLOCK + row] = *value;
-                }
-            }
-        }
+/// The intersection of every set of egress with every one of ingress, as ids.
+fn intersections(out: &[PortSet], into: &[PortSet]) -> (Vec<PortSet>, Vec<u32>) {
+    let mut shared = Interned::default();
+    let mut both = Vec::with_capacity(out.len() * into.len());
+    for one in out {
+        both.extend(into.iter().map(|other| shared.id(one.intersection(other))));
     }
-    columns
-}
-
-/// The intersection of every two sets, as ids.
-fn intersections(interned: Interned) -> (Vec<PortSet>, Vec<u32>) {
-    let Interned { mut sets, .. } = interned;
-    let count = sets.len();
-    let mut ids: HashMap<PortSet, u32> = HashMap::new();
-    for (id, set) in sets.iter().enumerate() {
-        ids.insert(set.clone(), u32::try_from(id).unwrap_or(u32::MAX));
-    }
-    let mut both = Vec::with_capacity(count * count);
-    for one in 0..count {
-        for other in 0..count {
-            let shared = sets[one].intersection(&sets[other]);
-            let next = u32::try_from(sets.len()).unwrap_or(u32::MAX);
-            let id = *ids.entry(shared).or_insert_with_key(|shared| {
-                sets.push(shared.clone());
-                next
-            });
-            both.push(id);
-        }
-    }
-    (sets, both)
+    (shared.sets, both)
 }

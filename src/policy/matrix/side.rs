@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use super::bits::Bits;
 use super::pieces::{Names, Piece, coverage, pieces};
 use super::ports::{Interval, PortSet};
 use super::row::{Row, Signature, rows};
 use super::universe::{Needs, Universe};
 use super::walk::{Outcome, Walk};
 use crate::policy::ends::End;
+use crate::policy::eval::Verdict;
 use crate::policy::model::Direction;
 use crate::policy::policies::Policies;
 
@@ -16,9 +18,18 @@ use crate::policy::policies::Policies;
 pub(super) struct Side {
     /// The row of each class as a subject.
     pub row_of: Vec<u32>,
-    /// For each row, the port set towards each class, as an id.
-    pub rows: Vec<Vec<u32>>,
+    pub rows: Vec<Partition>,
 }
+
+/// The classes by the port set towards them: disjoint, and together all of them. A row has few port
+/// sets, so that this is an eighth of a list of ids, and found without looking at any class alone.
+#[derive(Debug, Clone)]
+pub(super) struct Partition {
+    parts: Vec<(u32, Bits)>,
+}
+
+/// Classes in one word of a set.
+pub(super) const LANES: usize = 64;
 
 /// Port sets, each once, by id.
 #[derive(Debug, Default)]
@@ -35,7 +46,7 @@ pub(super) fn side(
     interned: &mut Interned,
 ) -> Side {
     let needs = Needs::of_policies(policies);
-    let mut computed: Vec<Vec<u32>> = Vec::new();
+    let mut computed: Vec<Partition> = Vec::new();
     let mut row_of = Vec::with_capacity(universe.len());
     let mut known: HashMap<Signature, u32> = HashMap::new();
     for (class, row) in rows(policies, direction, universe).iter().enumerate() {
@@ -66,10 +77,12 @@ fn compute(
     end: &End,
     universe: &mut Universe<'_>,
     interned: &mut Interned,
-) -> Vec<u32> {
+) -> Partition {
     let count = universe.len();
     if row.iter().flatten().all(Vec::is_empty) {
-        return vec![interned.id(PortSet::all()); count];
+        return Partition {
+            parts: vec![(interned.id(PortSet::all()), Bits::all(count))],
+        };
     }
     let names = Names {
         direction,
@@ -99,89 +112,94 @@ fn compute(
     sets(&pieces, &outcome_of, &outcomes, count, interned)
 }
 
-/// The port set of each peer, from the outcomes of the pieces.
+/// Peers with the same verdict at every piece share a port set.
 fn sets(
     pieces: &[Piece],
     outcome_of: &[usize],
     outcomes: &[Outcome],
     count: usize,
     interned: &mut Interned,
-) -> Vec<u32> {
-    let mut set = |verdict: &dyn Fn(usize) -> u64| {
-        let intervals = pieces
+) -> Partition {
+    let mut parts: Vec<(Vec<Verdict>, Bits)> = vec![(Vec::new(), Bits::all(count))];
+    for outcome in outcomes {
+        parts = parts
             .iter()
-            .zip(outcome_of)
-            .filter_map(|(piece, outcome)| {
-                let verdict = verdict(*outcome);
-                (verdict & 0b01 != 0).then_some(Interval {
-                    protocol: piece.protocol,
-                    ports: piece.ports,
-                    is_certain: verdict == 0b01,
-                })
-            });
-        interned.id(PortSet::new(intervals))
-    };
-    match codes(outcomes, count) {
-        Some(codes) => {
-            // There are few codes, and neighbours often share one.
-            let mut known: Vec<(u64, u32)> = Vec::new();
-            let mut last = 0;
-            let ids = codes.into_iter().map(|code| {
-                let is_it = |(known, _): &(u64, u32)| *known == code;
-                if !known.get(last).is_some_and(is_it) {
-                    last = known.iter().position(is_it).unwrap_or_else(|| {
-                        known.push((code, set(&|outcome| code >> (2 * outcome) & 0b11)));
-                        known.len() - 1
-                    });
-                }
-                known[last].1
-            });
-            ids.collect()
-        }
-        None => (0..count)
-            .map(|peer| {
-                set(&|outcome| {
-                    let Outcome {
-                        may_allow,
-                        may_deny,
-                    } = &outcomes[outcome];
-                    u64::from(may_allow.has(peer)) | u64::from(may_deny.has(peer)) << 1
+            .flat_map(|(verdicts, peers)| {
+                outcome.split(peers).map(|(verdict, peers)| {
+                    let verdicts = verdicts.iter().copied().chain([verdict]);
+                    (verdicts.collect(), peers)
                 })
             })
-            .collect(),
+            .collect();
+    }
+    let set = |verdicts: &[Verdict]| {
+        let intervals = pieces.iter().zip(outcome_of);
+        PortSet::new(intervals.filter_map(|(piece, outcome)| {
+            let verdict = verdicts[*outcome];
+            (verdict != Verdict::Deny).then_some(Interval {
+                protocol: piece.protocol,
+                ports: piece.ports,
+                is_certain: verdict == Verdict::Allow,
+            })
+        }))
+    };
+    let parts = parts
+        .into_iter()
+        .map(|(verdicts, peers)| (interned.id(set(&verdicts)), peers));
+    Partition {
+        parts: parts.collect(),
     }
 }
 
-/// For each peer two bits of each outcome: may be allowed, may be denied. None if there are too many
-/// outcomes for one number.
-fn codes(outcomes: &[Outcome], count: usize) -> Option<Vec<u64>> {
-    if outcomes.len() > 32 {
-        return None;
+// === impl Side ===
+
+impl Side {
+    /// The row of a class as a subject.
+    pub(super) fn row(&self, class: usize) -> &Partition {
+        &self.rows[self.row_of[class] as usize]
     }
-    let mut codes = vec![0; count];
-    for (
-        at,
-        Outcome {
-            may_allow,
-            may_deny,
-        },
-    ) in outcomes.iter().enumerate()
-    {
-        for (bits, shift) in [(may_allow, 2 * at), (may_deny, 2 * at + 1)] {
-            for (chunk, word) in codes.chunks_mut(64).zip(bits.words()) {
-                match *word {
-                    0 => {}
-                    u64::MAX => chunk.iter_mut().for_each(|code| *code |= 1 << shift),
-                    word => {
-                        for (bit, code) in chunk.iter_mut().enumerate() {
-                            *code |= (word >> bit & 1) << shift;
-                        }
-                    }
-                }
+}
+
+// === impl Partition ===
+
+impl Partition {
+    /// The port set towards a class.
+    pub(super) fn of(&self, class: usize) -> u32 {
+        let mut parts = self.parts.iter();
+        // Every class is in one of them.
+        parts
+            .find(|(_, peers)| peers.has(class))
+            .map_or(0, |(id, _)| *id)
+    }
+
+    /// Writes the port set towards every class.
+    pub(super) fn write(&self, ids: &mut [u32]) {
+        for (id, peers) in &self.parts {
+            for (ids, word) in ids.chunks_mut(LANES).zip(peers.words()) {
+                write_lanes(*id, *word, ids);
             }
         }
     }
-    Some(codes)
+
+    /// Writes the port set towards some classes in a row, from a multiple of 64 on.
+    pub(super) fn write_lanes(&self, first: usize, ids: &mut [u32; LANES]) {
+        for (id, peers) in &self.parts {
+            write_lanes(*id, peers.words()[first / LANES], ids);
+        }
+    }
+}
+
+fn write_lanes(id: u32, word: u64, ids: &mut [u32]) {
+    match word {
+        0 => {}
+        u64::MAX => ids.fill(id),
+        mut word => {
+            while word != 0 {
+                ids[word.trailing_zeros() as usize] = id;
+                word &= word - 1;
+            }
+        }
+    }
 }
 
 // === impl Interned ===

@@ -84,11 +84,12 @@ impl UnitMatrix {
         let sets = self.matrix.sets().iter();
         let kinds: Vec<usize> = sets.map(|set| set.openness(port) as usize).collect();
         let mut tallies = vec![vec![Tally::default(); namespaces.len()]; namespaces.len()];
-        let mut ids: Vec<u32> = Vec::new();
         let mut row = vec![[0; 4]; namespaces.len()];
-        for sources in weights.chunk_by(|one, other| one.class == other.class) {
-            ids.clear();
-            ids.extend(self.matrix.row(sources[0].class));
+        let mut sources = weights.chunk_by(|one, other| one.class == other.class);
+        self.matrix.each_row(|source, ids| {
+            // Every class has a unit, and the weights are in the order of the classes.
+            let sources = sources.next().unwrap_or_default();
+            debug_assert!(sources.iter().all(|from| from.class == source));
             row.fill([0; 4]);
             // One step for each pair of classes: no branch, no allocation.
             for to in &weights {
@@ -104,7 +105,7 @@ impl UnitMatrix {
                     sum.unknown += unknown * from.units;
                 }
             }
-        }
+        });
         Census {
             namespaces,
             tallies,

@@ -4,7 +4,10 @@
 //! pass over that column, and a formula is a few operations on sets.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::rc::Rc;
+
+use ipnet::IpNet;
 
 use super::bits::{Bits, Tri};
 use super::classes::Class;
@@ -25,6 +28,12 @@ pub(super) struct Universe<'c> {
     columns: HashMap<(Domain, String), Column>,
     /// Pods that selectors see.
     pods: Tri,
+    /// Every address with the class that has it, in order.
+    addresses: Vec<(IpAddr, usize)>,
+    /// Classes whose addresses are not known.
+    nowhere: Vec<usize>,
+    /// Classes by the namespace of their pods; none for what is no pod.
+    by_namespace: HashMap<Option<&'c str>, Vec<usize>>,
     cache: HashMap<(Formula, Option<Seat>), Rc<Tri>>,
     of_rules: HashMap<(*const Rule, Option<Seat>), Rc<Tri>>,
     ports: HashMap<(String, Protocol), BTreeMap<u16, Rc<Tri>>>,
@@ -114,16 +123,29 @@ impl Seat {
 
 impl<'c> Universe<'c> {
     pub(super) fn new(classes: &'c [Class], families: Families) -> Self {
+        let of_class = |(class, Class { end, .. }): (usize, &'c Class)| {
+            end.addresses.iter().map(move |addr| (*addr, class))
+        };
+        let mut addresses: Vec<_> = classes.iter().enumerate().flat_map(of_class).collect();
+        addresses.sort_unstable();
+        let is_nowhere = |class: &usize| classes[*class].end.addresses.is_empty();
+        let mut by_namespace: HashMap<_, Vec<usize>> = HashMap::new();
+        for (class, Class { end, .. }) in classes.iter().enumerate() {
+            by_namespace.entry(end.namespace()).or_default().push(class);
+        }
         let mut universe = Self {
             classes,
             families,
             columns: HashMap::new(),
             pods: Tri::no(classes.len()),
+            addresses,
+            nowhere: (0..classes.len()).filter(is_nowhere).collect(),
+            by_namespace,
             cache: HashMap::new(),
             of_rules: HashMap::new(),
             ports: HashMap::new(),
         };
-        universe.pods = universe.each(End::is_selectable);
+        universe.pods = universe.each(0..classes.len(), End::is_selectable);
         universe
     }
 
@@ -229,14 +251,39 @@ impl<'c> Universe<'c> {
             Formula::Label(domain @ (Domain::Pod | Domain::Namespace), requirement) => {
                 self.label(*domain, requirement)
             }
-            _ => self.one_by_one(formula, subject),
+            Formula::Namespace(name) => {
+                let keys = [Some(name.as_str()), None];
+                let members = keys.iter().filter_map(|key| self.by_namespace.get(key));
+                self.one_by_one(formula, subject, members.flatten().copied())
+            }
+            Formula::Within(net) => {
+                let candidates = self.in_block(*net).chain(self.nowhere.iter().copied());
+                self.one_by_one(formula, subject, candidates)
+            }
+            _ => self.one_by_one(formula, subject, 0..self.len()),
         }
     }
 
-    /// What is seldom asked, class by class.
-    fn one_by_one(&self, formula: &Formula, subject: Option<&End>) -> Tri {
+    /// Those with an address in a block: of an address that is known, nothing else can be inside.
+    fn in_block(&self, net: IpNet) -> impl Iterator<Item = usize> {
+        let first = self
+            .addresses
+            .partition_point(|(addr, _)| *addr < net.network());
+        let inside = self.addresses[first..].iter();
+        inside
+            .take_while(move |(addr, _)| *addr <= net.broadcast())
+            .map(|(_, class)| *class)
+    }
+
+    /// What cannot be read off columns, class by class.
+    fn one_by_one(
+        &self,
+        formula: &Formula,
+        subject: Option<&End>,
+        candidates: impl Iterator<Item = usize>,
+    ) -> Tri {
         let of_cluster = self.families;
-        self.each(|end| {
+        self.each(candidates, |end| {
             let families = match subject {
                 Some(subject) => Families::between(subject, end, of_cluster),
                 None => Families::between(end, end, of_cluster),
@@ -249,10 +296,10 @@ impl<'c> Universe<'c> {
         })
     }
 
-    fn each(&self, truth: impl Fn(&End) -> Truth) -> Tri {
+    fn each(&self, candidates: impl Iterator<Item = usize>, truth: impl Fn(&End) -> Truth) -> Tri {
         let mut tri = Tri::no(self.len());
-        for (number, class) in self.classes.iter().enumerate() {
-            match truth(&class.end) {
+        for number in candidates {
+            match truth(&self.classes[number].end) {
                 Truth::Yes => tri.yes.insert(number),
                 Truth::Maybe(_) => tri.maybe.insert(number),
                 Truth::No => {}

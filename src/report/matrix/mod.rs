@@ -20,7 +20,7 @@ use std::io::{self, Write};
 use super::Gaps;
 use crate::cli::{MatrixFormat, Terminal};
 use crate::net::Protocol;
-use crate::policy::UnitMatrix;
+use crate::policy::{Policies, UnitMatrix};
 
 pub use diff::{DiffReport, print_difference};
 
@@ -28,6 +28,8 @@ pub use diff::{DiffReport, print_difference};
 #[derive(Debug)]
 pub struct MatrixReport {
     pub matrix: UnitMatrix,
+    /// What it was made of, to be asked why something is not known.
+    pub policies: Policies,
     /// The namespace in focus; none for all of them.
     pub namespace: Option<String>,
     /// The one port that counts; none for all of them.

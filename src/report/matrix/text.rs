@@ -84,7 +84,29 @@ fn picture(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{line}")?;
     }
     writeln!(out)?;
-    legend(grid, style, out)
+    legend(grid, style, out)?;
+    reasons(grid, &names, style, out)?;
+    writeln!(out)
+}
+
+/// Why something is not known, with one pair for each reason.
+fn reasons(grid: &Grid, names: &[String], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    const SHOWN: usize = 5;
+    for (reason, [from, to]) in grid.reasons.iter().take(SHOWN) {
+        let pair = style.plain(&format!("{} → {}", names[*from], names[*to]));
+        let mark = style.cell(Cell::Unknown);
+        writeln!(out, "  {mark} {pair}: {}", style.plain(reason))?;
+    }
+    match grid.reasons.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => writeln!(
+            out,
+            "  {}",
+            style.faint(&format!(
+                "{more} more reasons: kubectl netpath policy SRC DST says why"
+            ))
+        ),
+    }
 }
 
 fn cut(name: &str) -> String {
@@ -108,10 +130,7 @@ fn legend(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
         (Cell::Share(FEW), "in some pairs"),
         (Cell::Share(1), "in few pairs"),
         (Cell::Nothing, "nothing"),
-        (
-            Cell::Unknown,
-            "not known: kubectl netpath policy SRC DST says why",
-        ),
+        (Cell::Unknown, "not known"),
     ];
     let shown = meanings.into_iter().filter(|(cell, _)| has(*cell));
     let shown: Vec<String> = shown
@@ -125,7 +144,7 @@ fn legend(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
         let beyond = style.cell(Cell::Ports(LETTERS.len()));
         writeln!(out, "  {beyond} other ports; -o csv lists them")?;
     }
-    writeln!(out)
+    Ok(())
 }
 
 fn list(
