@@ -12,6 +12,8 @@ use netpath::path::Basis;
 use netpath::probe::Observations;
 use netpath::report::PathReport;
 
+use k8s_openapi::api::core::v1::{ConfigMap, NodeAddress};
+
 use crate::support;
 
 /// A healthy recording with one thing falsified, and what that makes of it.
@@ -381,6 +383,50 @@ fn worlds() -> Vec<World> {
                 "262144",
             );
         }),
+        world("the neighbour table is full", "RTE-19", Degraded, |view| {
+            let settings = &mut node(view, "node1").sysctls;
+            set(settings, "net.ipv4.neigh.default.gc_thresh3", "1");
+        }),
+        world(
+            "silent connections are forgotten",
+            "KPX-19",
+            Degraded,
+            |view| {
+                let settings = &mut node(view, "node1").sysctls;
+                let name = "net.netfilter.nf_conntrack_tcp_timeout_established";
+                set(settings, name, "10");
+            },
+        ),
+        world(
+            "a policy engine that is behind rejects what policies admit",
+            "POL-16",
+            Degraded,
+            |view| {
+                let rules = &mut node(view, "node2").iptables;
+                replace_first(rules, "*filter\n", "*filter\n:KUBE-POD-FW-XYZ - [0:0]\n");
+                replace_first(
+                    rules,
+                    "-A FORWARD -m conntrack",
+                    "-A FORWARD -d 10.244.2.9/32 -j KUBE-POD-FW-XYZ\n[1:60] -A KUBE-POD-FW-XYZ -j REJECT --reject-with icmp-port-unreachable\n[1:60] -A FORWARD -m conntrack",
+                );
+            },
+        ),
+        world(
+            "rules of a stopped iptables kube-proxy beside those of nftables",
+            "KPX-18",
+            Verdict::Undetermined,
+            |view| {
+                let Some(folder) = recording("ok-pod-to-service-nft") else {
+                    return;
+                };
+                let other = snapshot::load(&folder).expect("a recording");
+                let rules = other.facts.nodes["node1"].nft_json.clone().expect("rules");
+                let service = other.services.get("shop", "api").expect("a Service");
+                let spec = service.spec.as_ref().expect("its spec");
+                let address = spec.cluster_ip.as_deref().expect("its address");
+                node(view, "node1").nft_json = Some(rules.replace(address, "10.96.6.170"));
+            },
+        ),
         world("nothing listens in one pod", "EPS-04", Degraded, |view| {
             replace(
                 &mut pod(view, "api-54dbf8cbb5-jf4st").sockets,
@@ -439,6 +485,27 @@ fn worlds() -> Vec<World> {
             },
             code: "KPX-07",
             verdict: Degraded,
+        },
+        World {
+            what: "kube-proxy does not know that an endpoint is on its own node",
+            recording: "ok-nodeport-from-outside",
+            args: &["external/172.30.0.200", "node/node2:30180"],
+            change: |view| {
+                let service = view.services.get("shop", "web-np").expect("a Service");
+                let mut service = service.clone();
+                let spec = service.spec.as_mut().expect("its spec");
+                spec.external_traffic_policy = Some("Local".to_owned());
+                view.services.insert("shop", "web-np", service);
+                let rules = &mut node(view, "node2").iptables;
+                drop_lines(rules, "--dport 30180");
+                before(
+                    rules,
+                    "[0:0] -A KUBE-FORWARD",
+                    "[4:240] -A KUBE-EXTERNAL-SERVICES -p tcp -m comment --comment \"shop/web-np:http has no local endpoints\" -m addrtype --dst-type LOCAL -m tcp --dport 30180 -j DROP",
+                );
+            },
+            code: "KPX-06",
+            verdict: Unreachable,
         },
         World {
             what: "IPv6 on one family only",
@@ -578,6 +645,98 @@ fn one_falsified_file_gives_one_cause() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// An address of a node that node ports do not answer on: nftables mode by default, others by
+/// configuration.
+#[test]
+fn node_ports_answer_where_kube_proxy_says() {
+    let args = ["external/172.30.0.200", "ip/10.0.2.15:30180"];
+    for (name, configured, code) in [
+        ("ok-nodeport-from-outside", None, None),
+        ("ok-nodeport-from-outside-nft", None, Some("KPX-14")),
+        (
+            "ok-nodeport-from-outside",
+            Some("172.30.0.0/16"),
+            Some("KPX-15"),
+        ),
+        (
+            "ok-nodeport-from-outside",
+            Some("192.168.0.0/16"),
+            Some("KPX-15"),
+        ),
+    ] {
+        let Some(folder) = recording(name) else {
+            return;
+        };
+        let mut view = snapshot::load(&folder).expect("a recording");
+        let mut object = view.nodes.get("", "node2").expect("a node").clone();
+        let status = object.status.as_mut().expect("its status");
+        let addresses = status.addresses.as_mut().expect("its addresses");
+        addresses.push(NodeAddress {
+            address: "10.0.2.15".to_owned(),
+            type_: "InternalIP".to_owned(),
+        });
+        view.nodes.insert("", "node2", object);
+        replace_first(
+            &mut node(&mut view, "node2").addresses,
+            "\"local\":\"172.30.0.12\"",
+            "\"local\":\"10.0.2.15\",\"prefixlen\":24,\"scope\":\"global\"},{\"family\":\"inet\",\"local\":\"172.30.0.12\"",
+        );
+        if let Some(net) = configured {
+            let map = ConfigMap {
+                data: Some(
+                    [(
+                        "config.conf".to_owned(),
+                        format!("nodePortAddresses: [{net}]"),
+                    )]
+                    .into(),
+                ),
+                ..ConfigMap::default()
+            };
+            view.config_maps.insert("kube-system", "kube-proxy", map);
+            drop_lines(&mut node(&mut view, "node2").iptables, "--dport 30180");
+        }
+        let report = ask(&view, &args);
+        let expected: Vec<&str> = code.into_iter().collect();
+        assert_eq!(faults(&report), expected, "{name} {configured:?}");
+    }
+}
+
+/// What hides the client is told, and is no fault.
+#[test]
+fn what_hides_the_client_is_a_notice() {
+    type Lie = fn(&mut ClusterView);
+    let foreign: Lie = |view| {
+        let rules = &mut node(view, "node1").iptables;
+        replace_first(
+            rules,
+            "-A POSTROUTING -m comment",
+            "-A POSTROUTING -s 10.244.1.9/32 -j MASQUERADE\n[5:300] -A POSTROUTING -m comment",
+        );
+    };
+    let by_proxy: Lie = |view| {
+        let rules = &mut node(view, "node1").iptables;
+        replace(
+            rules,
+            "-A KUBE-SVC-RUKNB3TURLFC6SGL ! -s 10.244.0.0/16",
+            "-A KUBE-SVC-RUKNB3TURLFC6SGL ! -s 10.99.0.0/16",
+        );
+    };
+    for (code, change) in [("RTE-26", foreign), ("KPX-05", by_proxy)] {
+        let Some(folder) = recording(TO_SERVICE) else {
+            return;
+        };
+        let mut view = snapshot::load(&folder).expect("a recording");
+        change(&mut view);
+        let report = ask(&view, SERVICE);
+        let told: Vec<&str> = report
+            .findings
+            .iter()
+            .map(|found| found.code.as_str())
+            .collect();
+        assert_eq!((told, report.verdict), (vec![code], Verdict::Reachable));
+    }
 }
 
 /// The recorded faults of nodes and pods, each by its cause, with proof and a way out.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::Stage;
 use crate::cluster::ObjectRef;
 use crate::nat::eval::TrailStep;
-use crate::nat::proxy::Difference;
+use crate::nat::proxy::{Difference, Mode, NodePortAddresses};
 use crate::net::{Family, Packet};
 use crate::node::Hanging;
 
@@ -72,9 +72,13 @@ pub enum ProxyFault {
     /// Untracked packets are never translated.
     Untracked { rule: TrailStep },
     /// Two rule sets serve it, and no dump shows which one is asked first.
-    Ambiguous { why: String },
+    Ambiguous { why: String, modes: Vec<Mode> },
     /// Node ports answer on other addresses of the node only.
-    NodePortElsewhere { asked: IpAddr, answers: Vec<IpAddr> },
+    NodePortElsewhere {
+        asked: IpAddr,
+        answers: Vec<IpAddr>,
+        addresses: NodePortAddresses,
+    },
     /// A connection that still leads to an endpoint that is gone.
     StaleConnection { entry: String, endpoint: IpAddr },
     /// No rule leads a host port to its pod.
@@ -209,6 +213,11 @@ pub enum KernelFault {
     NeighboursFull {
         count: usize,
         max: i64,
+    },
+    /// Translated connections are forgotten soon after their last packet.
+    ForgetsIdle {
+        setting: &'static str,
+        seconds: i64,
     },
 }
 

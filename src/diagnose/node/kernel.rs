@@ -61,8 +61,16 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             .because(format!("Node/{node}: {count} neighbours, gc_thresh3 = {max}"))
             .fix("raise gc_thresh1, 2 and 3")
             .run(set(fault, "net.ipv4.neigh.default.gc_thresh3", max * 4)),
+        KernelFault::ForgetsIdle { setting, seconds } => at(fault, "KPX-19", setting, format!("{node} forgets a connection that is silent for {seconds} s: the next packet through a Service finds no way"))
+            .degraded()
+            .because(format!("Node/{node} sysctl {setting} = {seconds}; the kernel's own value is {DEFAULT_TIMEOUT}, kube-proxy sets 86400"))
+            .fix("raise the setting, or let clients send TCP keepalives more often than that")
+            .run(set(fault, setting, DEFAULT_TIMEOUT)),
     }
 }
+
+/// `nf_conntrack_tcp_timeout_established` unless changed: five days.
+const DEFAULT_TIMEOUT: i64 = 432_000;
 
 fn set(fault: &NodeFault, setting: &str, value: i64) -> String {
     format!(

@@ -1,9 +1,11 @@
 //! Family KPX: the rules for Services.
 
+use std::net::IpAddr;
+
 use super::super::Finding;
 use super::{at, on_node, restart};
 use crate::nat::eval::TrailStep;
-use crate::nat::proxy::{Difference, DifferenceKind};
+use crate::nat::proxy::{Difference, DifferenceKind, Mode, NodePortAddresses};
 use crate::path::{NodeFault, ProxyFault};
 use crate::text::list;
 
@@ -45,16 +47,14 @@ pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
             .fix("remove the rule: what is not tracked is not translated")
             .run(on_node(&fault.at))
             .run(removal(rule)),
-        ProxyFault::Ambiguous { why } => at(fault, "KPX-04", "rules of kube-proxy", format!("{node} holds two sets of rules for {service}"))
+        ProxyFault::Ambiguous { why, modes } => ambiguous(fault, &service, modes)
             .suspected()
-            .because(why.clone())
-            .fix("flush the rule set that is not in use, and restart the node"),
-        ProxyFault::NodePortElsewhere { asked, answers } => {
-            let answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
-            at(fault, "KPX-14", "kube-proxy nodePortAddresses", format!("node ports of {node} answer on {} only; {asked} was asked", list(&answers)))
-                .because("nftables mode serves node ports on the primary address alone unless nodePortAddresses says otherwise")
-                .fix(format!("ask {}, or set nodePortAddresses in kube-proxy's configuration", list(&answers)))
-        }
+            .because(why.clone()),
+        ProxyFault::NodePortElsewhere {
+            asked,
+            answers,
+            addresses,
+        } => elsewhere(fault, *asked, answers, addresses),
         ProxyFault::StaleConnection { entry, endpoint } => at(fault, if fault.service.as_ref().is_some_and(|service| service.name == "kube-dns") { "DNS-19" } else { "KPX-10" }, "conntrack", format!("a UDP connection on {node} still leads to {endpoint}, which is no endpoint of {service} any more"))
             .degraded()
             .because(format!("Node/{node} conntrack: {entry}"))
@@ -71,6 +71,57 @@ pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
             .run(on_node(&fault.at))
             .run(format!("bridge link set dev {port} hairpin on")),
     }
+}
+
+/// Two rule sets: of one proxy in two backends of iptables, or of two proxies.
+fn ambiguous(fault: &NodeFault, service: &str, modes: &[Mode]) -> Finding {
+    let node = &fault.at.name;
+    if modes.len() > 1 {
+        let names: Vec<String> = modes.iter().map(|mode| mode.name().to_owned()).collect();
+        let summary = format!(
+            "two service proxies serve {service} on {node}: {}",
+            list(&names)
+        );
+        return at(fault, "KPX-18", "rules of kube-proxy", summary)
+            .fix("remove the rules of the one that no longer runs (kube-proxy --cleanup), or stop one of them")
+            .run(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={node}"));
+    }
+    let summary = format!("{node} holds two sets of rules for {service}");
+    at(fault, "KPX-04", "rules of kube-proxy", summary)
+        .fix("flush the rule set that is not in use, and restart the node")
+}
+
+/// A node port that was asked for at another address than those that answer.
+fn elsewhere(
+    fault: &NodeFault,
+    asked: IpAddr,
+    answers: &[IpAddr],
+    addresses: &NodePortAddresses,
+) -> Finding {
+    let node = &fault.at.name;
+    let answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
+    let on = if answers.is_empty() {
+        "none of its addresses".to_owned()
+    } else {
+        format!("{} only", list(&answers))
+    };
+    let (code, why) = match addresses {
+        NodePortAddresses::Within(nets) => {
+            let nets: Vec<String> = nets.iter().map(ToString::to_string).collect();
+            let why = format!("kube-proxy's configuration: nodePortAddresses {}", list(&nets));
+            ("KPX-15", why)
+        }
+        NodePortAddresses::Primary | NodePortAddresses::All => (
+            "KPX-14",
+            "nftables mode serves node ports on the primary address alone unless nodePortAddresses says otherwise"
+                .to_owned(),
+        ),
+    };
+    let summary = format!("node ports of {node} answer on {on}; {asked} was asked");
+    at(fault, code, "kube-proxy nodePortAddresses", summary)
+        .because(why)
+        .fix(format!("set nodePortAddresses in kube-proxy's configuration so that it holds {asked}, or ask an address that answers"))
+        .run("kubectl -n kube-system edit configmap kube-proxy")
 }
 
 /// One address of one Service differs: edited, or as it was some time ago.

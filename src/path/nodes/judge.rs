@@ -1,6 +1,9 @@
 //! What the rules of a node make of a Service's address, against what kube-proxy ought to have written.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+
+use k8s_openapi::api::core::v1::Service;
 
 use super::super::endpoints::slices;
 use super::super::{Fault, ProxyFault};
@@ -8,6 +11,7 @@ use super::cross::{self, Passage};
 use super::nat::blocked_text;
 use super::trip::Trip;
 use crate::cluster::Resource;
+use crate::cluster::access::ServiceExt;
 use crate::nat::eval::{Answer, DoubtKind, Outcome, Question, Tracer};
 use crate::nat::proxy::{
     Difference, DifferenceKind, Entry, EntryKind, Expected, Footprint, Mode, NodePortAddresses,
@@ -56,7 +60,7 @@ pub(super) fn judge(
         SocketAddr::new(entry.address, entry.number) == asked && entry.protocol == trip.protocol
     };
     let Some(entry) = entries.iter().find(is_asked) else {
-        return unlisted(node, &entries, asked);
+        return unlisted(node, service, &entries, asked);
     };
     let origin = trip.origin(question);
     let expected = expect(entry, &origin, &node.setup);
@@ -67,7 +71,8 @@ pub(super) fn judge(
             .unwrap_or_else(|| Verdict::Right(served_text(asked, &expected, answer)));
     };
     if worst.kind == DifferenceKind::Undecided {
-        return undecided(answer);
+        let modes = node.footprint.filled(trip.family).map(|layer| layer.mode);
+        return undecided(answer, modes.collect());
     }
     // What kube-proxy's own rules would do if they were alone.
     let host = without_routes(&node.state.host, &node.setup);
@@ -165,7 +170,7 @@ const fn wrong(fault: ProxyFault, text: String, is_all: bool) -> Verdict {
 }
 
 /// Two rule sets that translate it both are a fault of their own, whichever is asked first.
-fn undecided(answer: &Answer) -> Verdict {
+fn undecided(answer: &Answer, modes: BTreeSet<Mode>) -> Verdict {
     let order = answer
         .doubts
         .iter()
@@ -174,6 +179,7 @@ fn undecided(answer: &Answer) -> Verdict {
         return Verdict::Ambiguous {
             fault: Fault::Proxy(ProxyFault::Ambiguous {
                 why: order.text.clone(),
+                modes: modes.into_iter().collect(),
             }),
             why: order.text.clone(),
         };
@@ -331,26 +337,40 @@ fn empty(trip: &Trip<'_, '_>, node: &NodeSite) -> Verdict {
 }
 
 /// An address that the Service does not answer on here.
-fn unlisted(node: &NodeSite, entries: &[Entry<'_>], asked: SocketAddr) -> Verdict {
+fn unlisted(
+    node: &NodeSite,
+    service: &Service,
+    entries: &[Entry<'_>],
+    asked: SocketAddr,
+) -> Verdict {
     let ports: Vec<_> = entries
         .iter()
         .filter(|entry| entry.kind == EntryKind::NodePort && entry.number == asked.port())
         .map(|entry| entry.address)
         .collect();
     let is_own = node.setup.local.contains(&asked.ip());
-    if ports.is_empty() || !is_own || node.setup.node_port_addresses == NodePortAddresses::All {
+    let is_of_node_port = service
+        .ports()
+        .iter()
+        .any(|port| port.node_port == Some(i32::from(asked.port())));
+    if !is_of_node_port || !is_own || node.setup.node_port_addresses == NodePortAddresses::All {
         return Verdict::NotClaimed;
     }
     let shown: Vec<String> = ports.iter().map(ToString::to_string).collect();
     let text = format!(
         "{}: node ports answer on {} only, not on {}",
         node.name,
-        list(&shown),
+        if shown.is_empty() {
+            "no address".to_owned()
+        } else {
+            list(&shown)
+        },
         asked.ip()
     );
     let fault = ProxyFault::NodePortElsewhere {
         asked: asked.ip(),
         answers: ports,
+        addresses: node.setup.node_port_addresses.clone(),
     };
     wrong(fault, text, true)
 }

@@ -16,7 +16,8 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) {
         trip.last_site().filter(|_| !trip.is_same_node()),
     ];
     for node in sites.into_iter().flatten() {
-        if let Some((fault, text)) = full(node, trip.family) {
+        let found = [full(node, trip.family), forgets(trip, node)];
+        for (fault, text) in found.into_iter().flatten() {
             limp(trip, node, Fault::Kernel(fault), &text, trail);
         }
     }
@@ -73,6 +74,21 @@ fn full(node: &NodeSite, family: Family) -> Option<(KernelFault, String)> {
     is_full.then(|| {
         let text = format!("the neighbour table is full: {count} of {max}");
         (KernelFault::NeighboursFull { count, max }, text)
+    })
+}
+
+/// A node that forgets a translated connection while both ends still hold it: what comes next is not
+/// translated any more. Below this many seconds not even pools that clean up after themselves, which
+/// mostly do so within minutes, are quick enough.
+fn forgets(trip: &Trip<'_, '_>, node: &NodeSite) -> Option<(KernelFault, String)> {
+    const SETTING: &str = "net.netfilter.nf_conntrack_tcp_timeout_established";
+    const SHORT: i64 = 300;
+    trip.asked.filter(|_| trip.protocol == Protocol::Tcp)?;
+    let seconds = node.state.sysctls.as_ref()?.number(SETTING)?;
+    (seconds < SHORT).then(|| {
+        let setting = SETTING;
+        let text = format!("connections that are silent for {seconds} s are forgotten");
+        (KernelFault::ForgetsIdle { setting, seconds }, text)
     })
 }
 
