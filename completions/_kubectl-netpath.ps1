@@ -73,6 +73,11 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
         }
         'kubectl-netpath;snapshot' {
             [CompletionResult]::new('--to-namespace', '--to-namespace', [CompletionResultType]::ParameterName, 'Namespace of the destination, if not that of the source')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long to wait for one answer; all of the probing ends after twelve times as long')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'Small image for the container that the probe is uploaded to')
+            [CompletionResult]::new('--agent-image', '--agent-image', [CompletionResultType]::ParameterName, 'Image that holds the probe itself (see: kubectl netpath agent image); nothing is uploaded')
+            [CompletionResult]::new('--agent-binary', '--agent-binary', [CompletionResultType]::ParameterName, 'Program to upload as the probe, for nodes of another architecture')
+            [CompletionResult]::new('--debug-namespace', '--debug-namespace', [CompletionResultType]::ParameterName, 'Namespace for the pods of --deep')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the source, and of the destination unless it names its own')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the source, and of the destination unless it names its own')
             [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config')
@@ -91,6 +96,9 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
             [CompletionResult]::new('--tls-server-name', '--tls-server-name', [CompletionResultType]::ParameterName, 'Name the API server''s certificate must carry, if not the address')
             [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'Give up on a single API request after this time (1s, 2m, 3h; 0 waits for ever)')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the report')
+            [CompletionResult]::new('--deep', '--deep', [CompletionResultType]::ParameterName, 'Look into the nodes and pods of the path, too: rules, routes, sysctls, sockets (what a diagnosis with --deep creates, and removes afterwards)')
+            [CompletionResult]::new('--confirm', '--confirm', [CompletionResultType]::ParameterName, 'Ask before anything is created')
+            [CompletionResult]::new('--agent-upload', '--agent-upload', [CompletionResultType]::ParameterName, 'Upload the probe over exec (the default)')
             [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Do not check the API server''s certificate')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

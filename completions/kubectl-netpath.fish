@@ -73,6 +73,11 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "cleanu
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "rbac" -d 'Print the least rights that each depth needs, as a ClusterRole'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "completion" -d 'Print the completion script of a shell'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l to-namespace -d 'Namespace of the destination, if not that of the source' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l timeout -d 'How long to wait for one answer; all of the probing ends after twelve times as long' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l image -d 'Small image for the container that the probe is uploaded to' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l agent-image -d 'Image that holds the probe itself (see: kubectl netpath agent image); nothing is uploaded' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l agent-binary -d 'Program to upload as the probe, for nodes of another architecture' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l debug-namespace -d 'Namespace for the pods of --deep' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l context -d 'Kubeconfig context to use' -r
@@ -91,6 +96,9 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l deep -d 'Look into the nodes and pods of the path, too: rules, routes, sysctls, sockets (what a diagnosis with --deep creates, and removes afterwards)'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l confirm -d 'Ask before anything is created'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l agent-upload -d 'Upload the probe over exec (the default)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -s o -l output -d 'How to print the report' -r -f -a "text\t'For people'

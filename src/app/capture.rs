@@ -4,11 +4,13 @@ use std::io::Write;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{runtime, trace};
+use super::trace::Known;
+use super::{probe, runtime, trace};
 use crate::cli::SnapshotArgs;
-use crate::cluster::live;
 use crate::cluster::snapshot::Capture;
+use crate::cluster::{Facts, live};
 use crate::error::{Error, Exit};
+use crate::probe::Depth;
 use crate::text::count;
 
 pub(super) fn run(args: &SnapshotArgs, out: &mut dyn Write) -> Result<Exit, Error> {
@@ -29,18 +31,29 @@ async fn read(args: &SnapshotArgs) -> Result<Capture, Error> {
     let connection = live::connect(&args.kube).await?;
     let client = &connection.client;
     let version = client.apiserver_version().await.ok();
-    let (objects, unread) = match (&args.source, &args.destination) {
+    let (objects, unread, facts) = match (&args.source, &args.destination) {
         (Some(source), Some(destination)) => {
             let to_namespace = args.to_namespace.as_deref();
             let request = trace::request(source, destination, &connection.namespace, to_namespace)?;
             let mut objects = Vec::new();
             let view = live::read_keeping(client, &request, Some(&mut objects)).await?;
-            (objects, view.unread)
+            let mut known = Known::from_view(request, view);
+            if args.deep {
+                probe::run(client, Depth::Deep, &args.launch, &mut known).await?;
+            }
+            for left in &known.left {
+                eprintln!("left: {} ({})", left.what, left.why);
+            }
+            (objects, known.view.unread, known.view.facts)
         }
-        _ => live::read_all(client).await?,
+        _ => {
+            let (objects, unread) = live::read_all(client).await?;
+            (objects, unread, Facts::default())
+        }
     };
     Ok(Capture {
         objects,
+        facts,
         unread,
         server_version: version.map(|version| version.git_version),
         taken_at: Timestamp::now(),

@@ -41,16 +41,16 @@ pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error
                 }
             }
         }
-        let stay = containers(&connection.client, namespace).await.unwrap_or_default();
+        let mut stay = containers(&connection.client, namespace).await.unwrap_or_default();
+        if !args.dry_run && stay.iter().any(|own| own.is_running) {
+            end(&connection.client, stay.iter().filter(|own| own.is_running)).await;
+            stay = containers(&connection.client, namespace).await.unwrap_or(stay);
+        }
         for own in &stay {
-            let state = if !own.is_running {
-                "it has ended"
-            } else if args.dry_run {
-                "it would be ended"
-            } else if end(&connection.client, own).await {
-                "it was ended"
-            } else {
-                "it ends by itself"
+            let state = match (own.is_running, args.dry_run) {
+                (false, _) => "it has ended",
+                (true, true) => "it would be ended",
+                (true, false) => "it ends by itself",
             };
             writeln!(
                 out,

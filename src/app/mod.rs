@@ -40,11 +40,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         Some(Command::Rules(args)) => crate::rules::run(&args, terminal, out),
         Some(Command::Cleanup(args)) => cleanup::run(&args, out),
         Some(Command::Rbac(args)) => {
-            let depth = match (args.no_probe, args.deep) {
-                (true, _) => Depth::Api,
-                (false, true) => Depth::Deep,
-                (false, false) => Depth::Probe,
-            };
+            let depth = Depth::of(args.no_probe, args.deep);
             report::json::print_yaml(&cluster_role(depth), out)?;
             Ok(Exit::Fine)
         }

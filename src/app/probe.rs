@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::trace::Known;
-use crate::cli::ProbeArgs;
+use crate::cli::LaunchArgs;
 use crate::cluster::Unread;
 use crate::confirm::confirm;
 use crate::diagnose::Case;
@@ -26,18 +26,18 @@ const ROUNDS_OF_WAITING: u32 = 12;
 
 /// Something to be asked, and by when.
 struct Asking<'a> {
-    args: &'a ProbeArgs,
+    args: &'a LaunchArgs,
     depth: Depth,
     until: Instant,
 }
 
 /// Asks what the depth allows; what was learned is added to what is known.
-pub(super) async fn run(client: &Client, args: &ProbeArgs, known: &mut Known) -> Result<(), Error> {
-    let depth = match (args.no_probe, args.deep) {
-        (true, _) => Depth::Api,
-        (false, true) => Depth::Deep,
-        (false, false) => Depth::Probe,
-    };
+pub(super) async fn run(
+    client: &Client,
+    depth: Depth,
+    args: &LaunchArgs,
+    known: &mut Known,
+) -> Result<(), Error> {
     if depth == Depth::Api {
         return Ok(());
     }
@@ -120,7 +120,7 @@ async fn rounds(
 }
 
 /// The next questions, from everything known so far.
-fn next(known: &Known, depth: Depth, args: &ProbeArgs) -> Result<Vec<Step>, Error> {
+fn next(known: &Known, depth: Depth, args: &LaunchArgs) -> Result<Vec<Step>, Error> {
     let view = &known.view;
     let flow = resolve(view, &known.request)?;
     let confirmed = confirm(view, &flow, walk(view, &flow), &known.observations);

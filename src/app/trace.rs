@@ -10,7 +10,7 @@ use crate::confirm::confirm;
 use crate::diagnose::{Case, Verdict, diagnose};
 use crate::error::{Error, Exit};
 use crate::path::{Basis, walk};
-use crate::probe::Observations;
+use crate::probe::{Depth, Observations};
 use crate::report::{self, Left, PathReport};
 use crate::resolve::{Request, resolve};
 use crate::target::Target;
@@ -97,7 +97,8 @@ fn learn(args: &TraceArgs) -> Result<Known, Error> {
         let mut known = Known::from_view(request, view);
         known.context = connection.context;
         known.since = Some(since);
-        probe::run(&connection.client, &args.probe, &mut known).await?;
+        let depth = Depth::of(args.probe.no_probe, args.probe.deep);
+        probe::run(&connection.client, depth, &args.probe.launch, &mut known).await?;
         Ok(known)
     })
 }

@@ -28,7 +28,7 @@ pub use complete::{Candidate, Wanted, cluster_of, wanted};
 pub use kube::KubeArgs;
 pub use matrix::{MatrixArgs, MatrixFormat};
 pub use policy::PolicyArgs;
-pub use probe::ProbeArgs;
+pub use probe::{LaunchArgs, ProbeArgs};
 pub use rules::{RulesArgs, RulesFormat};
 pub use shell::{completion, manual};
 pub use terminal::{ColorChoice, Terminal};
@@ -110,6 +110,12 @@ pub struct SnapshotArgs {
     /// Namespace of the destination, if not that of the source.
     #[arg(long, value_name = "NAMESPACE")]
     pub to_namespace: Option<String>,
+    /// Look into the nodes and pods of the path, too: rules, routes, sysctls, sockets (what a diagnosis
+    /// with --deep creates, and removes afterwards).
+    #[arg(long, requires = "source", help_heading = "Probing")]
+    pub deep: bool,
+    #[command(flatten)]
+    pub launch: LaunchArgs,
     #[command(flatten)]
     pub kube: KubeArgs,
 }

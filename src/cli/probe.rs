@@ -7,10 +7,9 @@ use clap::Args;
 
 use super::duration::duration;
 
-/// How deep to look, and how.
+/// How deep to look.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Probing")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct ProbeArgs {
     /// Create nothing: say what the API says.
     #[arg(long)]
@@ -19,6 +18,14 @@ pub struct ProbeArgs {
     /// each, deleted afterwards).
     #[arg(long, conflicts_with = "no_probe")]
     pub deep: bool,
+    #[command(flatten)]
+    pub launch: LaunchArgs,
+}
+
+/// How probes are made.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Probing")]
+pub struct LaunchArgs {
     /// How long to wait for one answer; all of the probing ends after twelve times as long.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     pub timeout: Duration,

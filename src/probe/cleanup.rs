@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, AttachParams, ListParams};
 use kube::{Client, ResourceExt};
@@ -74,6 +75,9 @@ pub async fn find(
 /// How long a container may take to hear that it is to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a kubelet takes to say that a container has ended.
+const SETTLING: Duration = Duration::from_millis(1_500);
+
 /// Pods are listed so many at a time.
 const PAGE: u32 = 500;
 
@@ -99,21 +103,31 @@ pub async fn containers(
     }
 }
 
-/// Ends an idle container before its time; whether it was heard. It stays listed in its pod.
-pub async fn end(client: &Client, own: &LeftContainer) -> bool {
+/// Ends containers of ours before their time, as well as it goes, and gives the kubelets a moment to say
+/// that they ended. They stay listed in their pods.
+pub async fn end(client: &Client, all: impl Iterator<Item = &LeftContainer>) {
+    let endings: Vec<_> = all.map(|own| end_one(client, own)).collect();
+    if endings.is_empty() {
+        return;
+    }
+    join_all(endings).await;
+    tokio::time::sleep(SETTLING).await;
+}
+
+/// Which of the two processes ends first, the container's or the one that ends it, nobody knows: what
+/// comes back says nothing.
+async fn end_one(client: &Client, own: &LeftContainer) {
     let api: Api<Pod> = Api::namespaced(client.clone(), &own.namespace);
     let parameters = AttachParams::default().container(&own.name).stderr(false);
     let ending = async {
         let process = api
             .exec(&own.pod, ["sh", "-c", "kill 1"], &parameters)
             .await;
-        match process {
-            Ok(process) => process.join().await.is_ok(),
-            Err(_) => false,
+        if let Ok(process) = process {
+            let _ = process.join().await;
         }
     };
-    let heard = tokio::time::timeout(PATIENCE, ending).await;
-    heard.unwrap_or(false)
+    let _ = tokio::time::timeout(PATIENCE, ending).await;
 }
 
 fn of_pod(pod: &Pod) -> impl Iterator<Item = LeftContainer> + '_ {

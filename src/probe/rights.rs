@@ -42,21 +42,21 @@ pub const IMAGE: [Right; 3] = [
     core("get", "pods", "log"),
 ];
 
-/// What a debug pod takes.
+/// What a pod with an image of its own takes.
+pub const IMAGE_POD: [Right; 4] = [
+    core("create", "pods", ""),
+    core("get", "pods", ""),
+    core("delete", "pods", ""),
+    core("get", "pods", "log"),
+];
+
+/// What a debug pod with an uploaded agent takes.
 pub const DEBUG_POD: [Right; 5] = [
     core("create", "pods", ""),
     core("get", "pods", ""),
     core("delete", "pods", ""),
     core("get", "pods", "exec"),
     core("create", "pods", "exec"),
-];
-
-/// What a debug pod with an image of its own takes.
-pub const DEBUG_IMAGE: [Right; 4] = [
-    core("create", "pods", ""),
-    core("get", "pods", ""),
-    core("delete", "pods", ""),
-    core("get", "pods", "log"),
 ];
 
 // === impl Right ===
@@ -184,6 +184,7 @@ mod tests {
             probing
                 .iter()
                 .chain(&DEBUG_POD)
+                .chain(&IMAGE_POD)
                 .all(|right| grants(&deep, right))
         );
         assert!(!grants(&probe, &core("create", "pods", "")));

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use k8s_openapi::jiff::Timestamp;
+use netpath::cluster::Facts;
+use netpath::cluster::snapshot::Capture;
 use serde_json::Value;
 
 use super::stub::{Manner, Stub};
@@ -131,4 +134,28 @@ fn a_suite_reads_the_cluster_once() {
         .filter(|asked| asked.what == "pods")
         .count();
     assert_eq!(pods, 1);
+}
+
+/// What was gathered on nodes and in pods comes back as it was.
+#[test]
+fn facts_are_written_where_a_snapshot_has_them() {
+    let mut facts = Facts::default();
+    let node = facts.nodes.entry("node1".to_owned()).or_default();
+    assert!(node.set("ip-route.json", "[]".to_owned()));
+    let pod = ("shop".to_owned(), "client-1".to_owned());
+    let of_pod = facts.pods.entry(pod).or_default();
+    assert!(of_pod.set("sockets.txt", "tcp LISTEN 0 8 *:80 *:*\n".to_owned()));
+    let folder = Folder::new("facts");
+    let capture = Capture {
+        objects: Vec::new(),
+        facts: facts.clone(),
+        unread: Vec::new(),
+        server_version: None,
+        taken_at: Timestamp::UNIX_EPOCH,
+    };
+    let written = capture.write(&folder.0).expect("a folder");
+    assert_eq!(written.len(), 4, "{written:?}");
+    let view = netpath::cluster::snapshot::load(&folder.0).expect("a capture");
+    assert_eq!(view.facts.nodes, facts.nodes);
+    assert_eq!(view.facts.pods, facts.pods);
 }

@@ -1,4 +1,5 @@
-//! Writing a capture: `snapshot.json` and `objects.yaml`, without anything that is nobody's business.
+//! Writing a capture: `snapshot.json`, `objects.yaml` and what was gathered on nodes and in pods, without
+//! anything that is nobody's business.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,12 +8,13 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{SnapshotError, io_error};
-use crate::cluster::Unread;
+use crate::cluster::{Facts, NodeFacts, PodFacts, Unread};
 
 /// What a capture holds beside its objects.
 #[derive(Debug, Clone)]
 pub struct Capture {
     pub objects: Vec<Value>,
+    pub facts: Facts,
     pub unread: Vec<Unread>,
     pub server_version: Option<String>,
     pub taken_at: Timestamp,
@@ -47,18 +49,37 @@ impl Capture {
             "serverVersion": self.server_version,
             "unread": self.unread,
         });
-        let files = [
-            ("objects.yaml", yaml),
-            ("snapshot.json", format!("{manifest:#}\n")),
+        let mut files = vec![
+            (PathBuf::from("objects.yaml"), yaml),
+            (PathBuf::from("snapshot.json"), format!("{manifest:#}\n")),
         ];
+        files.extend(gathered(&self.facts));
         let mut written = Vec::new();
         for (name, text) in files {
             let path = folder.join(name);
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent).map_err(|source| io_error(parent, source))?;
+            }
             fs::write(&path, text).map_err(|source| io_error(&path, source))?;
             written.push(path);
         }
         Ok(written)
     }
+}
+
+/// The files of `nodes/NODE/` and `pods/NAMESPACE/POD/`.
+fn gathered(facts: &Facts) -> Vec<(PathBuf, String)> {
+    let nodes = facts.nodes.iter().flat_map(|(name, facts)| {
+        let folder = Path::new("nodes").join(name);
+        let files = NodeFacts::FILES.iter();
+        files.filter_map(move |file| Some((folder.join(file), facts.get(file)?.to_owned())))
+    });
+    let pods = facts.pods.iter().flat_map(|((namespace, name), facts)| {
+        let folder = Path::new("pods").join(namespace).join(name);
+        let files = PodFacts::FILES.iter();
+        files.filter_map(move |file| Some((folder.join(file), facts.get(file)?.to_owned())))
+    });
+    nodes.chain(pods).collect()
 }
 
 /// Takes out what a diagnosis never looks at and a reader should not see: values of environment

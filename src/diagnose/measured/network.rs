@@ -185,7 +185,8 @@ fn vanished(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
         from: symptom.source.node_name(),
         to: symptom.backend.node,
     };
-    let policed = unjudged(case, symptom).filter(|_| reach.source_node != Some(false));
+    // A pod's own node is never policed.
+    let policed = unjudged(case, symptom).filter(|_| reach.own_node != Some(false));
     let mut finding = policed.unwrap_or_else(|| {
         let (code, object, summary) = bounded(symptom, &reach);
         measured(Finding::new(code, Stage::Route, summary)).blame(object, "")
@@ -234,8 +235,8 @@ fn vanished(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     finding
 }
 
-/// Silence is what a policy makes, first of all (a node's own packets are not policed): where policies
-/// could not be judged, nothing else is to be suspected before that was done.
+/// Silence is what a policy makes, first of all: where policies could not be judged, nothing else is to be
+/// suspected before that was done.
 fn unjudged(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Option<Finding> {
     let source = symptom.source.reference();
     let path = case.paths().find(|path| {
@@ -249,7 +250,10 @@ fn unjudged(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Option<Finding>
     };
     // A destination is isolated more often than a source is.
     let (code, object, hop) = match unknown(Stage::IngressPolicy) {
-        Some(hop) => ("POL-02", blamed(symptom), hop),
+        Some(hop) => {
+            let service = symptom.service.map(Service::reference);
+            ("POL-02", service.unwrap_or_else(|| blamed(symptom)), hop)
+        }
         None => ("POL-03", source, unknown(Stage::EgressPolicy)?),
     };
     let address = symptom.address;

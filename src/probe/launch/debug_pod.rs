@@ -3,7 +3,7 @@
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::content::Content;
+use super::program::Program;
 use super::refusal::refused;
 use super::wait;
 use crate::probe::pods::Pods;
@@ -28,13 +28,13 @@ pub async fn create(
     client: &Client,
     namespace: &str,
     node: &str,
-    content: &Content<'_>,
+    program: &Program,
     (run, seconds): (&str, u64),
 ) -> Result<DebugPod, ProbeError> {
     let pods = Pods::new(client, Some(namespace));
     let what = format!("debug pod on node {node}");
     let grant = format!("create pods in {namespace} (Pod Security level privileged)");
-    let created = pods.create(&object(node, content, run, seconds)).await;
+    let created = pods.create(&object(node, program, run, seconds)).await;
     let created = created.map_err(|error| refused(&what, &grant, &error))?;
     let pod = DebugPod {
         namespace: namespace.to_owned(),
@@ -48,8 +48,8 @@ pub async fn create(
 
 /// The pod: the node's network and processes, and enough rights to run the node's own tools in the
 /// node's mount namespace (nsenter needs `SYS_ADMIN` and `SYS_PTRACE`, the tools `NET_ADMIN`).
-fn object(node: &str, content: &Content<'_>, run: &str, seconds: u64) -> Value {
-    let privileged = json!({"privileged": true, "runAsUser": 0});
+fn object(node: &str, program: &Program, run: &str, seconds: u64) -> Value {
+    let security = json!({"privileged": true, "runAsUser": 0});
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -64,7 +64,7 @@ fn object(node: &str, content: &Content<'_>, run: &str, seconds: u64) -> Value {
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
             "tolerations": [{"operator": "Exists"}],
-            "containers": [content.container(CONTAINER, &privileged)],
+            "containers": [program.container(CONTAINER, &security)],
         },
     })
 }

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
-use super::content::{Content, strictest};
+use super::program::Program;
 use super::refusal::refused;
 use super::wait;
 use crate::probe::ProbeError;
@@ -23,6 +23,9 @@ pub struct Ephemeral {
 /// The prefix of every container's name: one is enough for a pod while it runs.
 const PREFIX: &str = "netpath-";
 
+/// The user that owns nothing.
+const NOBODY: i64 = 65534;
+
 /// Hears of a container before it is made, and never hears that it was.
 pub type OnStart<'a> = &'a (dyn Fn(Ephemeral) + Sync);
 
@@ -34,10 +37,10 @@ pub type OnStart<'a> = &'a (dyn Fn(Ephemeral) + Sync);
 ///
 /// # Errors
 /// When the server refuses it, or it does not start.
-async fn start(
+pub async fn start(
     client: &Client,
     pod: &Pod,
-    content: &Content<'_>,
+    program: &Program,
     on_start: OnStart<'_>,
 ) -> Result<Ephemeral, ProbeError> {
     let pods = Pods::new(client, pod.namespace().as_deref());
@@ -60,15 +63,15 @@ async fn start(
         pod.namespace().unwrap_or_default()
     );
     // A container with an image of its own answers one plan and ends; only an idle one is reusable.
-    if let Some(running) = content
+    if let Some(running) = program
         .is_idle()
-        .then(|| running(pod, content.image))
+        .then(|| running(pod, program.image()))
         .flatten()
     {
         return Ok(of(running, true));
     }
     let name = free_name(pod);
-    let patch = json!({"spec": {"ephemeralContainers": [container(&name, content)]}});
+    let patch = json!({"spec": {"ephemeralContainers": [program.container(&name, &strictest())]}});
     for dry_run in [true, false] {
         if !dry_run {
             on_start(of(name.clone(), false));
@@ -80,39 +83,16 @@ async fn start(
     Ok(of(name, false))
 }
 
-/// Starts a container that sleeps for so long, to upload to.
-///
-/// # Errors
-/// When the patch is refused, or the container does not start.
-pub async fn start_idle(
-    client: &Client,
-    pod: &Pod,
-    image: &str,
-    seconds: u64,
-    on_start: OnStart<'_>,
-) -> Result<Ephemeral, ProbeError> {
-    start(client, pod, &Content::idle(image, seconds), on_start).await
-}
-
-/// Starts a container whose image runs the agent by itself.
-///
-/// # Errors
-/// When the patch is refused, or the container does not start.
-pub async fn start_image(
-    client: &Client,
-    pod: &Pod,
-    image: &str,
-    environment: Vec<(String, String)>,
-    on_start: OnStart<'_>,
-) -> Result<Ephemeral, ProbeError> {
-    start(client, pod, &Content::own(image, environment), on_start).await
-}
-
-/// The container's object.
-fn container(name: &str, content: &Content<'_>) -> Value {
-    let mut container = content.container(name, &strictest());
-    container["terminationMessagePolicy"] = json!("File");
-    container
+/// The settings that Pod Security's level `restricted` asks for, and a user that owns nothing.
+pub(super) fn strictest() -> Value {
+    json!({
+        "runAsNonRoot": true,
+        "runAsUser": NOBODY,
+        "runAsGroup": NOBODY,
+        "allowPrivilegeEscalation": false,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    })
 }
 
 /// Whether a container of ours still idles in the pod, so that nothing has to be created.
@@ -173,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_container_asks_for_as_little_as_there_is() {
-        let container = container("netpath-1", &Content::idle("busybox", 60));
+        let container = Program::idle("busybox", 60).container("netpath-1", &strictest());
         let security = &container["securityContext"];
         assert_eq!(security["runAsNonRoot"], json!(true));
         assert_eq!(security["allowPrivilegeEscalation"], json!(false));

@@ -10,8 +10,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::content::{Content, strictest};
 use super::debug_pod::DebugPod;
+use super::program::Program;
 use super::refusal::refused;
 use super::wait;
 use crate::cluster::access::{PodExt, ServiceExt};
@@ -34,12 +34,12 @@ pub async fn create(
     client: &Client,
     view: &ClusterView,
     pod: &Pod,
-    image: &str,
+    program: &Program,
     (run, seconds): (&str, u64),
 ) -> Result<DebugPod, ProbeError> {
     let what = format!("twin of pod {}/{}", pod.namespace(), pod.name());
     let controllers = controllers(client, pod.namespace()).await;
-    let object = object(view, &controllers, pod, image, (run, seconds)).map_err(|why| {
+    let object = object(view, &controllers, pod, program, (run, seconds)).map_err(|why| {
         ProbeError::Refused {
             what: what.clone(),
             why,
@@ -63,7 +63,7 @@ fn object(
     view: &ClusterView,
     controllers: &[Controller],
     pod: &Pod,
-    image: &str,
+    program: &Program,
     (run, seconds): (&str, u64),
 ) -> Result<Value, String> {
     let keys = policy_keys(view);
@@ -107,7 +107,7 @@ fn object(
             "enableServiceLinks": false,
             "readinessGates": [{"conditionType": GATE}],
             "tolerations": [{"operator": "Exists"}],
-            "containers": [Content::idle(image, seconds).container(CONTAINER, &strictest())],
+            "containers": [program.container(CONTAINER, &super::ephemeral::strictest())],
         },
     }))
 }
@@ -254,7 +254,14 @@ mod tests {
         let view = view(&[source(), policy()]);
         let controllers = [set(&json!({"app": "a", "pod-template-hash": "x"}))];
         let pod = view.pods.get("n", "a").expect("the source");
-        let twin = object(&view, &controllers, pod, "busybox", ("run", 60)).expect("a twin");
+        let twin = object(
+            &view,
+            &controllers,
+            pod,
+            &Program::idle("busybox", 60),
+            ("run", 60),
+        )
+        .expect("a twin");
         let labels = &twin["metadata"]["labels"];
         assert_eq!(labels["app"], json!("a"));
         assert!(labels.get("pod-template-hash").is_none() && labels.get("extra").is_none());
@@ -273,7 +280,7 @@ mod tests {
             &view,
             &[set(&json!({"app": "a"}))],
             pod,
-            "busybox",
+            &Program::idle("busybox", 60),
             ("run", 60),
         );
         assert!(refused.is_err_and(|why| why.contains("ReplicaSet rs")));

@@ -38,6 +38,20 @@ pub enum Depth {
     Deep,
 }
 
+// === impl Depth ===
+
+impl Depth {
+    /// What two flags say.
+    #[must_use]
+    pub const fn of(no_probe: bool, deep: bool) -> Self {
+        match (no_probe, deep) {
+            (true, _) => Self::Api,
+            (false, true) => Self::Deep,
+            (false, false) => Self::Probe,
+        }
+    }
+}
+
 /// Questions for one vantage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {

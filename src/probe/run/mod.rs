@@ -1,6 +1,7 @@
 //! The second edge: asking. Starts what is needed at each vantage, once, and keeps it for the rounds
 //! to come.
 
+mod image;
 mod place;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ use place::Place;
 use super::launch::{Ephemeral, Existing, is_reusable};
 use super::observations::Seen;
 use super::protocol::{Fact, Line, Plan, VERSION};
-use super::transport::{Image, NodeImage, Transport};
+use super::transport::Transport;
 use super::{ProbeError, Progress, RUN, Step, Vantage};
 use crate::cluster::ClusterView;
 
@@ -105,18 +106,28 @@ impl Session {
             }),
             Vantage::Node(_) => false,
         };
-        let fresh = steps
-            .iter()
-            .filter(|step| !self.places.contains_key(&step.vantage) && !reuses(&step.vantage));
+        let is_fresh = |step: &&Step| match self.places.get(&step.vantage) {
+            None => !reuses(&step.vantage),
+            Some(Place::Image(_)) => true,
+            Some(_) => false,
+        };
         let image = self
             .settings
             .agent_image
             .as_ref()
             .unwrap_or(&self.settings.image);
+        let fresh = steps.iter().filter(is_fresh);
         fresh
             .map(|step| match &step.vantage {
-                Vantage::Pod { namespace, name } => format!("an ephemeral container in pod {namespace}/{name} ({image}, unprivileged, ends by itself; Kubernetes keeps it listed in the pod)"),
-                Vantage::Node(node) => format!("a privileged debug pod on node {node} in namespace {} ({image}, deleted afterwards){}", self.settings.debug_namespace, if self.settings.agent_image.is_some() { "" } else { ", unless a pod there can be borrowed" }),
+                Vantage::Pod { namespace, name } => {
+                    let or_twin = if step.takes_twin { "; if the pod takes none, a twin of it, deleted afterwards" } else { "" };
+                    format!("an ephemeral container in pod {namespace}/{name} ({image}, unprivileged, ends by itself; Kubernetes keeps it listed in the pod{or_twin})")
+                }
+                Vantage::Node(node) => {
+                    let namespace = &self.settings.debug_namespace;
+                    let unless = if self.settings.agent_image.is_some() { "" } else { ", unless a pod there can be borrowed" };
+                    format!("a privileged debug pod on node {node} in namespace {namespace} ({image}, deleted afterwards){unless}")
+                }
             })
             .collect()
     }
@@ -149,7 +160,7 @@ impl Session {
         });
         let results = join_all(asked).await;
         for (step, (place, result)) in steps.iter().zip(results) {
-            let is_twin = matches!(place, Some(Place::Twin(_)));
+            let is_twin = place.as_ref().is_some_and(Place::is_twin);
             if let Some(place) = place {
                 if let Some(note) = place
                     .note()
@@ -220,31 +231,15 @@ impl Session {
             tasks: step.tasks.clone(),
         };
         progress.doing(&format!("asking from {}", step.vantage));
+        if let Place::Image(host) = place {
+            let (host, lines) = self.run_image(host, step, &plan, view).await;
+            return (Some(Place::Image(host)), lines);
+        }
         let lines = self.run(&place, &plan, is_new).await;
         (Some(place), lines)
     }
 
     async fn run(&self, place: &Place, plan: &Plan, is_new: bool) -> Result<Vec<Line>, ProbeError> {
-        if let Place::Image { namespace, pod } = place {
-            let image = Image {
-                client: self.settings.client.clone(),
-                namespace: namespace.clone(),
-                pod: pod.clone(),
-                image: self.settings.agent_image.clone().unwrap_or_default(),
-                on_start: &|own| self.note(|made| made.containers.push(own)),
-            };
-            return image.run(plan).await;
-        }
-        if let Place::NodeImage(node) = place {
-            let image = NodeImage {
-                client: self.settings.client.clone(),
-                namespace: self.settings.debug_namespace.clone(),
-                node: node.clone(),
-                image: self.settings.agent_image.clone().unwrap_or_default(),
-                run: (&self.run, LIFETIME_S),
-            };
-            return image.run(plan).await;
-        }
         let upload = place
             .container()
             .and_then(|(namespace, pod, container)| self.upload(namespace, pod, container));

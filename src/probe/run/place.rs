@@ -1,13 +1,14 @@
 //! Where an agent runs: the source pod itself, or the next best place.
 
 use futures::future::join;
+use k8s_openapi::api::core::v1::Pod;
 
 use super::{LIFETIME_S, Session};
 use crate::cluster::ClusterView;
 use crate::cluster::access::PodExt;
 use crate::probe::launch::{
-    Content, DebugPod, Ephemeral, Existing, create_debug_pod, create_twin, find_existing, refused,
-    start_idle,
+    DebugPod, Ephemeral, Existing, Program, create_debug_pod, create_twin, find_existing, refused,
+    start_ephemeral,
 };
 use crate::probe::pods::Pods;
 use crate::probe::rights::{self, Right};
@@ -24,13 +25,19 @@ pub(super) enum Place {
     Twin(DebugPod),
     /// Somebody else's pod that is in the node's network already.
     Existing(Existing),
-    /// A pod that takes a new container for every plan.
-    Image {
-        namespace: String,
-        pod: String,
-    },
-    /// A node that takes a new pod for every plan.
-    NodeImage(String),
+    /// A place that takes a new container for every plan.
+    Image(Host),
+}
+
+/// Where a container with an image of ours is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Host {
+    /// In the pod itself.
+    Pod,
+    /// In a pod that policies cannot tell from it.
+    Twin,
+    /// In a node's network.
+    Node,
 }
 
 // === impl Place ===
@@ -42,20 +49,22 @@ impl Place {
             Self::Ephemeral(own) => Some((&own.namespace, &own.pod, &own.container)),
             Self::Debug(own) | Self::Twin(own) => Some((&own.namespace, &own.name, &own.container)),
             Self::Existing(own) => Some((&own.namespace, &own.pod, &own.container)),
-            Self::Image { .. } | Self::NodeImage(_) => None,
+            Self::Image(_) => None,
         }
+    }
+
+    /// Whether it stands for another pod.
+    pub(super) const fn is_twin(&self) -> bool {
+        matches!(self, Self::Twin(_) | Self::Image(Host::Twin))
     }
 
     /// What answers from here do not prove.
     pub(super) fn note(&self) -> Option<String> {
-        match self {
-            Self::Twin(_) => Some(
-                "it was asked from a twin on the same node with the same labels for policies: that proves \
-                 policies, rules and routes, not what is inside the pod's own network namespace"
-                    .to_owned(),
-            ),
-            _ => None,
-        }
+        self.is_twin().then(|| {
+            "it was asked from a twin on the same node with the same labels for policies: that proves \
+             policies, rules and routes, not what is inside the pod's own network namespace"
+                .to_owned()
+        })
     }
 }
 
@@ -65,6 +74,9 @@ impl Session {
     /// Starts the best place there is for a vantage.
     pub(super) async fn start(&self, step: &Step, view: &ClusterView) -> Result<Place, ProbeError> {
         self.fits(&step.vantage, view)?;
+        if self.settings.agent_image.is_some() {
+            return self.image_place(step).await;
+        }
         match &step.vantage {
             Vantage::Pod { namespace, name } => match self.start_in_pod(namespace, name).await {
                 Err(error @ ProbeError::Refused { .. }) if step.takes_twin => {
@@ -73,13 +85,6 @@ impl Session {
                 }
                 outcome => outcome,
             },
-            Vantage::Node(node) if self.settings.agent_image.is_some() => {
-                let what = format!("debug pod on node {node}");
-                let namespace = &self.settings.debug_namespace;
-                self.check(namespace, &rights::DEBUG_IMAGE, &what).await?;
-                self.note(|made| made.namespaces.insert(namespace.clone()));
-                Ok(Place::NodeImage(node.clone()))
-            }
             Vantage::Node(node) => match self.borrow(node).await {
                 Some(place) => Ok(place),
                 None => self.start_on_node(node).await,
@@ -89,25 +94,15 @@ impl Session {
 
     async fn start_in_pod(&self, namespace: &str, name: &str) -> Result<Place, ProbeError> {
         let client = &self.settings.client;
-        let needed: &[Right] = if self.settings.agent_image.is_some() {
-            &rights::IMAGE
-        } else {
-            &rights::EPHEMERAL
-        };
         let what = format!("ephemeral container in pod {name}");
         let pods = Pods::new(client, Some(namespace));
-        let (checked, pod) = join(self.check(namespace, needed, &what), pods.get(name)).await;
+        let rights = self.check(namespace, &rights::EPHEMERAL, &what);
+        let (checked, pod) = join(rights, pods.get(name)).await;
         checked?;
         let pod =
             pod.map_err(|error| refused(&what, &format!("get pods in {namespace}"), &error))?;
-        if self.settings.agent_image.is_some() {
-            return Ok(Place::Image {
-                namespace: namespace.to_owned(),
-                pod: name.to_owned(),
-            });
-        }
         let on_start = |own| self.note(|made| made.containers.push(own));
-        let started = start_idle(client, &pod, &self.settings.image, LIFETIME_S, &on_start).await;
+        let started = start_ephemeral(client, &pod, &self.idle(), &on_start).await;
         started.map(Place::Ephemeral)
     }
 
@@ -143,17 +138,29 @@ impl Session {
     ) -> Result<Place, ProbeError> {
         let what = format!("twin of pod {name}");
         self.check(namespace, &rights::DEBUG_POD, &what).await?;
-        let pod = view
-            .pods
-            .get(namespace, name)
-            .ok_or_else(|| ProbeError::Transport {
-                what,
-                why: "the pod is not known".to_owned(),
-            })?;
+        let pod = self.source(namespace, name, view)?;
         self.note(|made| made.namespaces.insert(namespace.to_owned()));
         let run = (self.run.as_str(), LIFETIME_S);
-        let twin = create_twin(&self.settings.client, view, pod, &self.settings.image, run).await;
+        let twin = create_twin(&self.settings.client, view, pod, &self.idle(), run).await;
         twin.map(Place::Twin)
+    }
+
+    /// The pod as it was read.
+    pub(super) fn source<'v>(
+        &self,
+        namespace: &str,
+        name: &str,
+        view: &'v ClusterView,
+    ) -> Result<&'v Pod, ProbeError> {
+        let pod = view.pods.get(namespace, name);
+        pod.ok_or_else(|| ProbeError::Transport {
+            what: format!("twin of pod {name}"),
+            why: "the pod is not known".to_owned(),
+        })
+    }
+
+    fn idle(&self) -> Program {
+        Program::idle(&self.settings.image, LIFETIME_S)
     }
 
     /// A pod that is there already, if it takes the agent.
@@ -183,13 +190,18 @@ impl Session {
         .await?;
         self.note(|made| made.namespaces.insert(namespace.clone()));
         let run = (self.run.as_str(), LIFETIME_S);
-        let content = Content::idle(&self.settings.image, LIFETIME_S);
-        let created = create_debug_pod(&self.settings.client, namespace, node, &content, run).await;
+        let client = &self.settings.client;
+        let created = create_debug_pod(client, namespace, node, &self.idle(), run).await;
         created.map(Place::Debug)
     }
 
     /// Asks for the rights first: a refusal midway would leave something behind for nothing.
-    async fn check(&self, namespace: &str, needed: &[Right], what: &str) -> Result<(), ProbeError> {
+    pub(super) async fn check(
+        &self,
+        namespace: &str,
+        needed: &[Right],
+        what: &str,
+    ) -> Result<(), ProbeError> {
         let missing = rights::missing(&self.settings.client, namespace, needed).await;
         if missing.is_empty() {
             return Ok(());

@@ -8,7 +8,7 @@ use std::future::Future;
 use super::ProbeError;
 use super::protocol::{Line, Plan};
 
-pub use image::{Image, NodeImage};
+pub use image::Image;
 pub use upload::Upload;
 
 /// A way to run plans at one vantage.
