@@ -31,8 +31,8 @@ async fn read(args: &SnapshotArgs) -> Result<Capture, Error> {
     let connection = live::connect(&args.kube).await?;
     let client = &connection.client;
     let version = client.apiserver_version().await.ok();
-    let (objects, unread, facts) = match (&args.source, &args.destination) {
-        (Some(source), Some(destination)) => {
+    let (objects, unread, facts) =
+        if let (Some(source), Some(destination)) = (&args.source, &args.destination) {
             let to_namespace = args.to_namespace.as_deref();
             let request = trace::request(source, destination, &connection.namespace, to_namespace)?;
             let mut objects = Vec::new();
@@ -45,12 +45,10 @@ async fn read(args: &SnapshotArgs) -> Result<Capture, Error> {
                 eprintln!("left: {} ({})", left.what, left.why);
             }
             (objects, known.view.unread, known.view.facts)
-        }
-        _ => {
+        } else {
             let (objects, unread) = live::read_all(client).await?;
             (objects, unread, Facts::default())
-        }
-    };
+        };
     Ok(Capture {
         objects,
         facts,

@@ -1,7 +1,7 @@
 //! An image that holds the agent: every plan takes a container of its own, in the pod itself or as a pod
 //! beside it.
 
-use super::place::{Host, Place};
+use super::place::{Host, Place, known};
 use super::{LIFETIME_S, Session};
 use crate::cluster::ClusterView;
 use crate::probe::launch::{Program, create_debug_pod, create_twin, refused, start_ephemeral};
@@ -102,7 +102,7 @@ impl Session {
                 (own.namespace, own.pod, own.container)
             }
             (Vantage::Pod { namespace, name }, _) => {
-                let pod = self.source(namespace, name, view)?;
+                let pod = known(view, namespace, name)?;
                 self.note(|made| made.namespaces.insert(namespace.clone()));
                 let own = create_twin(client, view, pod, program, run).await?;
                 (own.namespace, own.name, own.container)

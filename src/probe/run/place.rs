@@ -138,25 +138,11 @@ impl Session {
     ) -> Result<Place, ProbeError> {
         let what = format!("twin of pod {name}");
         self.check(namespace, &rights::DEBUG_POD, &what).await?;
-        let pod = self.source(namespace, name, view)?;
+        let pod = known(view, namespace, name)?;
         self.note(|made| made.namespaces.insert(namespace.to_owned()));
         let run = (self.run.as_str(), LIFETIME_S);
         let twin = create_twin(&self.settings.client, view, pod, &self.idle(), run).await;
         twin.map(Place::Twin)
-    }
-
-    /// The pod as it was read.
-    pub(super) fn source<'v>(
-        &self,
-        namespace: &str,
-        name: &str,
-        view: &'v ClusterView,
-    ) -> Result<&'v Pod, ProbeError> {
-        let pod = view.pods.get(namespace, name);
-        pod.ok_or_else(|| ProbeError::Transport {
-            what: format!("twin of pod {name}"),
-            why: "the pod is not known".to_owned(),
-        })
     }
 
     fn idle(&self) -> Program {
@@ -231,4 +217,17 @@ impl Session {
             upload.remove().await;
         }
     }
+}
+
+/// The pod as it was read.
+pub(super) fn known<'v>(
+    view: &'v ClusterView,
+    namespace: &str,
+    name: &str,
+) -> Result<&'v Pod, ProbeError> {
+    let pod = view.pods.get(namespace, name);
+    pod.ok_or_else(|| ProbeError::Transport {
+        what: format!("twin of pod {name}"),
+        why: "the pod is not known".to_owned(),
+    })
 }
