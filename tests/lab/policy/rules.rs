@@ -63,6 +63,11 @@ pub fn table(
             "add chain {at} {{ type filter hook {hook} priority 10 ; }}"
         );
         let _ = writeln!(text, "add rule {at} ct state established,related accept");
+        // Without its neighbours a pod has no IPv6 at all: no engine filters their discovery (RFC 4890, 4.4.1).
+        let _ = writeln!(
+            text,
+            "add rule {at} icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert }} accept"
+        );
         for (direction, address, chain) in jumps
             .iter()
             .filter(|(direction, ..)| seen.contains(direction))
