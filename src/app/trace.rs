@@ -9,7 +9,7 @@ use crate::cluster::{ClusterView, live, snapshot};
 use crate::confirm::confirm;
 use crate::diagnose::{Case, Verdict, diagnose};
 use crate::error::{Error, Exit};
-use crate::path::{Basis, walk};
+use crate::path::walk;
 use crate::probe::{Depth, Observations};
 use crate::report::{self, Left, PathReport};
 use crate::resolve::{Request, resolve};
@@ -68,10 +68,7 @@ pub fn examine(
 ) -> Result<PathReport, Error> {
     let flow = resolve(view, request)?;
     let confirmed = confirm(view, &flow, walk(view, &flow), observations);
-    let mut basis = confirmed.walk.basis();
-    if !observations.is_empty() {
-        basis.push(Basis::Probe);
-    }
+    let basis = confirmed.basis();
     let case = Case {
         view,
         flow: &flow,

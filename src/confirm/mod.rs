@@ -17,7 +17,7 @@ mod split;
 mod symptom;
 
 use crate::cluster::ClusterView;
-use crate::path::Walk;
+use crate::path::{Basis, Stage, Status, Walk};
 use crate::probe::Observations;
 use crate::resolve::Flow;
 
@@ -29,6 +29,24 @@ pub use symptom::{BackendSymptom, NameSymptom, Others, Server, Symptom};
 pub struct Confirmed<'v> {
     pub walk: Walk<'v>,
     pub symptoms: Vec<Symptom<'v>>,
+}
+
+// === impl Confirmed ===
+
+impl Confirmed<'_> {
+    /// The kinds of evidence it all rests on. A probe counts where what it saw says something of the way: one that
+    /// only resolved the name, or was heard from a node about something else, leaves the rest a prediction.
+    #[must_use]
+    pub fn basis(&self) -> Vec<Basis> {
+        let mut hops = self.walk.paths.iter().flat_map(|path| &path.hops);
+        let is_seen = hops.any(|hop| {
+            let decides = hop.stage > Stage::Dns || hop.status != Status::Pass;
+            hop.observed.is_some() && decides
+        });
+        let mut basis = self.walk.basis();
+        basis.extend((is_seen || !self.symptoms.is_empty()).then_some(Basis::Probe));
+        basis
+    }
 }
 
 /// Lays observations over a walk.
