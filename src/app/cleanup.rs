@@ -14,8 +14,7 @@ pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error
     runtime()?.block_on(async {
         let connection = live::connect(&args.kube).await?;
         let namespace = args.kube.namespace.as_deref();
-        let found = find(&connection.client, namespace, None).await;
-        let found = found.map_err(|error| {
+        let refused = |error: kube::Error| {
             let place = namespace.map_or_else(
                 || "all namespaces".to_owned(),
                 |name| format!("namespace {name}"),
@@ -24,7 +23,9 @@ pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error
                 format!("cannot list pods in {place}: {error}"),
                 "needs list pods there; -n NAMESPACE limits it to one",
             )
-        })?;
+        };
+        let found = find(&connection.client, namespace, None).await;
+        let found = found.map_err(refused)?;
         let mut exit = Exit::Fine;
         for pod in &found {
             let name = format!("pod {}/{}", pod.namespace, pod.name);
@@ -41,7 +42,8 @@ pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error
                 }
             }
         }
-        let mut stay = containers(&connection.client, namespace).await.unwrap_or_default();
+        let stay = containers(&connection.client, namespace).await;
+        let mut stay = stay.map_err(refused)?;
         if !args.dry_run && stay.iter().any(|own| own.is_running) {
             end(&connection.client, stay.iter().filter(|own| own.is_running)).await;
             stay = containers(&connection.client, namespace).await.unwrap_or(stay);

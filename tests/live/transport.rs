@@ -65,6 +65,28 @@ fn no_cluster_is_configured() {
 }
 
 #[test]
+fn a_missing_file_of_a_list_is_passed_over() {
+    let stub = Stub::of(shop());
+    let file = std::env::temp_dir().join(format!("netpath-list-{}", std::process::id()));
+    let cluster = format!("{{name: c, cluster: {{server: {:?}}}}}", stub.url);
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{cluster}]\n\
+         contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{}}}}]\n"
+    );
+    std::fs::write(&file, text).expect("a file");
+    let list = std::env::join_paths(["/nonexistent".as_ref(), file.as_path()]).expect("a list");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl-netpath"))
+        .args(QUESTION)
+        .env_clear()
+        .env("KUBECONFIG", list)
+        .output()
+        .expect("the program runs");
+    std::fs::remove_file(&file).expect("our own file");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+}
+
+#[test]
 fn a_context_that_does_not_exist() {
     let folder = std::env::temp_dir().join(format!("netpath-context-{}", std::process::id()));
     std::fs::write(

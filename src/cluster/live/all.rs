@@ -5,7 +5,7 @@ use http::Request;
 use kube::Client;
 use serde_json::Value;
 
-use super::fetch::{Answer, LiveError, api_groups, fetch};
+use super::fetch::{Answer, LiveError, api_groups, fetch, patiently};
 use crate::cluster::query::Query;
 use crate::cluster::{Builder, ClusterView, Provenance, Resource, Unread};
 
@@ -97,7 +97,7 @@ async fn pages(client: &Client, query: &Query) -> Result<Result<Vec<Value>, Unre
         }
         let request = Request::get(url).body(Vec::new());
         let request = request.map_err(|error| LiveError::Config(error.to_string()))?;
-        let page = match client.request::<Value>(request).await {
+        let page = match patiently(client, &request).await {
             Ok(page) => page,
             Err(kube::Error::Api(status)) if status.code == 410 => {
                 return Ok(whole(fetch(client, query).await?, query));

@@ -48,18 +48,27 @@ pub async fn fetch(client: &Client, query: &Query) -> Result<Answer, LiveError> 
     } else {
         "application/json"
     };
+    let request = Request::get(query.url())
+        .header(http::header::ACCEPT, accept)
+        .body(Vec::new())
+        .map_err(|error| LiveError::Config(error.to_string()))?;
+    match patiently(client, &request).await {
+        Ok(value) => Ok(Answer::Found(value)),
+        Err(error) => refusal(query, &error),
+    }
+}
+
+/// Reads something, and asks a busy server again.
+pub(super) async fn patiently(client: &Client, request: &Request<Vec<u8>>) -> kube::Result<Value> {
     let mut tries = 0;
     loop {
-        let request = Request::get(query.url())
-            .header(http::header::ACCEPT, accept)
-            .body(Vec::new())
-            .map_err(|error| LiveError::Config(error.to_string()))?;
-        match client.request::<Value>(request).await {
-            Ok(value) => return Ok(Answer::Found(value)),
-            Err(error) => match pause(&error).filter(|_| tries < RETRIES) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return refusal(query, &error),
-            },
+        let error = match client.request::<Value>(request.clone()).await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        match pause(&error).filter(|_| tries < RETRIES) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(error),
         }
         tries += 1;
     }

@@ -14,6 +14,9 @@ use crate::probe::pods::{self, Pods};
 /// How long an image may take to be pulled and a container to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long before looking again, also where a watch breaks off each time.
+const AGAIN: Duration = Duration::from_millis(300);
+
 /// Reasons that never pass by themselves within a minute.
 const HOPELESS: [&str; 8] = [
     "ErrImagePull",
@@ -101,16 +104,15 @@ async fn until(
                 if let Some(decided) = ready(&current) {
                     return decided.map_err(&not_started);
                 }
-                tokio::time::sleep(Duration::from_millis(300)).await;
+                tokio::time::sleep(AGAIN).await;
                 continue;
             };
             let mut stream = pin!(stream);
             while let Ok(Some(event)) = stream.try_next().await {
                 match event {
                     WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                        let Ok(pod) = pods::pod(object) else {
-                            break;
-                        };
+                        let pod =
+                            pods::pod(object).map_err(|error| not_started(error.to_string()))?;
                         if let Some(decided) = ready(&pod) {
                             return decided.map_err(&not_started);
                         }
@@ -122,6 +124,7 @@ async fn until(
                     WatchEvent::Error(_) => break,
                 }
             }
+            tokio::time::sleep(AGAIN).await;
         }
     };
     match tokio::time::timeout(PATIENCE, watching).await {
