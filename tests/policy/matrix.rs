@@ -238,6 +238,49 @@ fn what_is_not_known_says_why() {
     ] {
         assert!(text.contains(expected), "{expected} in\n{text}");
     }
+    let json: serde_json::Value =
+        serde_json::from_str(&printed(&shop(&policies), Some("shop"), MatrixFormat::Json))
+            .expect("JSON");
+    let [reason] = json["reasons"].as_array().expect("reasons").as_slice() else {
+        panic!("{json}");
+    };
+    let group = |end: &str| {
+        let at = usize::try_from(reason[end].as_u64().expect("a position")).expect("small");
+        json["groups"][at]["members"][0]["name"].clone()
+    };
+    assert_eq!(
+        (group("from"), group("to")),
+        ("api".into(), "planned".into())
+    );
+    let why = reason["why"].as_str().expect("text");
+    assert!(why.contains("has no address yet"), "{why}");
+    let settled = printed(&shop(&POLICIES), Some("shop"), MatrixFormat::Json);
+    assert!(!settled.contains("reasons"), "{settled}");
+}
+
+/// So does a summary, of which the single pairs are not shown.
+#[test]
+fn what_is_not_known_says_why_in_a_summary() {
+    let mut yaml = String::from(
+        "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: planned, namespace: left}\nspec: {selector: {matchLabels: {app: planned}}, template: {metadata: {labels: {app: planned}}, spec: {containers: [{name: c}]}}}\n",
+    );
+    for number in 0..50 {
+        let _ = writeln!(
+            yaml,
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p{number}, namespace: right, labels: {{n: n{number}}}}}\nspec: {{containers: [{{name: c}}]}}\nstatus: {{phase: Running, podIP: 192.168.0.{number}, podIPs: [{{ip: 192.168.0.{number}}}]}}\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: n{number}, namespace: right}}\nspec: {{podSelector: {{matchLabels: {{n: n{number}}}}}, policyTypes: [Egress], egress: [{{to: [{{ipBlock: {{cidr: 10.{number}.0.0/16}}}}]}}]}}"
+        );
+    }
+    let view = view(&yaml);
+    for (namespace, pair) in [
+        (None, "right/pod/p0 → left/deploy/planned"),
+        (Some("right"), "pod/p0 → left/deploy/planned"),
+    ] {
+        let text = printed(&view, namespace, MatrixFormat::Text);
+        let expected = format!(
+            "\n  ? {pair}: an address block is asked for, and Deployment/left/planned has no address yet\n"
+        );
+        assert!(text.contains(&expected), "{expected} in\n{text}");
+    }
 }
 
 /// Pods of one workload that policies tell apart have a line each.

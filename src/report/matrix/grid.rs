@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{MatrixReport, names};
-use crate::net::{PortRange, Protocol};
+use crate::net::PortRange;
+use crate::policy::PortSet;
 use crate::policy::matrix::{Census, Line, Openness, Tally};
-use crate::policy::{PortSet, Verdict};
 
 /// Rows are sources, columns are destinations, in the same order.
 #[derive(Debug)]
@@ -14,8 +14,6 @@ pub(super) struct Grid {
     pub cells: Vec<Vec<Cell>>,
     /// The port sets that cells refer to.
     pub ports: Vec<String>,
-    /// Why something is not known: reasons, each with the first pair of lines that it is about.
-    pub reasons: Vec<(String, [usize; 2])>,
     /// Over all pairs it shows.
     pub total: Tally,
     /// Whether its lines are namespaces.
@@ -79,9 +77,8 @@ impl Grid {
         let mut legend = Legend::default();
         let mut total = Tally::default();
         let mut cells = Vec::with_capacity(rows.len());
-        let mut reasons = Reasons::default();
-        for (from_row, source) in rows.iter().enumerate() {
-            let cell = |(to_row, destination): (usize, &Row)| {
+        for source in rows {
+            let cell = |destination: &Row| {
                 if !source.is_focus && !destination.is_focus {
                     return Cell::Blank;
                 }
@@ -92,9 +89,6 @@ impl Grid {
                         let id = matrix.id_between(*from, *to);
                         let set = &matrix.sets()[id as usize];
                         here.add(set.openness(report.port), sources * destinations);
-                        if is_open(set, report.port) {
-                            reasons.add(report, [*from, *to], [from_row, to_row]);
-                        }
                         if ids.last() != Some(&id) {
                             ids.push(id);
                         }
@@ -106,13 +100,12 @@ impl Grid {
                     _ => cell(here),
                 }
             };
-            cells.push(rows.iter().enumerate().map(cell).collect());
+            cells.push(rows.iter().map(cell).collect());
         }
         Self {
             names: rows.iter().map(|row| row.name.clone()).collect(),
             cells,
             ports: legend.texts,
-            reasons: reasons.found,
             total,
             is_summary: false,
         }
@@ -133,7 +126,6 @@ impl Grid {
             names: names.collect(),
             cells,
             ports: Vec::new(),
-            reasons: Vec::new(),
             total,
             is_summary: true,
         }
@@ -200,40 +192,6 @@ fn is_one_doubt(set: &PortSet) -> bool {
             .intervals()
             .iter()
             .all(|interval| interval.ports == PortRange::ANY)
-}
-
-/// Whether anything that was asked for is in doubt.
-fn is_open(set: &PortSet, port: Option<(Protocol, u16)>) -> bool {
-    match port {
-        Some((protocol, port)) => set.verdict(protocol, port) == Verdict::Unknown,
-        None => set.intervals().iter().any(|interval| !interval.is_certain),
-    }
-}
-
-/// Reasons for doubt, in the order in which they are met.
-#[derive(Debug, Default)]
-struct Reasons {
-    found: Vec<(String, [usize; 2])>,
-    asked: usize,
-}
-
-// === impl Reasons ===
-
-impl Reasons {
-    /// Asks why a pair of classes is open, unless enough is known.
-    fn add(&mut self, report: &MatrixReport, [from, to]: [usize; 2], at: [usize; 2]) {
-        const ENOUGH: usize = 200;
-        if self.asked == ENOUGH {
-            return;
-        }
-        self.asked += 1;
-        for doubt in report.matrix.matrix.doubts(&report.policies, from, to) {
-            let reason = doubt.to_string();
-            if self.found.iter().all(|(known, _)| *known != reason) {
-                self.found.push((reason, at));
-            }
-        }
-    }
 }
 
 /// The port sets that occur, in the order in which they are met.

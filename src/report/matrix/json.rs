@@ -7,6 +7,7 @@ use serde::ser::{Error, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
 use super::MatrixReport;
+use super::reasons::{Reason, Reasons};
 use crate::cluster::ObjectRef;
 use crate::net::Protocol;
 use crate::policy::PortSet;
@@ -29,6 +30,12 @@ struct Document<'r> {
     /// From each group a row: the positions of port sets towards every group; null between two
     /// groups that are not of the namespace.
     pairs: Rows<'r>,
+    /// Why some of them are not known, each with the first pair it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<Reason>,
+    /// Whether there may be more reasons than these.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    more_reasons: bool,
     #[serde(flatten)]
     gaps: &'r Gaps,
 }
@@ -73,6 +80,7 @@ pub(super) fn print(report: &MatrixReport, out: &mut dyn Write) -> io::Result<()
     let lines = report.matrix.classed(report.namespace.as_deref());
     let matrix = &report.matrix.matrix;
     let (used, positions) = used(report, &lines);
+    let reasons = Reasons::of(report, &lines);
     let groups = lines.iter().map(|line| Group {
         members: line
             .members
@@ -105,6 +113,8 @@ pub(super) fn print(report: &MatrixReport, out: &mut dyn Write) -> io::Result<()
             lines: &lines,
             positions: &positions,
         },
+        reasons: reasons.found,
+        more_reasons: reasons.is_cut,
         gaps: &report.gaps,
     };
     let mut out = BufWriter::new(out);

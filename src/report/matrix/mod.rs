@@ -12,6 +12,7 @@ mod json;
 mod listing;
 mod mermaid;
 mod names;
+mod reasons;
 mod svg;
 mod text;
 

@@ -6,6 +6,7 @@ use super::MatrixReport;
 use super::grid::{Cell, Grid};
 use super::listing::{Entry, listing};
 use super::names::LONGEST;
+use super::reasons::Reasons;
 use crate::cli::Terminal;
 use crate::policy::matrix::Tally;
 use crate::report::text::Style;
@@ -36,6 +37,7 @@ pub(super) fn print(
         (total, false)
     };
     totals(report, total, out)?;
+    reasons(report, style, out)?;
     if !is_whole {
         let hint = match report.namespace {
             None => "-n NAMESPACE shows the workloads of one; -o json or csv have every pair",
@@ -85,28 +87,26 @@ fn picture(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out)?;
     legend(grid, style, out)?;
-    reasons(grid, &names, style, out)?;
     writeln!(out)
 }
 
 /// Why something is not known, with one pair for each reason.
-fn reasons(grid: &Grid, names: &[String], style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn reasons(report: &MatrixReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
     const SHOWN: usize = 5;
-    for (reason, [from, to]) in grid.reasons.iter().take(SHOWN) {
-        let pair = style.plain(&format!("{} → {}", names[*from], names[*to]));
+    let lines = report.matrix.classed(report.namespace.as_deref());
+    let reasons = Reasons::of(report, &lines);
+    for reason in reasons.found.iter().take(SHOWN) {
+        let pair = style.plain(&reason.pair(report, &lines));
         let mark = style.cell(Cell::Unknown);
-        writeln!(out, "  {mark} {pair}: {}", style.plain(reason))?;
+        writeln!(out, "  {mark} {pair}: {}", style.plain(&reason.why))?;
     }
-    match grid.reasons.len().saturating_sub(SHOWN) {
-        0 => Ok(()),
-        more => writeln!(
-            out,
-            "  {}",
-            style.faint(&format!(
-                "{more} more reasons: kubectl netpath policy SRC DST says why"
-            ))
-        ),
-    }
+    let more = match reasons.found.len().saturating_sub(SHOWN) {
+        0 if reasons.is_cut => "there may be more reasons".to_owned(),
+        0 => return Ok(()),
+        more => count(more, "more reason"),
+    };
+    let hint = format!("{more}: kubectl netpath policy SRC DST says why; so does -o json");
+    writeln!(out, "  {}", style.faint(&hint))
 }
 
 fn cut(name: &str) -> String {
