@@ -462,6 +462,14 @@ fn worlds() -> Vec<World> {
             },
         ),
         world(
+            "a foreign table of the same priority translates it, too",
+            "KPX-08",
+            Verdict::Undetermined,
+            |view| {
+                node(view, "node1").iptables_legacy = Some("*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n[9:540] -A PREROUTING -d 10.96.6.170/32 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.244.1.1:1\nCOMMIT\n".to_owned());
+            },
+        ),
+        world(
             "pods ask a cache on their node that is not there",
             "DNS-17",
             Unreachable,

@@ -92,16 +92,35 @@ const fn is_of_translation(stage: Stage) -> bool {
     matches!(stage, Stage::Nat | Stage::Return)
 }
 
-/// Whether the rules of the source's node are predicted to keep a packet from the backends.
+/// Whether the rules of the source's node are predicted to keep a packet from the backends, or may: where a
+/// break leaves it open.
 fn is_stopped(path: &Path<'_>) -> bool {
+    path.hops.iter().any(|hop| is_stopping(hop, &path.breaks))
+}
+
+fn is_stopping(hop: &Hop, breaks: &[Break<'_>]) -> bool {
+    let is_known = || breaks.iter().any(|seen| seen.stage() == hop.stage);
+    match hop.status {
+        Status::Fail => is_of_translation(hop.stage),
+        Status::Unknown => is_of_translation(hop.stage) && is_known(),
+        _ => false,
+    }
+}
+
+/// Whether the backend of a path answers, whatever becomes of packets to the Service's address.
+fn answers(path: &Path<'_>) -> bool {
     let mut hops = path.hops.iter();
-    hops.any(|hop| is_of_translation(hop.stage) && hop.status == Status::Fail)
+    hops.all(|hop| match hop.status {
+        Status::Pass | Status::Warn => true,
+        _ => is_stopping(hop, &path.breaks) && hop.status == Status::Unknown,
+    })
 }
 
 /// Takes back what was predicted of the rules: it works.
 fn refute<'v>(path: &mut Path<'v>, source: Site<'v>, address: SocketAddr) -> Vec<Symptom<'v>> {
-    let failing = |hop: &&mut Hop| is_of_translation(hop.stage) && hop.status == Status::Fail;
-    for hop in path.hops.iter_mut().filter(failing) {
+    let Path { hops, breaks, .. } = path;
+    let failing = hops.iter_mut().filter(|hop| is_stopping(hop, breaks));
+    for hop in failing {
         hop.predicted = Some(hop.summary.clone());
         hop.status = Status::Warn;
     }
@@ -121,7 +140,7 @@ fn refute<'v>(path: &mut Path<'v>, source: Site<'v>, address: SocketAddr) -> Vec
 /// A Service's address can only be as good as its backends: what fails with all of them failing says
 /// nothing about the proxy.
 fn judge(siblings: &[&Path<'_>], attempts: &Attempts) -> Status {
-    let any_works = siblings.iter().any(|path| path.outcome() == Outcome::Works);
+    let any_works = siblings.iter().any(|path| answers(path));
     match (attempts.none_open(), attempts.are_fine()) {
         (_, true) => Status::Pass,
         (true, _) if any_works => Status::Fail,

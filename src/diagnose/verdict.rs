@@ -8,7 +8,7 @@ use super::{Case, Confidence, Finding, Severity};
 use super::{beside, dns, dst, eps, ext, hints, ing, measured, node, pol, rte, src, svc};
 use crate::cluster::access::ServiceExt;
 use crate::confirm::Symptom;
-use crate::path::{Basis, Break, NameTrouble, Outcome, Path, Status};
+use crate::path::{Basis, Break, Fault, NameTrouble, Outcome, Path, ProxyFault, Status};
 
 /// Does traffic reach the destination?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -109,8 +109,24 @@ fn confirmed(finding: Finding, path: &Path<'_>, seen: &Break<'_>) -> Finding {
             confidence: Confidence::Measured,
             ..finding.because(format!("seen: {observed}"))
         },
+        // It could be this or nothing, and it was not nothing.
+        _ if leaves_open(seen) => Finding {
+            confidence: Confidence::Measured,
+            ..finding.because(format!("seen: {observed}"))
+        },
         _ => finding,
     }
+}
+
+/// Whether a break says what is there, and not whether it stops traffic.
+const fn leaves_open(seen: &Break<'_>) -> bool {
+    let Break::Node(fault) = seen else {
+        return false;
+    };
+    matches!(
+        fault.kind,
+        Fault::Proxy(ProxyFault::Ambiguous { .. } | ProxyFault::Contested { .. })
+    )
 }
 
 /// What ought to stop traffic and does not: the rules are wrong, and something lets it pass all the

@@ -67,6 +67,13 @@ pub enum ProxyFault {
     },
     /// Somebody else's rule rewrites the packet first.
     Foreign { rule: TrailStep, to: String },
+    /// Somebody else's rule would rewrite the packet, and no dump shows whether it is asked before
+    /// kube-proxy's.
+    Contested {
+        rule: TrailStep,
+        to: String,
+        why: String,
+    },
     /// Somebody else's rule hides who calls.
     Masqueraded { rule: TrailStep },
     /// Untracked packets are never translated.

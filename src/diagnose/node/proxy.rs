@@ -38,6 +38,13 @@ pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
             .fix("remove that rule, and what writes it")
             .run(on_node(&fault.at))
             .run(removal(rule)),
+        ProxyFault::Contested { rule, to, why } => at(fault, "KPX-08", &field(rule), format!("a rule on {node} that is not kube-proxy's may take packets for {service} and send them to {to}"))
+            .suspected()
+            .because(held(node, rule))
+            .because(why.clone())
+            .fix("remove that rule, and what writes it")
+            .run(on_node(&fault.at))
+            .run(removal(rule)),
         ProxyFault::Masqueraded { rule } => at(fault, "RTE-26", &field(rule), format!("a rule on {node} hides the client's address from {service}: policies and logs see the node"))
             .notice()
             .because(held(node, rule))

@@ -12,7 +12,7 @@ use super::nat::blocked_text;
 use super::trip::Trip;
 use crate::cluster::Resource;
 use crate::cluster::access::ServiceExt;
-use crate::nat::eval::{Answer, DoubtKind, Outcome, Question, Tracer};
+use crate::nat::eval::{Answer, DoubtKind, Outcome, Question, Tracer, TrailStep};
 use crate::nat::proxy::{
     Difference, DifferenceKind, Entry, EntryKind, Expected, Footprint, Mode, NodePortAddresses,
     SliceIndex, differences, entries_of, expect, idle_targets, without_routes,
@@ -70,14 +70,17 @@ pub(super) fn judge(
         return idle(node, entry, trip.endpoint)
             .unwrap_or_else(|| Verdict::Right(served_text(asked, &expected, answer)));
     };
-    if worst.kind == DifferenceKind::Undecided {
-        let modes = node.footprint.filled(trip.family).map(|layer| layer.mode);
-        return undecided(answer, modes.collect());
-    }
     // What kube-proxy's own rules would do if they were alone.
     let host = without_routes(&node.state.host, &node.setup);
     let alone = Tracer::within(rules, &host, Some(Footprint::scope())).walk(question);
     let own = weighty(trip, differences(entry, &origin, &expected, &alone));
+    if worst.kind == DifferenceKind::Undecided {
+        let contested = own.is_empty().then(|| contested(answer, worst));
+        let modes = node.footprint.filled(trip.family).map(|layer| layer.mode);
+        return contested
+            .flatten()
+            .unwrap_or_else(|| undecided(answer, modes.collect()));
+    }
     if own.is_empty() {
         return disturbed(node, answer, worst);
     }
@@ -167,6 +170,29 @@ const fn wrong(fault: ProxyFault, text: String, is_all: bool) -> Verdict {
         text,
         is_all,
     }
+}
+
+/// kube-proxy's rules are right, and another table of the same priority translates it, too: the one that
+/// was registered last is asked first.
+fn contested(answer: &Answer, worst: &Difference) -> Option<Verdict> {
+    let mut doubts = answer.doubts.iter();
+    let order = doubts.find(|doubt| doubt.kind == DoubtKind::Order)?;
+    let is_meant = |one: &Outcome| {
+        let to = SocketAddr::new(one.packet.dst, one.packet.dport).to_string();
+        worst.expected.contains(&to)
+    };
+    let mut outcomes = answer.outcomes.iter();
+    let stray = outcomes.find(|one| one.translated && !is_meant(one))?;
+    let (rule, to) = translation(stray)?;
+    let why = format!("{rule} would send it to {to}; {}", order.text);
+    Some(Verdict::Ambiguous {
+        fault: Fault::Proxy(ProxyFault::Contested {
+            rule,
+            to,
+            why: order.text.clone(),
+        }),
+        why,
+    })
 }
 
 /// Two rule sets that translate it both are a fault of their own, whichever is asked first.
@@ -291,10 +317,16 @@ fn disturbed(node: &NodeSite, answer: &Answer, worst: &Difference) -> Verdict {
 }
 
 pub(super) fn foreign(one: &Outcome, node: &str) -> Option<(Fault, String)> {
-    let rule = one.trail.iter().rfind(|step| step.translates())?.clone();
-    let to = SocketAddr::new(one.packet.dst, one.packet.dport).to_string();
+    let (rule, to) = translation(one)?;
     let text = format!("{node}: {rule} sends it to {to}");
     Some((Fault::Proxy(ProxyFault::Foreign { rule, to }), text))
+}
+
+/// The rule that translates a packet, and to what.
+fn translation(one: &Outcome) -> Option<(TrailStep, String)> {
+    let rule = one.trail.iter().rfind(|step| step.translates())?.clone();
+    let to = SocketAddr::new(one.packet.dst, one.packet.dport).to_string();
+    Some((rule, to))
 }
 
 /// No Service has rules. Whoever serves them out of sight may be at work.
