@@ -12,6 +12,8 @@ use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostPar
 use kube::api::{Request, WatchEvent, WatchParams};
 use serde_json::Value;
 
+use crate::cluster::live::patiently;
+
 /// The pods of one namespace, or of all.
 #[derive(Clone)]
 pub struct Pods {
@@ -134,7 +136,7 @@ impl Pods {
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
     ) -> kube::Result<Value> {
         let request = request.map_err(kube::Error::BuildRequest)?;
-        self.client.request(request).await
+        patiently(&self.client, &request).await
     }
 }
 

@@ -5,7 +5,8 @@ use http::Request;
 use kube::Client;
 use serde_json::Value;
 
-use super::fetch::{Answer, LiveError, api_groups, fetch, patiently};
+use super::fetch::{Answer, LiveError, api_groups, fetch};
+use super::patience::patiently;
 use crate::cluster::query::Query;
 use crate::cluster::{Builder, ClusterView, Provenance, Resource, Unread};
 

@@ -1,20 +1,15 @@
 //! One query, asked; and what the answer means.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use http::Request;
 use kube::Client;
 use serde_json::Value;
 
+use super::patience::patiently;
 use crate::cluster::query::Query;
 use crate::cluster::scope::Asked;
 use crate::cluster::{Builder, Resource, Unread};
-
-/// How often a server that is busy is asked again, and how long that is waited for.
-const RETRIES: usize = 3;
-const SHORTEST: Duration = Duration::from_millis(200);
-const LONGEST: Duration = Duration::from_secs(2);
 
 /// Why the cluster could not be asked at all.
 #[derive(Debug, thiserror::Error)]
@@ -58,36 +53,15 @@ pub async fn fetch(client: &Client, query: &Query) -> Result<Answer, LiveError> 
     }
 }
 
-/// Reads something, and asks a busy server again.
-pub(super) async fn patiently(client: &Client, request: &Request<Vec<u8>>) -> kube::Result<Value> {
-    let mut tries = 0;
-    loop {
-        let error = match client.request::<Value>(request.clone()).await {
-            Ok(value) => return Ok(value),
-            Err(error) => error,
-        };
-        match pause(&error).filter(|_| tries < RETRIES) {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None => return Err(error),
-        }
-        tries += 1;
-    }
-}
-
-/// How long a busy server wants to be left alone; none if it is not that.
-fn pause(error: &kube::Error) -> Option<Duration> {
-    let kube::Error::Api(status) = error else {
-        return None;
-    };
-    let wish = status.details.as_ref().map(|own| own.retry_after_seconds);
-    let wish = Duration::from_secs(wish.unwrap_or_default().into());
-    matches!(status.code, 429 | 503 | 504).then(|| wish.clamp(SHORTEST, LONGEST))
-}
-
 /// The API groups the server has: they tell which dialects of policies can exist.
 pub(super) async fn api_groups(client: &Client) -> Result<BTreeSet<String>, Unread> {
-    match client.list_api_groups().await {
-        Ok(list) => Ok(list.groups.into_iter().map(|group| group.name).collect()),
+    let request = Request::get("/apis").body(Vec::new());
+    let answer = match request.map_err(kube::Error::HttpError) {
+        Ok(request) => patiently(client, &request).await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(list) => Ok(names(&list)),
         Err(error) => Err(Unread {
             what: "clusternetworkpolicies.policy.networking.k8s.io".to_owned(),
             why: format!("the list of API groups: {}", root_cause(&error)),
@@ -96,6 +70,14 @@ pub(super) async fn api_groups(client: &Client) -> Result<BTreeSet<String>, Unre
             namespace: String::new(),
         }),
     }
+}
+
+/// The names of a list of API groups.
+fn names(list: &Value) -> BTreeSet<String> {
+    let groups = list["groups"].as_array().into_iter().flatten();
+    groups
+        .filter_map(|group| Some(group["name"].as_str()?.to_owned()))
+        .collect()
 }
 
 /// Sorts an error: one object's absence, one resource's refusal, or the end of it all.

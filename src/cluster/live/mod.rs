@@ -12,6 +12,7 @@ mod all;
 mod connect;
 mod fetch;
 mod kubeconfig;
+mod patience;
 
 use futures::future::{join, join_all};
 use kube::Client;
@@ -24,6 +25,7 @@ use crate::resolve::Request;
 pub use all::{read_all, read_whole};
 pub use connect::{Connection, connect};
 pub use fetch::{Answer, LiveError, fetch};
+pub use patience::patiently;
 
 /// Sequential round trips for an answer from the API.
 pub const MAX_ROUNDS: usize = 3;
