@@ -34,13 +34,36 @@ fn main() {
 #[divan::bench(args = SIZES.map(label), sample_count = 10, sample_size = 1)]
 fn all_pairs(bencher: Bencher<'_, '_>, label: &str) {
     let Some(view) = world(label) else { return };
+    let classes = classes(&view);
+    eprintln!("{label}: {} pods in {classes} classes", view.pods.len());
     bencher.bench_local(|| {
         let policies = Policies::compile(&view);
-        let matrix = Matrix::new(&policies, &pods(&view));
-        let mut sum = 0_u64;
-        matrix.each_row(|_, ids| sum += ids.iter().map(|id| u64::from(*id)).sum::<u64>());
-        black_box(sum)
+        visit(&Matrix::new(&policies, &pods(&view)))
     });
+}
+
+/// All pairs where every pod is there so many times: more pods, no more classes.
+#[divan::bench(args = [1, 5, 25], sample_count = 10, sample_size = 1)]
+fn replicas(bencher: Bencher<'_, '_>, times: usize) {
+    let Some(view) = world("20x20x400") else {
+        return;
+    };
+    let policies = Policies::compile(&view);
+    let pods = pods(&view).into_iter();
+    let pods: Vec<End> = pods.flat_map(|pod| vec![pod; times]).collect();
+    bencher.bench_local(|| visit(&Matrix::new(&policies, &pods)));
+}
+
+/// Looks at every pair of classes once.
+fn visit(matrix: &Matrix) -> u64 {
+    let mut sum = 0_u64;
+    matrix.each_row(|_, ids| sum += ids.iter().map(|id| u64::from(*id)).sum::<u64>());
+    black_box(sum)
+}
+
+fn classes(view: &ClusterView) -> usize {
+    let matrix = Matrix::new(&Policies::compile(view), &pods(view));
+    matrix.classes().len()
 }
 
 /// Compiling alone: what one question pays.

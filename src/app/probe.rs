@@ -122,7 +122,7 @@ async fn rounds(
 /// The next questions, from everything known so far.
 fn next(known: &Known, depth: Depth, args: &LaunchArgs) -> Result<Vec<Step>, Error> {
     let view = &known.view;
-    let flow = resolve(view, &known.request)?;
+    let flow = resolve(view, &known.request)?.knowing(known.observations.names());
     let confirmed = confirm(view, &flow, walk(view, &flow), &known.observations);
     let case = Case {
         view,

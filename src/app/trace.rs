@@ -66,7 +66,7 @@ pub fn examine(
     request: &Request,
     observations: &Observations,
 ) -> Result<PathReport, Error> {
-    let flow = resolve(view, request)?;
+    let flow = resolve(view, request)?.knowing(observations.names());
     let confirmed = confirm(view, &flow, walk(view, &flow), observations);
     let basis = confirmed.basis();
     let case = Case {

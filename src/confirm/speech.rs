@@ -27,10 +27,18 @@ pub(super) fn confirm(confirmed: &mut Confirmed<'_>, observations: &Observations
                 continue;
             };
             let replies: Vec<(&Task, &HttpReply)> = observations.http(&vantage, address).collect();
-            let plain = replies
-                .iter()
-                .find(|(task, _)| padding(task) == 0)
-                .map(|(_, reply)| *reply);
+            let asked = replies.iter().find(|(task, _)| padding(task) == 0);
+            if let Some((Task::Http { host, path, .. }, reply)) = asked {
+                symptoms.push(Symptom::Answer {
+                    source,
+                    backend: backend.clone(),
+                    address,
+                    host: host.clone(),
+                    path: path.clone(),
+                    reply: (*reply).clone(),
+                });
+            }
+            let plain = asked.map(|(_, reply)| *reply);
             let padded = replies
                 .iter()
                 .find(|(task, _)| padding(task) > 0)
@@ -78,10 +86,11 @@ pub(super) fn confirm(confirmed: &mut Confirmed<'_>, observations: &Observations
                     }),
                 });
             }
-            if let Some(reply) = certificate(observations, &vantage, address) {
+            if let Some((host, reply)) = certificate(observations, &vantage, address) {
                 symptoms.push(Symptom::Certificate {
                     source,
                     address,
+                    host: host.to_owned(),
                     reply: reply.clone(),
                 });
             }
@@ -134,16 +143,17 @@ fn certificate<'o>(
     observations: &'o Observations,
     vantage: &Vantage,
     address: SocketAddr,
-) -> Option<&'o TlsReply> {
+) -> Option<(&'o str, &'o TlsReply)> {
     observations
         .seen
         .iter()
         .find_map(|seen| match (&seen.task, &seen.outcome) {
-            (Task::Tls { to, .. }, Outcome::Tls(reply))
-                if seen.vantage == *vantage && *to == address =>
-            {
-                Some(reply)
-            }
+            (
+                Task::Tls {
+                    to, server_name, ..
+                },
+                Outcome::Tls(reply),
+            ) if seen.vantage == *vantage && *to == address => Some((server_name.as_str(), reply)),
             _ => None,
         })
 }

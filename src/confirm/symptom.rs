@@ -8,7 +8,7 @@ use super::Inside;
 use crate::cluster::ObjectRef;
 use crate::path::{Backend, Break, Denied};
 use crate::probe::Attempts;
-use crate::probe::protocol::{DnsReply, MtuReply, TlsReply, TraceHop};
+use crate::probe::protocol::{DnsReply, HttpReply, MtuReply, TlsReply, TraceHop};
 use crate::resolve::Site;
 
 /// One thing seen.
@@ -65,7 +65,18 @@ pub enum Symptom<'v> {
     Certificate {
         source: Site<'v>,
         address: SocketAddr,
+        /// The name it was asked for.
+        host: String,
         reply: TlsReply,
+    },
+    /// What an HTTP server said.
+    Answer {
+        source: Site<'v>,
+        backend: Backend<'v>,
+        address: SocketAddr,
+        host: String,
+        path: String,
+        reply: HttpReply,
     },
     /// Something that a node or a pod holds ought to stop it, and it is open.
     WorksAnyway {
@@ -159,7 +170,7 @@ impl Symptom<'_> {
     pub const fn is_harmful(&self) -> bool {
         !matches!(
             self,
-            Self::OpenThoughDenied { .. } | Self::Certificate { .. }
+            Self::OpenThoughDenied { .. } | Self::Certificate { .. } | Self::Answer { .. }
         )
     }
 }

@@ -1,5 +1,7 @@
 //! Family ING: Ingress.
 
+use std::net::IpAddr;
+
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
 use serde_json::json;
@@ -9,7 +11,7 @@ use super::{Case, Finding, eps};
 use crate::cluster::Named;
 use crate::cluster::access::ServiceExt;
 use crate::net::Family;
-use crate::path::{IngressTrouble, Stage, ingress_reference, ports_text};
+use crate::path::{IngressTrouble, Stage, ingress_addresses, ingress_reference, ports_text};
 use crate::text::{list, nearest};
 
 /// What is wrong at an Ingress.
@@ -29,6 +31,11 @@ pub(super) fn trouble(case: Case<'_, '_>, trouble: &IngressTrouble<'_>) -> Findi
             service,
             port,
         } => no_backend(case, ingress, field, service, port.as_deref()),
+        IngressTrouble::Elsewhere {
+            ingress,
+            host,
+            found,
+        } => elsewhere(ingress, host, found),
         IngressTrouble::ControllerDown { ingress, service } => {
             controller_down(case, ingress, service)
         }
@@ -67,6 +74,25 @@ fn no_controller(case: Case<'_, '_>, ingress: &Ingress, class: Option<&str>) -> 
         .because(format!("there is {}", list(&classes)))
         .fix(format!("use class {meant}"))
         .patch(merge_patch(&object, &patch), patch.to_string())
+}
+
+/// ING-15. A proxy in front has addresses of its own, and may be meant.
+fn elsewhere(ingress: &Ingress, host: &str, found: &[IpAddr]) -> Finding {
+    let object = ingress_reference(ingress);
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let summary = format!(
+        "{host} resolves to {}, which is no address of {}",
+        list(&found),
+        object.name
+    );
+    let noted = ingress_addresses(ingress);
+    Finding::new("ING-15", Stage::Ingress, summary)
+        .notice()
+        .suspected()
+        .blame(object, "status.loadBalancer")
+        .because(format!("the source's DNS says {}", list(&found)))
+        .because(format!("status.loadBalancer has {}", list(&noted)))
+        .fix("correct the record (or what keeps it, external-dns say), unless a proxy in front of the cluster is meant")
 }
 
 /// ING-04.

@@ -190,6 +190,12 @@ pub enum IngressTrouble<'v> {
         ingress: &'v Ingress,
         service: &'v Service,
     },
+    /// The name that was asked leads to other addresses than those of the Ingress.
+    Elsewhere {
+        ingress: &'v Ingress,
+        host: String,
+        found: Vec<IpAddr>,
+    },
     /// A rule whose backend Service or port does not exist.
     NoBackend {
         ingress: &'v Ingress,

@@ -1,5 +1,7 @@
 //! Stage `ingress`: who serves an Ingress, and where its rules lead.
 
+use std::net::IpAddr;
+
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressBackend, IngressClass};
 
@@ -11,6 +13,7 @@ use crate::cluster::access::{EndpointExt, PodExt, ServiceExt, host_matches};
 use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::resolve::{Place, Site};
 use crate::target::PortSpec;
+use crate::text::list;
 
 /// The annotation of old, still read by most controllers.
 const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
@@ -90,6 +93,9 @@ pub(super) fn to_ingress<'v>(
             .stop(hop(Status::Fail, text), Break::Ingress(trouble));
     }
     let request = request(walker);
+    if let Some((host, _)) = &request {
+        elsewhere(walker, &mut leg, ingress, host);
+    }
     let routes = routes(ingress, request.as_ref());
     if let (Some((host, path)), true) = (request, routes.is_empty()) {
         let text = format!("no rule for {host}{path}");
@@ -116,6 +122,26 @@ fn request(walker: &Walker<'_>) -> Option<(String, String)> {
     };
     let path = if url.path.is_empty() { "/" } else { &url.path };
     Some((host.clone(), path.to_owned()))
+}
+
+/// Whether the name was seen to lead to none of the addresses that the controller has noted. It may be a
+/// proxy in front; it may be a record that was forgotten.
+fn elsewhere<'v>(walker: &Walker<'v>, leg: &mut Leg<'_, 'v>, ingress: &'v Ingress, host: &str) {
+    let found = walker.flow.addresses_of(host);
+    let noted = addresses(ingress);
+    let noted: Vec<IpAddr> = noted.iter().filter_map(|text| text.parse().ok()).collect();
+    if found.is_empty() || noted.is_empty() || found.iter().any(|addr| noted.contains(addr)) {
+        return;
+    }
+    let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let text = format!("{host} resolves to {}", list(&shown));
+    let hop = Hop::new(Stage::Ingress, Status::Warn, text).at(reference(ingress));
+    let trouble = IngressTrouble::Elsewhere {
+        ingress,
+        host: host.to_owned(),
+        found: found.to_vec(),
+    };
+    leg.trail.warn(hop, Break::Ingress(trouble));
 }
 
 fn to_backend<'v>(
@@ -247,7 +273,7 @@ fn is_served_by_annotation(ingress: &Ingress) -> bool {
 }
 
 /// The addresses a controller wrote into the status.
-fn addresses(ingress: &Ingress) -> Vec<String> {
+pub(crate) fn addresses(ingress: &Ingress) -> Vec<String> {
     let status = ingress.status.as_ref();
     let balancer = status.and_then(|status| status.load_balancer.as_ref());
     let entries = balancer.and_then(|balancer| balancer.ingress.as_deref());

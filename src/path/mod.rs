@@ -43,7 +43,9 @@ pub use breaks::{Break, Denied, DnsTrouble, IngressTrouble, NameTrouble, PortTro
 pub(crate) use endpoints::{resolve_port, selected, slices};
 pub use fault::{Fault, KernelFault, NodeFault, PodFault, ProxyFault, TunnelFault, WayFault};
 pub use hop::{Basis, Boundary, Evidence, Hop, Stage, Status, Translation};
-pub(crate) use ingress::{class_name, reference as ingress_reference};
+pub(crate) use ingress::{
+    addresses as ingress_addresses, class_name, reference as ingress_reference,
+};
 pub(crate) use service::ports_text;
 pub(crate) use walker::name_asked;
 pub use walker::{Walk, walk};

@@ -15,8 +15,11 @@ use crate::dns::ClusterDns;
 use crate::net::{Family, Packet, Protocol};
 use crate::node::Nodes;
 use crate::policy::{Ends, Policies};
-use crate::resolve::{Flow, Place, Site};
+use crate::resolve::{Flow, Place, Site, owner_of};
 use crate::target::PortSpec;
+
+/// How many addresses of a name are walked to.
+const MAX_ADDRESSES: usize = 4;
 
 /// Every walk of a flow.
 #[derive(Debug, Clone)]
@@ -146,12 +149,35 @@ impl<'v> Walker<'v> {
                 if let Some(ingress) = url.and_then(|_| self.view.ingress_of(name)) {
                     return ingress::to_ingress(self, leg, ingress, paths);
                 }
-                leg.mode = Mode::ToOutside;
-                let text = format!("{name}, outside the cluster");
-                leg.trail
-                    .push(Hop::new(Stage::Destination, Status::Pass, text));
-                paths.push(leg.end(None));
+                self.to_name(leg, name, paths);
             }
+        }
+    }
+
+    /// A name of nobody in the cluster: to what it is known to resolve to.
+    fn to_name(&self, mut leg: Leg<'_, 'v>, name: &str, paths: &mut Vec<Path<'v>>) {
+        let families = leg.sites[0].families();
+        let known = self.flow.addresses_of(name).iter().copied();
+        let usable = known.filter(|addr| families.contains(&Family::of(*addr)));
+        let start = paths.len();
+        for addr in usable.take(MAX_ADDRESSES) {
+            let mut own = Vec::new();
+            // Where it is somebody's in the cluster after all, it is their way that is gone.
+            self.to_place(leg.clone(), &owner_of(self.view, addr), &mut own);
+            for path in own {
+                let mut known = paths[start..].iter_mut();
+                match known.find(|known| known.family == path.family && known.is_like(&path)) {
+                    Some(known) => known.backends.extend(path.backends),
+                    None => paths.push(path),
+                }
+            }
+        }
+        if paths.len() == start {
+            leg.mode = Mode::ToOutside;
+            let text = format!("{name}, outside the cluster");
+            leg.trail
+                .push(Hop::new(Stage::Destination, Status::Pass, text));
+            paths.push(leg.end(None));
         }
     }
 

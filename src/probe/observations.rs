@@ -1,6 +1,7 @@
 //! What probes saw, to be asked by vantage and question.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +110,29 @@ impl Observations {
             })
     }
 
+    /// The addresses that pods were told for names, each once, in the order of the answers.
+    #[must_use]
+    pub fn names(&self) -> BTreeMap<String, Vec<IpAddr>> {
+        let mut names: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+        for seen in &self.seen {
+            let (Vantage::Pod { .. }, Task::Dns { name, .. }, Outcome::Dns(reply)) =
+                (&seen.vantage, &seen.task, &seen.outcome)
+            else {
+                continue;
+            };
+            let (addresses, aliases) = split(&reply.answers);
+            for name in aliases.chain([name.as_str()]) {
+                let known = names.entry(name.to_owned()).or_default();
+                for addr in &addresses {
+                    if !known.contains(addr) {
+                        known.push(*addr);
+                    }
+                }
+            }
+        }
+        names
+    }
+
     /// The HTTP answers of an address to a vantage.
     pub fn http<'o>(
         &'o self,
@@ -129,6 +153,18 @@ impl Observations {
             .iter()
             .filter(move |seen| seen.vantage == *vantage)
     }
+}
+
+/// The addresses of an answer, and the names it led to before (CNAME).
+fn split(answers: &[String]) -> (Vec<IpAddr>, impl Iterator<Item = &str>) {
+    let addresses = answers.iter().filter_map(|text| text.parse().ok());
+    let aliases = answers
+        .iter()
+        .filter_map(|text| text.strip_prefix("CNAME "));
+    (
+        addresses.collect(),
+        aliases.map(|name| name.trim_end_matches('.')),
+    )
 }
 
 // === impl Attempts ===

@@ -109,7 +109,13 @@ fn by_object<'v>(
     })
 }
 
-/// Whose address it is: a Service's before a pod's before a node's, as the rules on a node decide.
+/// Whose address it is.
+#[must_use]
+pub fn owner_of(view: &ClusterView, addr: IpAddr) -> Place<'_> {
+    by_address(view, addr).1
+}
+
+/// A Service's before a pod's before a node's, as the rules on a node decide.
 fn by_address(view: &ClusterView, addr: IpAddr) -> (ObjectRef, Place<'_>) {
     if let Some(service) = view
         .services

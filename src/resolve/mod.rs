@@ -13,6 +13,7 @@ mod near;
 mod source;
 mod workload;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{Node, Pod, Service};
@@ -23,6 +24,7 @@ use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::net::{Family, Protocol};
 use crate::target::{PortSpec, Target, Url};
 
+pub use destination::owner_of;
 pub use meant::{Change, Meant, meant};
 pub use workload::{controlled_pods, template_labels};
 
@@ -45,6 +47,8 @@ pub struct Flow<'v> {
     pub source: Source<'v>,
     pub destination: Destination<'v>,
     pub protocol: Option<Protocol>,
+    /// Addresses of names, as resolvers of the cluster's pods were seen to answer.
+    pub names: BTreeMap<String, Vec<IpAddr>>,
 }
 
 /// Where traffic starts.
@@ -124,7 +128,25 @@ pub fn resolve<'v>(view: &'v ClusterView, request: &Request) -> Result<Flow<'v>,
         source: source::find(view, request)?,
         destination: destination::find(view, request)?,
         protocol: request.protocol,
+        names: BTreeMap::new(),
     })
+}
+
+// === impl Flow ===
+
+impl Flow<'_> {
+    /// The same with what names were seen to resolve to.
+    #[must_use]
+    pub fn knowing(self, names: BTreeMap<String, Vec<IpAddr>>) -> Self {
+        Self { names, ..self }
+    }
+
+    /// What a name is known to resolve to; nothing where nobody asked, or nobody knew.
+    #[must_use]
+    pub fn addresses_of(&self, name: &str) -> &[IpAddr] {
+        let known = self.names.get(name.trim_end_matches('.'));
+        known.map_or(&[], Vec::as_slice)
+    }
 }
 
 // === impl Site ===

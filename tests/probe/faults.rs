@@ -130,6 +130,7 @@ fn diagnosis(folder: &Path, expected: &Expected) -> Diagnosis {
         failed: Vec::new(),
     };
     let flow = resolve(&view, &request(&expected.args)).expect("both ends");
+    let flow = flow.knowing(observations.names());
     let confirmed = confirm(&view, &flow, walk(&view, &flow), &observations);
     diagnose(Case {
         view: &view,

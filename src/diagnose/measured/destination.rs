@@ -31,7 +31,10 @@ pub(super) fn refused(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Findi
             format!("nothing answers on port {port} of {pod}, or only on its loopback"),
         )
         .suspected()
-        .fix("see what listens in the pod")
+        .fix(match symptom.backend.pod {
+            Some(_) => "see what listens in the pod",
+            None => "see what listens there, and whether the port is meant",
+        })
         .run(look_inside(symptom));
     };
     let own: Vec<_> = inside.on_port(protocol, port).collect();

@@ -1,5 +1,6 @@
 //! Causes that a probe shows: one file per kind of symptom.
 
+mod answer;
 mod backend;
 mod destination;
 mod name;
@@ -14,7 +15,8 @@ use crate::confirm::Symptom;
 pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {
     let finding = match symptom {
         Symptom::Stall { .. } => speech::stall(symptom),
-        Symptom::Certificate { .. } => return speech::certificate(symptom),
+        Symptom::Certificate { .. } => return speech::certificate(case, symptom),
+        Symptom::Answer { .. } => return answer::answer(case, symptom),
         Symptom::Name { .. } => return name::cause(case, symptom),
         Symptom::Backend(backend) => backend::cause(case, backend),
         Symptom::Proxy { .. } => proxy::cause(symptom),

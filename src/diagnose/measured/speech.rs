@@ -1,11 +1,14 @@
 //! Open ports that do not speak as they should.
 
+use std::net::SocketAddr;
+
 use k8s_openapi::jiff::Timestamp;
 
-use super::super::Finding;
+use super::super::{Case, Finding};
+use super::answer::external_name;
 use super::measured;
 use crate::cluster::ObjectRef;
-use crate::cluster::access::PodExt;
+use crate::cluster::access::{PodExt, ServiceExt, host_matches};
 use crate::confirm::Symptom;
 use crate::path::Stage;
 use crate::probe::protocol::TlsReply;
@@ -75,12 +78,22 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
     }
 }
 
-/// DST-07: a certificate that is out of date, or no handshake at all.
-pub(super) fn certificate(symptom: &Symptom<'_>) -> Option<Finding> {
-    let Symptom::Certificate { address, reply, .. } = symptom else {
+/// DST-07: a certificate that is out of date or for somebody else, or no handshake at all; SVC-14 where
+/// it is for the host behind the name of a Service.
+pub(super) fn certificate(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {
+    let Symptom::Certificate {
+        address,
+        host,
+        reply,
+        ..
+    } = symptom
+    else {
         return None;
     };
-    let problem = problem(reply)?;
+    let Some(problem) = problem(reply) else {
+        let is_asked = case.flow.destination.url.is_some();
+        return is_asked.then(|| foreign(case, *address, host, reply))?;
+    };
     Some(
         measured(Finding::new(
             "DST-07",
@@ -99,6 +112,32 @@ pub(super) fn certificate(symptom: &Symptom<'_>) -> Option<Finding> {
         ))
         .fix("renew the certificate, or ask the name it is for"),
     )
+}
+
+/// A sound certificate for other names than the one that the URL has (RFC 9525).
+fn foreign(
+    case: Case<'_, '_>,
+    address: SocketAddr,
+    host: &str,
+    reply: &TlsReply,
+) -> Option<Finding> {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_for = |name: &String| host_matches(&name.to_ascii_lowercase(), &host);
+    if reply.names.is_empty() || reply.names.iter().any(is_for) {
+        return None;
+    }
+    let names = crate::text::list(&reply.names);
+    let summary = format!("TLS at {address}: the certificate is for {names}, not for {host}");
+    let at = |code| measured(Finding::new(code, Stage::Destination, summary.clone()));
+    let finding = match external_name(case) {
+        Some(service) => at("SVC-14")
+            .blame(service.reference(), "spec.externalName")
+            .fix("have clients call the host by its own name: what an ExternalName is called stands in no certificate of it"),
+        None => at("DST-07")
+            .blame(ObjectRef::cluster_wide("Address", address.ip().to_string()), "")
+            .fix("ask a name that the certificate is for, or have one made for this name, too"),
+    };
+    Some(finding)
 }
 
 fn problem(reply: &TlsReply) -> Option<String> {
