@@ -13,7 +13,7 @@ use crate::confirm::Symptom;
 use crate::path::Stage;
 use crate::probe::protocol::TlsReply;
 
-/// RTE-11 where only large packets are lost, DST-04 where the server itself stays silent.
+/// RTE-11 where only large packets are lost (RTE-12 on the way to the outside), DST-04 where the server itself stays silent.
 pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
     let Symptom::Stall {
         source,
@@ -31,9 +31,16 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
     let from = source.node_name().unwrap_or("its node");
     let name = backend.display();
     if *only_large {
-        let finding = measured(Finding::new("RTE-11", Stage::Route, format!("large packets from node {from} to {to} vanish, small ones pass")).degraded())
-            .blame(ObjectRef::cluster_wide("Node", to), "MTU")
-            .fix("set the CNI's MTU to that of the network between the nodes less the overlay's overhead (VXLAN 50, WireGuard 60, IPIP 20)");
+        let is_outside = backend.pod.is_none() && backend.node.is_none();
+        let finding = if is_outside {
+            measured(Finding::new("RTE-12", Stage::Route, format!("large packets to {name} vanish, small ones pass")).degraded())
+                .blame(ObjectRef::cluster_wide("Address", address.ip().to_string()), "MTU of the way there")
+                .fix("let ICMP (fragmentation needed, packet too big) pass on the way, or clamp the MSS where it leaves the cluster")
+        } else {
+            measured(Finding::new("RTE-11", Stage::Route, format!("large packets from node {from} to {to} vanish, small ones pass")).degraded())
+                .blame(ObjectRef::cluster_wide("Node", to), "MTU")
+                .fix("set the CNI's MTU to that of the network between the nodes less the overlay's overhead (VXLAN 50, WireGuard 60, IPIP 20)")
+        };
         let finding = if *large_hangs {
             finding.because(format!(
                 "{} → {name}: a small request is answered, one of 4 kB is not",
