@@ -407,7 +407,8 @@ impl<'p> Walk<'p> {
         side: Side<'_>,
         may_leave: &mut bool,
     ) -> Option<Hit<'p>> {
-        if section.rules.is_empty() {
+        // An empty list of what only ever denies keeps nobody out.
+        if section.rules.is_empty() && !section.isolates.is_no() {
             self.missed.push(Missed {
                 policy,
                 section,

@@ -87,6 +87,18 @@ fn deny_wins_over_every_policy() {
     );
 }
 
+/// A list of denials that is not there keeps nobody out: it is no rule that was missed.
+#[test]
+fn what_only_denies_misses_nothing() {
+    let view = sound(&policy(
+        "{endpointSelector: {}, ingress: [{fromEndpoints: [{matchLabels: {app: other}}]}]}",
+    ));
+    let judgement = judge(&view, WEB, API, "TCP 80");
+    let misses = judgement.ingress.misses.iter();
+    let lists: Vec<&str> = misses.map(|miss| miss.rule.list.as_str()).collect();
+    assert_eq!(lists, ["spec.ingress"]);
+}
+
 /// `entry of ingress | web | prom | node-agent | outside`
 type Peers<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
 
