@@ -108,6 +108,32 @@ fn drop_lines(text: &mut Option<String>, word: &str) {
     *all = kept.join("\n");
 }
 
+/// Two readings of a node's counters, between which they have grown by so much.
+fn counted(invalid: u32, insert_failed: u32) -> String {
+    let line = |invalid, failed| {
+        format!("cpu=0 found=9 invalid={invalid} insert=0 insert_failed={failed} drop=0\n")
+    };
+    line(70, 5) + &line(70 + invalid, 5 + insert_failed)
+}
+
+/// Lets a node run another kernel.
+fn run_kernel(view: &mut ClusterView, name: &str, version: &str) {
+    let mut object = view.nodes.get("", name).expect("a node").clone();
+    let status = object.status.as_mut().expect("its status");
+    let info = status.node_info.as_mut().expect("what it runs");
+    version.clone_into(&mut info.kernel_version);
+    view.nodes.insert("", name, object);
+}
+
+/// Lets a pod ask for a port of its node.
+fn give_host_port(view: &mut ClusterView, name: &str, port: i32) {
+    let mut object = view.pods.get("shop", name).expect("a pod").clone();
+    let spec = object.spec.as_mut().expect("its spec");
+    let ports = spec.containers[0].ports.as_mut().expect("its ports");
+    ports[0].host_port = Some(port);
+    view.pods.insert("shop", name, object);
+}
+
 const SERVICE: &[&str] = &["pod/client-1", "svc/api"];
 const TO_SERVICE: &str = "ok-pod-to-service";
 
@@ -576,6 +602,65 @@ fn worlds() -> Vec<World> {
             verdict: Unreachable,
         },
         World {
+            what: "masqueraded connections collide, as a counter that grows tells",
+            recording: TO_SERVICE,
+            args: &["pod/client-1", "ip/172.30.0.200:80"],
+            change: |view| node(view, "node1").conntrack_stats = Some(counted(0, 3)),
+            code: "KPX-13",
+            verdict: Verdict::Reachable,
+        },
+        World {
+            what: "lookups collide on an old kernel",
+            recording: TO_SERVICE,
+            args: SERVICE,
+            change: |view| {
+                run_kernel(view, "node1", "4.15.0-213-generic");
+                node(view, "node1").conntrack_stats = Some(counted(0, 3));
+            },
+            code: "DNS-15",
+            verdict: Verdict::Reachable,
+        },
+        World {
+            what: "packets of no connection pass untranslated",
+            recording: "ok-pod-to-service-nft",
+            args: SERVICE,
+            change: |view| node(view, "node1").conntrack_stats = Some(counted(12, 0)),
+            code: "KPX-12",
+            verdict: Verdict::Reachable,
+        },
+        World {
+            what: "two bridges of one range",
+            recording: TO_SERVICE,
+            args: SERVICE,
+            change: |view| {
+                let links = &mut node(view, "node2").addresses;
+                replace(links, "\"master\":\"cni0\"", "\"master\":\"cbr0\"");
+                replace_first(
+                    links,
+                    "[{",
+                    "[{\"ifindex\":90,\"ifname\":\"cbr0\",\"flags\":[\"UP\",\"LOWER_UP\"],\"mtu\":1500,\"linkinfo\":{\"info_kind\":\"bridge\"},\"addr_info\":[{\"family\":\"inet\",\"local\":\"10.244.2.254\",\"prefixlen\":24,\"scope\":\"global\"}]},{",
+                );
+            },
+            code: "RTE-33",
+            verdict: Degraded,
+        },
+        World {
+            what: "what enters by one interface would be answered by another",
+            recording: "ok-nodeport-from-outside",
+            args: &["external/172.30.0.200", "node/node2:30180"],
+            change: |view| {
+                let facts = node(view, "node2");
+                set(&mut facts.sysctls, "net.ipv4.conf.eth0.rp_filter", "1");
+                replace_first(
+                    &mut facts.routes,
+                    "[{",
+                    "[{\"dst\":\"172.30.0.200\",\"dev\":\"eth1\",\"flags\":[]},{",
+                );
+            },
+            code: "EXT-12",
+            verdict: Unreachable,
+        },
+        World {
             what: "nodePort on another address of a node in nftables mode",
             recording: "ok-nodeport-from-outside-nft",
             args: &["external/172.30.0.200", "node/node2:30180"],
@@ -858,6 +943,118 @@ fn a_cache_on_the_node_is_healthy() {
         (faults(&report), report.verdict),
         (Vec::new(), Verdict::Reachable)
     );
+}
+
+/// What counters say is no fault where nothing of this path can be lost by it: one reading alone, ports
+/// picked at random, a kernel that resolves such collisions, a kernel that is liberal, a rule that drops
+/// what belongs to no connection.
+#[test]
+fn counters_alone_are_no_fault() {
+    type Change = fn(&mut ClusterView);
+    const OUT: &[&str] = &["pod/client-1", "ip/172.30.0.200:80"];
+    let cases: [(&str, &[&str], Change); 5] = [
+        (TO_SERVICE, OUT, |view| {
+            let one_reading = "cpu=0 found=9 invalid=700 insert=0 insert_failed=50 drop=0\n";
+            node(view, "node1").conntrack_stats = Some(one_reading.to_owned());
+        }),
+        (TO_SERVICE, OUT, |view| {
+            let facts = node(view, "node1");
+            facts.conntrack_stats = Some(counted(0, 3));
+            let rules = &mut facts.iptables;
+            replace(
+                rules,
+                "egress\" -j MASQUERADE",
+                "egress\" -j MASQUERADE --random-fully",
+            );
+        }),
+        (TO_SERVICE, SERVICE, |view| {
+            node(view, "node1").conntrack_stats = Some(counted(0, 3));
+        }),
+        ("ok-pod-to-service-nft", SERVICE, |view| {
+            let facts = node(view, "node1");
+            facts.conntrack_stats = Some(counted(12, 0));
+            set(
+                &mut facts.sysctls,
+                "net.netfilter.nf_conntrack_tcp_be_liberal",
+                "1",
+            );
+        }),
+        (TO_SERVICE, SERVICE, |view| {
+            node(view, "node1").conntrack_stats = Some(counted(12, 0));
+        }),
+    ];
+    for (number, (name, args, change)) in cases.into_iter().enumerate() {
+        let Some(folder) = recording(name) else {
+            return;
+        };
+        let mut view = snapshot::load(&folder).expect("a recording");
+        change(&mut view);
+        let report = ask(&view, args);
+        assert_eq!(faults(&report), [] as [&str; 0], "case {number}");
+        assert_eq!(report.verdict, Verdict::Reachable, "case {number}");
+    }
+}
+
+/// A program in front of all rules is told, unless somebody is there who is known to use such.
+#[test]
+fn a_program_on_an_interface_is_a_notice() {
+    let Some(folder) = recording(TO_SERVICE) else {
+        return;
+    };
+    let mut view = snapshot::load(&folder).expect("a recording");
+    let listing = r#"[{"xdp":[],"tc":[{"devname":"cni0","ifindex":3,"kind":"clsact/ingress","name":"old_filter","id":9},
+        {"devname":"docker0","ifindex":7,"kind":"clsact/ingress","name":"elsewhere","id":8}]}]"#;
+    node(&mut view, "node1").attached = Some(listing.to_owned());
+    let told = |view: &ClusterView| {
+        let report = ask(view, SERVICE);
+        let codes: Vec<String> = report.findings.iter().map(|one| one.code.clone()).collect();
+        (codes, report.verdict)
+    };
+    let (codes, verdict) = told(&view);
+    assert_eq!(
+        (codes, verdict),
+        (vec!["RTE-31".to_owned()], Verdict::Reachable)
+    );
+    let rules = &mut node(&mut view, "node1").iptables;
+    replace_first(rules, "*filter\n", "*filter\n:cali-FORWARD - [0:0]\n");
+    let (codes, verdict) = told(&view);
+    assert_eq!((codes, verdict), (Vec::new(), Verdict::Reachable));
+}
+
+/// A host port that no rule leads to its pod; with the rule, and where somebody listens himself, all is
+/// well.
+#[test]
+fn a_host_port_needs_a_rule() {
+    type Change = fn(&mut NodeFacts);
+    let args = ["external/172.30.0.200", "node/node2:8088"];
+    let cases: [(Change, &[&str]); 3] = [
+        (|_| (), &["EXT-10"]),
+        (
+            |facts| {
+                let text = facts.iptables.as_mut().expect("rules");
+                let nat = text.find("*nat").expect("a nat table");
+                let first = nat + text[nat..].find("\n[").expect("a rule") + 1;
+                text.insert_str(first, "[1:60] -A PREROUTING -p tcp -m tcp --dport 8088 -j DNAT --to-destination 10.244.2.9:9090\n");
+            },
+            &[],
+        ),
+        (
+            |facts| {
+                let sockets = facts.sockets.as_mut().expect("sockets");
+                sockets.push_str("\ntcp LISTEN 0 4096 0.0.0.0:8088 0.0.0.0:*\n");
+            },
+            &[],
+        ),
+    ];
+    for (number, (change, expected)) in cases.into_iter().enumerate() {
+        let Some(folder) = recording("ok-nodeport-from-outside") else {
+            return;
+        };
+        let mut view = snapshot::load(&folder).expect("a recording");
+        give_host_port(&mut view, "api-54dbf8cbb5-jf4st", 8088);
+        change(node(&mut view, "node2"));
+        assert_eq!(faults(&ask(&view, &args)), expected, "case {number}");
+    }
 }
 
 /// A firewall that knows its clients decides nothing about one that was not named.

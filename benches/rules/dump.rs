@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use netpath::cluster::NodeFacts;
 use netpath::nat::chain_names::PortName;
 use netpath::net::Protocol;
 use serde_json::{Value, json};
@@ -57,6 +58,86 @@ fn services(count: u32) -> impl Iterator<Item = Service> {
     })
 }
 
+/// One Service of so many endpoints: its objects and those of its pods, and a client on `node1`.
+pub fn objects(endpoints: u32) -> String {
+    let service = large(endpoints);
+    let (ip, name) = (cluster_ip(service.number), &service.name);
+    let mut text = format!(
+        "{}{}{}apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: ns0}}\n\
+         spec: {{clusterIP: {ip}, clusterIPs: [{ip}], selector: {{app: large}}, ports: [{{name: http, port: 80, targetPort: 8080, protocol: TCP}}]}}\n\
+         ---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\naddressType: IPv4\n\
+         metadata: {{name: {name}-x, namespace: ns0, labels: {{kubernetes.io/service-name: {name}}}}}\n\
+         ports: [{{name: http, protocol: TCP, port: 8080}}]\nendpoints:\n",
+        node("node1", "192.168.0.2"),
+        node("node2", "192.168.0.3"),
+        pod("client", "client", "node1", &"10.0.0.2") + "---\n"
+    );
+    for (number, endpoint) in service.endpoints.iter().enumerate() {
+        let ip = endpoint.ip();
+        writeln!(text, "- {{addresses: [{ip}], nodeName: node2, conditions: {{ready: true}}, targetRef: {{kind: Pod, name: pod-{number}, namespace: ns0}}}}")
+            .expect("a string takes everything");
+    }
+    for (number, endpoint) in service.endpoints.iter().enumerate() {
+        text.push_str("---\n");
+        text.push_str(&pod(
+            &format!("pod-{number}"),
+            "large",
+            "node2",
+            &endpoint.ip(),
+        ));
+    }
+    text
+}
+
+/// What `node1` holds of that Service, in either mode.
+pub fn node_facts(endpoints: u32, is_nftables: bool) -> NodeFacts {
+    let services = std::iter::once(large(endpoints));
+    let mut facts = NodeFacts {
+        routes: Some(ROUTES.to_owned()),
+        addresses: Some(ADDRESSES.to_owned()),
+        ..NodeFacts::default()
+    };
+    if is_nftables {
+        facts.nft_json = Some(nftables_of(services));
+    } else {
+        facts.iptables = Some(iptables_of(services));
+    }
+    facts
+}
+
+const ROUTES: &str = r#"[{"dst":"default","gateway":"192.168.0.1","dev":"eth0"},
+    {"dst":"10.0.0.0/24","dev":"cni0","scope":"link"},
+    {"dst":"10.0.0.0/8","gateway":"192.168.0.3","dev":"eth0"}]"#;
+const ADDRESSES: &str = r#"[{"ifindex":2,"ifname":"eth0","flags":["UP","LOWER_UP"],"mtu":1500,
+    "addr_info":[{"family":"inet","local":"192.168.0.2","prefixlen":24,"scope":"global"}]}]"#;
+
+fn large(endpoints: u32) -> Service {
+    let first = u32::from(Ipv4Addr::new(10, 1, 0, 1));
+    let all = (first..first + endpoints).map(|ip| SocketAddr::from((Ipv4Addr::from(ip), 8080)));
+    Service {
+        number: 0,
+        namespace: "ns0".to_owned(),
+        name: "large".to_owned(),
+        kind: Kind::ClusterIp,
+        endpoints: all.collect(),
+    }
+}
+
+fn node(name: &str, ip: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Node\nmetadata: {{name: {name}}}\nspec: {{podCIDR: 10.0.0.0/8}}\n\
+         status: {{conditions: [{{type: Ready, status: \"True\"}}], addresses: [{{type: InternalIP, address: {ip}}}]}}\n---\n"
+    )
+}
+
+fn pod(name: &str, app: &str, node: &str, ip: &dyn std::fmt::Display) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: ns0, labels: {{app: {app}}}}}\n\
+         spec: {{nodeName: {node}, containers: [{{name: main, image: example.org/main:1}}]}}\n\
+         status: {{phase: Running, podIP: {ip}, podIPs: [{{ip: {ip}}}], conditions: [{{type: Ready, status: \"True\"}}]}}\n"
+    )
+}
+
 // === impl Service ===
 
 impl Service {
@@ -108,6 +189,10 @@ const NAT: &str = r#"-A PREROUTING -m comment --comment "kubernetes service port
 
 /// `iptables-save` of so many Services.
 pub fn iptables(count: u32) -> String {
+    iptables_of(services(count))
+}
+
+fn iptables_of(services: impl Iterator<Item = Service>) -> String {
     let mut filter = FILTER.to_owned();
     let mut names =
         "COMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n\
@@ -115,7 +200,7 @@ pub fn iptables(count: u32) -> String {
         :KUBE-POSTROUTING - [0:0]\n:KUBE-SERVICES - [0:0]\n"
             .to_owned();
     let mut rules = NAT.to_owned();
-    for service in services(count) {
+    for service in services {
         write_iptables(&service, &mut filter, &mut names, &mut rules)
             .expect("a string takes everything");
     }
@@ -166,11 +251,7 @@ fn write_iptables(
             );
             set = format!("-m recent --set --name {own} --mask 255.255.255.255 --rsource ");
         }
-        let chance = match left {
-            3 => "-m statistic --mode random --probability 0.33333333349 ",
-            2 => "-m statistic --mode random --probability 0.50000000000 ",
-            _ => "",
-        };
+        let chance = chance(left);
         let ip = endpoint.ip();
         writeln!(
             rules,
@@ -182,11 +263,26 @@ fn write_iptables(
     Ok(())
 }
 
+/// The match that takes one packet of so many; the kernel counts in parts of 2^31.
+fn chance(left: usize) -> String {
+    const WHOLE: f64 = 2_147_483_648.0;
+    let left = f64::from(u32::try_from(left).unwrap_or(u32::MAX));
+    if left < 2.0 {
+        return String::new();
+    }
+    let share = (WHOLE / left).round() / WHOLE;
+    format!("-m statistic --mode random --probability {share:.11} ")
+}
+
 /// `nft -j list ruleset` of so many Services. Their endpoints are on other nodes.
 pub fn nftables(count: u32) -> String {
+    nftables_of(services(count))
+}
+
+fn nftables_of(services: impl Iterator<Item = Service>) -> String {
     let (mut chains, mut rules) = (base_chains(), base_rules());
     let (mut ips, mut services_map, mut ports, mut refused) = (vec![], vec![], vec![], vec![]);
-    for service in services(count) {
+    for service in services {
         let (port, ip) = (service.port(), cluster_ip(service.number).to_string());
         ips.push(json!(ip));
         let key = json!({"concat": [ip, "tcp", 80]});

@@ -13,16 +13,22 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use divan::{AllocProfiler, Bencher, black_box};
+use netpath::app::examine;
+use netpath::cluster::snapshot;
 use netpath::nat::eval::{Question, Tracer};
 use netpath::nat::model::Ruleset;
 use netpath::nat::read::{read_iptables, read_nft};
 use netpath::net::{Family, Packet, Protocol};
+use netpath::path::Stage;
+use netpath::probe::Observations;
+use netpath::resolve::Request;
 use netpath::route::Host;
 
 #[global_allocator]
 static MEMORY: AllocProfiler = AllocProfiler::system();
 
 const SIZES: [u32; 3] = [1_000, 10_000, 50_000];
+const ENDPOINTS: [u32; 3] = [100, 1_000, 4_000];
 
 fn main() {
     for size in SIZES {
@@ -82,6 +88,41 @@ fn walk_iptables(bencher: Bencher<'_, '_>, size: u32) {
 #[divan::bench(args = SIZES, sample_count = 100)]
 fn walk_nftables(bencher: Bencher<'_, '_>, size: u32) {
     walk(bencher, &nftables(&dump::nftables(size).into()), size);
+}
+
+/// A whole diagnosis for one Service of so many endpoints: the node's rules are walked once for all.
+#[divan::bench(args = ENDPOINTS, sample_count = 5, sample_size = 1)]
+fn endpoints_iptables(bencher: Bencher<'_, '_>, endpoints: u32) {
+    diagnose(bencher, endpoints, false);
+}
+
+#[divan::bench(args = ENDPOINTS, sample_count = 5, sample_size = 1)]
+fn endpoints_nftables(bencher: Bencher<'_, '_>, endpoints: u32) {
+    diagnose(bencher, endpoints, true);
+}
+
+fn diagnose(bencher: Bencher<'_, '_>, endpoints: u32, is_nftables: bool) {
+    let text = dump::objects(endpoints);
+    let mut view = snapshot::parse("objects.yaml", &text).expect("our own objects");
+    let facts = dump::node_facts(endpoints, is_nftables);
+    view.facts.nodes.insert("node1".to_owned(), facts);
+    let request = Request {
+        source: "pod/client".parse().expect("a target"),
+        destination: "svc/large:80".parse().expect("a target"),
+        source_namespace: "ns0".to_owned(),
+        destination_namespace: "ns0".to_owned(),
+        protocol: None,
+    };
+    bencher.bench_local(|| {
+        let report = examine(&view, &request, &Observations::default());
+        let report = report.expect("both ends are there");
+        let hops = report.paths.iter().flat_map(|path| &path.hops);
+        assert!(
+            hops.clone().any(|hop| hop.stage == Stage::Nat),
+            "the node was asked"
+        );
+        black_box(report)
+    });
 }
 
 /// What the node pays to print them.

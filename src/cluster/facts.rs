@@ -58,6 +58,8 @@ fact_files! {
         bridge_links: "bridge-link.json",
         sysctls: "sysctl.txt",
         conntrack: "conntrack.txt",
+        conntrack_stats: "conntrack-stat.txt",
+        attached: "bpf-net.json",
         sockets: "sockets.txt",
         proxy_mode: "proxy-mode.txt",
     }

@@ -1,4 +1,4 @@
-//! The plain output of ordinary tools (`ip -j`, `bridge -j`, `sysctl -a`, `conntrack -L`, `ss`) made
+//! The plain output of ordinary tools (`ip -j`, `bridge -j`, `sysctl -a`, `conntrack -L`, `ss` …) made
 //! into values, one file per tool.
 //!
 //! ```text
@@ -9,8 +9,10 @@
 //! are missing, empty objects stand in lists. Whatever can be read is read; only text that is not
 //! the tool's at all is an error.
 
+mod attached;
 mod bridge;
 mod conntrack;
+mod conntrack_stat;
 mod link;
 mod neighbour;
 mod route;
@@ -19,8 +21,10 @@ mod sysctl;
 
 use serde::de::DeserializeOwned;
 
+pub use attached::{Attached, attached};
 pub use bridge::{BridgePort, bridge_ports};
 pub use conntrack::{Connection, Tuple, connections};
+pub use conntrack_stat::{ConntrackStats, Counted};
 pub use link::{Link, LinkAddress, LinkKind, Overlay, links};
 pub use neighbour::{Forwarding, Neighbour, NeighbourState, forwarding_entries, neighbours};
 pub use route::{NextHop, Route, RouteKind, RouteRule, RuleAction, TableId, route_rules, routes};

@@ -175,6 +175,21 @@ fn bridge_chain(rules: &Ruleset) -> Option<&str> {
 // === impl Dataplane ===
 
 impl Dataplane {
+    /// Whether it puts programs of its own on interfaces.
+    #[must_use]
+    pub const fn attaches_programs(self) -> bool {
+        matches!(
+            self,
+            Self::Calico
+                | Self::CalicoEbpf
+                | Self::Cilium
+                | Self::Antrea
+                | Self::AwsVpcCni
+                | Self::Kindnet
+                | Self::IstioAmbient
+        )
+    }
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {

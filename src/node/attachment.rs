@@ -26,7 +26,12 @@ pub enum Hanging {
     /// An interface is switched off or has lost its other end.
     Down { device: String },
     /// The node sends the pod's packets to a bridge that the interface is no port of.
-    OffBridge { port: String, bridge: String },
+    OffBridge {
+        port: String,
+        bridge: String,
+        /// The bridge that it is a port of, if that one has an address of the same range.
+        twin: Option<String>,
+    },
     /// The bridge does not forward from or to the port.
     Blocked { port: String, state: String },
 }
@@ -80,9 +85,14 @@ impl<'a> Attachment<'a> {
         let towards = towards(node, address)?;
         let is_other_bridge = towards.kind == LinkKind::Bridge
             && self.bridge.is_none_or(|own| own.name != towards.name);
+        let twin = self.bridge.filter(|own| {
+            let mut addresses = own.addresses.iter().filter(|one| one.is_global);
+            addresses.any(|one| towards.addresses.iter().any(|other| other.covers(one.ip)))
+        });
         is_other_bridge.then(|| Hanging::OffBridge {
             port: self.port.name.clone(),
             bridge: towards.name.clone(),
+            twin: twin.map(|own| own.name.clone()),
         })
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::cluster::{NodeFacts, PodFacts};
 use crate::facts::{
-    BadFact, BridgePort, Connection, Forwarding, Listener, Neighbour, Sysctls, bridge_ports,
-    connections, forwarding_entries, links, listeners, neighbours, route_rules, routes,
+    Attached, BadFact, BridgePort, Connection, ConntrackStats, Forwarding, Listener, Neighbour,
+    Sysctls, attached, bridge_ports, connections, forwarding_entries, links, listeners, neighbours,
+    route_rules, routes,
 };
 use crate::nat::model::Ruleset;
 use crate::nat::proxy::Mode;
@@ -24,6 +25,9 @@ pub struct NodeState {
     pub forwarding: Option<Vec<Forwarding>>,
     pub bridge_ports: Option<Vec<BridgePort>>,
     pub connections: Option<Vec<Connection>>,
+    pub conntrack_stats: Option<ConntrackStats>,
+    /// Programs on interfaces.
+    pub attached: Option<Vec<Attached>>,
     pub listeners: Option<Vec<Listener>>,
     /// `iptables`, `nftables`, `ipvs`, as kube-proxy says it.
     pub proxy_mode: Option<String>,
@@ -134,6 +138,8 @@ impl NodeState {
                 bridge_ports,
             ),
             connections: facts.conntrack.as_deref().map(connections),
+            conntrack_stats: facts.conntrack_stats.as_deref().map(ConntrackStats::read),
+            attached: reader.list("bpf-net.json", facts.attached.as_deref(), attached),
             listeners: facts.sockets.as_deref().map(listeners),
             proxy_mode: facts
                 .proxy_mode

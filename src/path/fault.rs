@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Stage;
 use crate::cluster::ObjectRef;
+use crate::facts::Attached;
 use crate::nat::eval::TrailStep;
 use crate::nat::proxy::{Difference, Mode, NodePortAddresses};
 use crate::net::{Family, Packet};
@@ -205,6 +206,8 @@ pub enum KernelFault {
         interface: String,
         source: IpAddr,
         back: String,
+        /// Whether the packet comes from outside, at one of several interfaces of the node.
+        is_entering: bool,
     },
     /// Answers between pods of one bridge pass the node's translation by.
     BridgeBypass {
@@ -221,11 +224,32 @@ pub enum KernelFault {
         count: usize,
         max: i64,
     },
+    /// New connections are lost, since others have the same addresses and ports.
+    Collides {
+        /// How many while the node was looked at.
+        count: u64,
+        among: Colliding,
+    },
+    /// A program that is asked before all rules.
+    Program(Attached),
+    /// Packets that belong to no connection pass untranslated.
+    LetsStraysPass {
+        count: u64,
+    },
     /// Translated connections are forgotten soon after their last packet.
     ForgetsIdle {
         setting: &'static str,
         seconds: i64,
     },
+}
+
+/// What can collide in a connection table.
+#[derive(Debug, Clone)]
+pub enum Colliding {
+    /// The two packets of one lookup, sent at once by one socket.
+    Lookups { kernel: String },
+    /// Source ports that a rule picks in order.
+    Ports { rule: TrailStep },
 }
 
 /// Inside the destination.

@@ -41,7 +41,9 @@ use crate::resolve::Site;
 
 pub use breaks::{Break, Denied, DnsTrouble, IngressTrouble, NameTrouble, PortTrouble};
 pub(crate) use endpoints::{resolve_port, selected, slices};
-pub use fault::{Fault, KernelFault, NodeFault, PodFault, ProxyFault, TunnelFault, WayFault};
+pub use fault::{
+    Colliding, Fault, KernelFault, NodeFault, PodFault, ProxyFault, TunnelFault, WayFault,
+};
 pub use hop::{Basis, Boundary, Evidence, Hop, Stage, Status, Translation};
 pub(crate) use ingress::{
     addresses as ingress_addresses, class_name, reference as ingress_reference,

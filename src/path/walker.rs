@@ -40,6 +40,7 @@ pub(super) struct Walker<'v> {
     pub policies: Policies,
     pub ends: Ends<'v>,
     pub nodes: Nodes<'v>,
+    pub last: nodes::Last,
 }
 
 /// Walks a flow from every source to every backend.
@@ -52,6 +53,7 @@ pub fn walk<'v>(view: &'v ClusterView, flow: &'v Flow<'v>) -> Walk<'v> {
         policies: Policies::compile(view),
         ends: Ends::new(view),
         nodes: Nodes::of(view),
+        last: nodes::Last::default(),
     };
     let mut paths = Vec::new();
     if flow.source.sites.is_empty() {

@@ -99,7 +99,7 @@ fn line(
         .text
         .strip_prefix("-A ")
         .and_then(|rest| rest.strip_prefix(step.chain.as_str()))
-        .map_or(step.text.as_str(), str::trim_start);
+        .map_or(&*step.text, str::trim_start);
     let packets = step
         .packets
         .map(|packets| style.faint(&format!("  [{packets} packets]")))

@@ -18,6 +18,9 @@ use crate::net::Family;
 /// kube-proxy tells its mode here (KubeProxyConfiguration `metricsBindAddress`, default port).
 const PROXY: ([u8; 4], u16) = ([127, 0, 0, 1], 10249);
 
+/// What connection tracking counts, where the kernel was built to show it.
+const COUNTERS: &str = "/proc/net/stat/nf_conntrack";
+
 /// Rules that only tools print. iptables of today comes in two builds; the one for nf_tables is asked
 /// by name, since the plain name may stand for either.
 const RULES: [(&str, &[Tool]); 4] = [
@@ -35,6 +38,7 @@ const RULES: [(&str, &[Tool]); 4] = [
 
 /// Gathers them all; connections only of some addresses, if any are given.
 pub(super) fn gather(post: &Post, addresses: &[IpAddr], deadline: Instant) {
+    let counted = file(COUNTERS);
     kernel(post);
     post.send("sysctl.txt", sysctls());
     post.send("sockets.txt", sockets::listening());
@@ -53,6 +57,11 @@ pub(super) fn gather(post: &Post, addresses: &[IpAddr], deadline: Instant) {
         tools.send(post, "ipvsadm-save.txt", tool, |_| true);
     }
     connections(post, &tools, addresses);
+    // Counters tell by their growth alone: they are read at the beginning and at the end.
+    if let (Ok(before), Ok(after)) = (counted, file(COUNTERS)) {
+        post.send("conntrack-stat.txt", Ok(before + &after));
+    }
+    tools.send_if_any(post, "bpf-net.json", &["bpftool", "-j", "net"]);
 }
 
 /// What rtnetlink tells.

@@ -83,6 +83,18 @@ impl Toolbox {
         post.missing(file, why.unwrap_or_else(absent));
     }
 
+    /// Sends what a tool of the node prints, and nothing where the node has no such tool: few do.
+    pub(super) fn send_if_any(&self, post: &Post, file: &str, tool: Tool) {
+        let mut parts = Vec::new();
+        let on_node = self.places.is_some();
+        if self
+            .run(tool, on_node, &mut |part| parts.push(part))
+            .is_ok()
+        {
+            post.send(file, Ok(parts.concat()));
+        }
+    }
+
     fn run(&self, tool: Tool, on_node: bool, out: &mut dyn FnMut(String)) -> Result<(), Failed> {
         let other = |error: std::io::Error| Failed::Other(format!("{}: {error}", tool.join(" ")));
         let mut child = self

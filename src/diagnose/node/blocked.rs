@@ -46,7 +46,7 @@ pub(super) fn cause(
     let is_engine = ENGINES
         .iter()
         .any(|name| rule.chain.starts_with(name) || rule.table.contains(name));
-    let is_policy_of_chain = rule.text == "policy drop";
+    let is_policy_of_chain = &*rule.text == "policy drop";
     let from_outside = fault.stage == Stage::Entry
         || path.mode == Mode::OutsideToService
             && !fault.is_return

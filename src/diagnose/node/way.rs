@@ -68,10 +68,23 @@ pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
             .degraded()
             .because(format!("MTU {sends} on the way out, {takes} on the way in, and no router between to say so"))
             .fix(format!("set the MTU of the CNI so that its packets fit in {takes} bytes")),
+        WayFault::Detached {
+            pod,
+            how:
+                Hanging::OffBridge {
+                    port,
+                    bridge,
+                    twin: Some(twin),
+                },
+        } => at(fault, "RTE-33", "links", format!("{node} has two bridges of one range: {} hangs on {twin}, and packets for it go to {bridge}", pod.name))
+            .because(format!("Node/{node} ip link: {port} has master {twin}"))
+            .because(format!("Node/{node} ip addr, ip route: {bridge} has an address of the same range, and the route to {}", pod.name))
+            .fix("a second CNI configuration made that bridge: keep one file in /etc/cni/net.d, delete the other bridge, and make the node's pods again")
+            .run(agents(node)),
         WayFault::Detached { pod, how } => {
             let (what, proof) = match how {
                 Hanging::Down { device } => (format!("its interface {device} is down"), format!("ip link: {device} is not UP")),
-                Hanging::OffBridge { port, bridge } => (format!("{port} is no port of {bridge}"), format!("ip link: {port} has no master {bridge}, and the route leads to {bridge}")),
+                Hanging::OffBridge { port, bridge, .. } => (format!("{port} is no port of {bridge}"), format!("ip link: {port} has no master {bridge}, and the route leads to {bridge}")),
                 Hanging::Blocked { port, state } => (format!("port {port} is {state}"), format!("bridge link: {port} {state}")),
             };
             at(fault, "RTE-22", "links", format!("{} is cut off from {node}: {what}", pod.name))

@@ -1,7 +1,7 @@
 //! What can become of a packet, and how sure that is.
 
 use super::state::{State, Translation};
-use super::trail::TrailStep;
+use super::trail::{Shown, TrailStep};
 use crate::facts::NextHop;
 use crate::nat::model::Ruleset;
 use crate::net::Packet;
@@ -140,9 +140,10 @@ pub(super) fn settle(rules: &Ruleset, drafts: Vec<Draft>, doubts: Vec<Doubt>) ->
         }
     }
     let kept = used(&drafts);
+    let mut shown = Shown::new(rules);
     let mut outcomes: Vec<Outcome> = drafts
         .into_iter()
-        .map(|draft| finished(rules, draft, &kept))
+        .map(|draft| finished(&mut shown, draft, &kept))
         .collect();
     outcomes.sort_by(|a, b| {
         b.probability
@@ -218,7 +219,7 @@ fn are_alike(yes: &[Draft], no: &[Draft], doubt: u32) -> bool {
             .all(|draft| no.iter().any(|other| matches(draft, other)))
 }
 
-fn finished(rules: &Ruleset, draft: Draft, kept: &[u32]) -> Outcome {
+fn finished(shown: &mut Shown<'_>, draft: Draft, kept: &[u32]) -> Outcome {
     let state = draft.state;
     let depends = state.assumed.iter().filter_map(|(id, answer)| {
         let position = kept.iter().position(|kept| kept == id)?;
@@ -233,7 +234,7 @@ fn finished(rules: &Ruleset, draft: Draft, kept: &[u32]) -> Outcome {
         masqueraded: state.masqueraded,
         source_kept: state.source_nat != Translation::Changed,
         mark: state.mark,
-        trail: state.trail.read(rules),
+        trail: state.trail.read(shown),
         fate: draft.fate,
     }
 }

@@ -1,6 +1,8 @@
 //! The rules a packet met on its way.
 
+use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::nat::model::{Action, Backend, ChainId, Ruleset, Step};
 use crate::nat::read::nft::rule_text;
@@ -27,16 +29,23 @@ pub(super) enum Event {
 }
 
 /// One thing on the way, for people.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrailStep {
     /// `nat`, `ip kube-proxy`; empty for what is no rule.
     pub table: String,
     /// Empty for what is no rule.
     pub chain: String,
-    /// The rule as its tool prints it, without its counters.
-    pub text: String,
+    /// The rule as its tool prints it, without its counters. One rule may name a thousand endpoints, and
+    /// each of them has it on its trail.
+    pub text: Arc<str>,
     /// How many packets it has counted.
     pub packets: Option<u64>,
+}
+
+/// Events made readable, each rule once: branches share most of their past.
+pub(super) struct Shown<'a> {
+    rules: &'a Ruleset,
+    known: HashMap<(u32, u32, u32), Option<TrailStep>>,
 }
 
 // === impl Trail ===
@@ -51,15 +60,37 @@ impl Trail {
     }
 
     /// The events for people, first one first.
-    pub(super) fn read(&self, rules: &Ruleset) -> Vec<TrailStep> {
+    pub(super) fn read(&self, shown: &mut Shown<'_>) -> Vec<TrailStep> {
         let mut steps = Vec::new();
         let mut at = self;
         while let Some(node) = &at.0 {
-            steps.extend(node.event.read(rules));
+            steps.extend(shown.step(&node.event));
             at = &node.before;
         }
         steps.reverse();
         steps
+    }
+}
+
+// === impl Shown ===
+
+impl<'a> Shown<'a> {
+    pub(super) fn new(rules: &'a Ruleset) -> Self {
+        Self {
+            rules,
+            known: HashMap::new(),
+        }
+    }
+
+    fn step(&mut self, event: &Event) -> Option<TrailStep> {
+        match event {
+            Event::Rule(table, chain, rule) => self
+                .known
+                .entry((*table, *chain, *rule))
+                .or_insert_with(|| event.read(self.rules))
+                .clone(),
+            _ => event.read(self.rules),
+        }
     }
 }
 
@@ -72,7 +103,7 @@ impl Event {
                 return Some(TrailStep {
                     table: String::new(),
                     chain: String::new(),
-                    text: text.to_string(),
+                    text: Arc::from(&**text),
                     packets: None,
                 });
             }
@@ -93,7 +124,7 @@ impl Event {
         Some(TrailStep {
             table: table.title(),
             chain: table.chain_name(chain_id).to_owned(),
-            text,
+            text: text.into(),
             packets,
         })
     }
@@ -143,6 +174,12 @@ impl TrailStep {
             }
         }
         found
+    }
+
+    /// Whether it is a rule that puts an address of the node in the place of the source.
+    #[must_use]
+    pub fn masquerades(&self) -> bool {
+        self.text.contains("-j MASQUERADE") || self.text.contains("masquerade")
     }
 
     /// Whether it is a rule that rewrites the destination.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Service;
 
@@ -36,8 +37,8 @@ pub struct Difference {
     pub entry_kind: Option<EntryKind>,
     /// From where it shows.
     pub origins: BTreeSet<OriginKind>,
-    pub expected: Vec<String>,
-    pub actual: Vec<String>,
+    pub expected: Arc<[String]>,
+    pub actual: Arc<[String]>,
     /// The endpoint that is missing, stale or wrong.
     pub endpoint: Option<SocketAddr>,
     /// The rule that shows it, if one does.
@@ -273,8 +274,8 @@ fn stale_services(entries: &[Entry<'_>], rules: &Ruleset, setup: &ProxySetup) ->
             ),
             entry_kind: None,
             origins: BTreeSet::new(),
-            expected: Vec::new(),
-            actual: vec![found.text],
+            expected: Arc::default(),
+            actual: [found.text].into(),
             endpoint: None,
             rule: None,
         })

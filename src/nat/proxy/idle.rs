@@ -45,8 +45,8 @@ pub fn targets(entry: &Entry<'_>, rules: &Ruleset, known: &[Difference]) -> Vec<
                 entry: entry.to_string(),
                 entry_kind: Some(entry.kind),
                 origins: BTreeSet::new(),
-                expected: vec![endpoint.to_string()],
-                actual: vec![endpoint.to_string()],
+                expected: [endpoint.to_string()].into(),
+                actual: [endpoint.to_string()].into(),
                 endpoint: Some(endpoint),
                 rule: Some(rule),
             });

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::{Difference, DifferenceKind, Entry};
 use crate::nat::model::Ruleset;
@@ -30,20 +31,21 @@ pub(super) fn compare(entry: &Entry<'_>, rules: &Ruleset) -> Vec<Difference> {
     let server = servers
         .into_iter()
         .find(|server| server.takes(entry.protocol, entry.address, entry.number));
-    let difference = |kind, endpoint: Option<SocketAddr>, actual: Vec<String>| Difference {
+    let wanted: Arc<[String]> = expected.iter().map(ToString::to_string).collect();
+    let difference = |kind, endpoint: Option<SocketAddr>, actual: &Arc<[String]>| Difference {
         kind,
         service: Some(super::drift::reference(entry)),
         port: super::drift::port_name(entry),
         entry: entry.to_string(),
         entry_kind: Some(entry.kind),
         origins: BTreeSet::new(),
-        expected: expected.iter().map(ToString::to_string).collect(),
-        actual,
+        expected: Arc::clone(&wanted),
+        actual: Arc::clone(actual),
         endpoint,
         rule: None,
     };
     let Some(server) = server else {
-        return vec![difference(Kind::ServiceMissing, None, Vec::new())];
+        return vec![difference(Kind::ServiceMissing, None, &Arc::default())];
     };
     let weights: BTreeMap<SocketAddr, u32> = server
         .real_servers
@@ -51,14 +53,14 @@ pub(super) fn compare(entry: &Entry<'_>, rules: &Ruleset) -> Vec<Difference> {
         .filter(|real| real.weight > 0)
         .map(|real| (real.address, real.weight))
         .collect();
-    let shown = || weights.keys().map(ToString::to_string).collect();
+    let shown: Arc<[String]> = weights.keys().map(ToString::to_string).collect();
     let missing = expected
         .iter()
         .filter(|endpoint| !weights.contains_key(endpoint))
-        .map(|endpoint| difference(Kind::EndpointMissing, Some(*endpoint), shown()));
+        .map(|endpoint| difference(Kind::EndpointMissing, Some(*endpoint), &shown));
     let stale = weights
         .keys()
         .filter(|real| !expected.contains(real))
-        .map(|real| difference(Kind::EndpointStale, Some(*real), shown()));
+        .map(|real| difference(Kind::EndpointStale, Some(*real), &shown));
     missing.chain(stale).collect()
 }

@@ -1,7 +1,9 @@
 //! One answer against what was expected.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::drift::{port_name, reference};
 use super::{Difference, DifferenceKind, Entry, Expected, Origin};
@@ -20,6 +22,8 @@ pub fn differences(
         origin,
         expected,
         answer,
+        shown: OnceCell::new(),
+        chains: OnceCell::new(),
     };
     if !answer.doubts.is_empty() {
         return vec![judge.difference(DifferenceKind::Undecided, None, None)];
@@ -36,6 +40,10 @@ struct Judge<'a> {
     origin: &'a Origin,
     expected: &'a Expected,
     answer: &'a Answer,
+    /// What was expected and what is, in words: all differences share it.
+    shown: OnceCell<[Arc<[String]>; 2]>,
+    /// The endpoints by the names of their chains.
+    chains: OnceCell<HashMap<String, SocketAddr>>,
 }
 
 // === impl Judge ===
@@ -76,12 +84,11 @@ impl Judge<'_> {
                 all.push(self.stray(endpoint, one, endpoints));
             }
         }
+        let astray = all.iter().filter(|found| found.kind == Kind::WrongTarget);
+        let astray: BTreeSet<_> = astray.filter_map(|found| found.endpoint).collect();
         for (endpoint, masquerade) in endpoints {
             let Some(one) = hit.get(endpoint) else {
-                let is_led_astray = all.iter().any(|found| {
-                    found.kind == Kind::WrongTarget && found.endpoint == Some(*endpoint)
-                });
-                if !is_led_astray {
+                if !astray.contains(endpoint) {
                     all.push(self.difference(Kind::EndpointMissing, Some(*endpoint), None));
                 }
                 continue;
@@ -111,14 +118,14 @@ impl Judge<'_> {
         endpoints: &BTreeMap<SocketAddr, Option<bool>>,
     ) -> Difference {
         let name = self.entry.name();
-        let chain_of = |step: &TrailStep| {
-            let mut known = endpoints.keys();
-            known.find(|known| name.iptables_endpoint(**known) == step.chain)
-        };
-        if let Some(owner) = one.trail.iter().find_map(chain_of) {
+        let chains = self.chains.get_or_init(|| {
+            let named = |known: &SocketAddr| (name.iptables_endpoint(*known), *known);
+            endpoints.keys().map(named).collect()
+        });
+        let mut met = one.trail.iter();
+        if let Some((chain, owner)) = met.find_map(|step| chains.get_key_value(&step.chain)) {
             // The last rule of that chain is the one that translates.
-            let chain = name.iptables_endpoint(*owner);
-            let rule = one.trail.iter().rfind(|step| step.chain == chain);
+            let rule = one.trail.iter().rfind(|step| step.chain == *chain);
             return self.difference(DifferenceKind::WrongTarget, Some(*owner), rule);
         }
         let rule = one.trail.iter().rfind(|step| step.translates());
@@ -131,6 +138,8 @@ impl Judge<'_> {
         endpoint: Option<SocketAddr>,
         rule: Option<&TrailStep>,
     ) -> Difference {
+        let shown = || [expectation(self.expected), outcomes(self.answer)].map(Arc::from);
+        let [expected, actual] = self.shown.get_or_init(shown);
         Difference {
             kind,
             service: Some(reference(self.entry)),
@@ -138,8 +147,8 @@ impl Judge<'_> {
             entry: self.entry.to_string(),
             entry_kind: Some(self.entry.kind),
             origins: BTreeSet::from([self.origin.kind]),
-            expected: expectation(self.expected),
-            actual: outcomes(self.answer),
+            expected: Arc::clone(expected),
+            actual: Arc::clone(actual),
             endpoint,
             rule: rule.cloned(),
         }

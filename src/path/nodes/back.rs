@@ -109,7 +109,7 @@ fn leave(
         return None;
     }
     let answer = cross::walk(node, &question);
-    let left = account.passes(node, cross::passage(&answer, |_| true), &question)?;
+    let left = account.passes(node, cross::passage(&answer, &answer.outcomes), &question)?;
     if let (Some(interface), true) = (&question.in_interface, is_pod)
         && let Some(kernel) = forwarding::refuses(node, trip.family, interface)
             .or_else(|| forwarding::reverse_path(node, packet.src, interface))
@@ -185,7 +185,8 @@ fn come_home(
         return;
     }
     let answer = cross::walk(node, &question);
-    let Some(left) = account.passes(node, cross::passage(&answer, |_| true), &question) else {
+    let Some(left) = account.passes(node, cross::passage(&answer, &answer.outcomes), &question)
+    else {
         return;
     };
     if let (Some(interface), false, Some(_)) =

@@ -2,7 +2,7 @@
 
 use super::super::Fault;
 use crate::facts::NextHop;
-use crate::nat::eval::{Answer, Fate, Outcome, Question, Tracer};
+use crate::nat::eval::{Answer, Fate, Outcome, Question, Tracer, TrailStep};
 use crate::nat::model::Ruleset;
 use crate::net::Packet;
 use crate::node::NodeSite;
@@ -15,6 +15,8 @@ pub(super) struct Left {
     /// None when it is for the node itself, or no route is known.
     pub out: Option<NextHop>,
     pub is_masqueraded: bool,
+    /// The rule that masqueraded it.
+    pub masqueraded_by: Option<TrailStep>,
     pub is_delivered: bool,
 }
 
@@ -38,10 +40,13 @@ pub(super) fn walk(node: &NodeSite, question: &Question) -> Answer {
         .walk(question)
 }
 
-/// Sums up outcomes: anything that may stop the packet and does not depend on an open question
+/// Sums up those outcomes of an answer that matter: anything that may stop the packet and does not depend on an open question
 /// counts before what passes.
-pub(super) fn passage(answer: &Answer, matters: impl Fn(&Outcome) -> bool) -> Passage {
-    let own: Vec<&Outcome> = answer.outcomes.iter().filter(|one| matters(one)).collect();
+pub(super) fn passage<'a>(
+    answer: &'a Answer,
+    own: impl IntoIterator<Item = &'a Outcome>,
+) -> Passage {
+    let own: Vec<&Outcome> = own.into_iter().collect();
     let Some(first) = own.first() else {
         return Passage::Nothing;
     };
@@ -72,6 +77,7 @@ pub(super) fn passage(answer: &Answer, matters: impl Fn(&Outcome) -> bool) -> Pa
             _ => None,
         },
         is_masqueraded: first.masqueraded,
+        masqueraded_by: first.trail.iter().rfind(|step| step.masquerades()).cloned(),
         is_delivered: first.fate == Fate::Deliver,
     })
 }

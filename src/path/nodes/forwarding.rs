@@ -73,5 +73,6 @@ pub(super) fn reverse_path(
         interface: interface.to_owned(),
         source,
         back,
+        is_entering: false,
     })
 }

@@ -1,5 +1,6 @@
 //! What the rules of a node make of a Service's address, against what kube-proxy ought to have written.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
@@ -8,6 +9,7 @@ use k8s_openapi::api::core::v1::Service;
 use super::super::endpoints::slices;
 use super::super::{Fault, ProxyFault};
 use super::cross::{self, Passage};
+use super::distribution::Distribution;
 use super::nat::blocked_text;
 use super::trip::Trip;
 use crate::cluster::Resource;
@@ -21,6 +23,7 @@ use crate::node::NodeSite;
 use crate::text::list;
 
 /// What the rules do with the Service's address.
+#[derive(Clone)]
 pub(super) enum Verdict {
     /// As they ought to, in words.
     Right(String),
@@ -39,109 +42,166 @@ pub(super) enum Verdict {
     NotClaimed,
 }
 
-/// Judges a packet to an address of a Service.
-pub(super) fn judge(
-    trip: &Trip<'_, '_>,
-    node: &NodeSite,
-    question: &Question,
-    answer: &Answer,
-    asked: SocketAddr,
-) -> Verdict {
-    let (Some(service), Some(rules)) = (trip.service, node.state.rules.as_ref()) else {
-        return Verdict::NotClaimed;
-    };
-    if !node.state.has_rules_of(node.setup.mode, trip.family) {
-        return Verdict::NotClaimed;
+/// What the rules of a node make of an address of a Service, for all its backends.
+pub(super) enum Claim {
+    /// Nothing can be said.
+    None,
+    /// The same for every backend.
+    Same(Box<Verdict>),
+    Listed(Box<Listed>),
+}
+
+/// An address that kube-proxy writes rules for.
+pub(super) struct Listed {
+    /// Those of all rules, and of kube-proxy's own as if they were alone.
+    found: Vec<Difference>,
+    own: Option<Own>,
+    idle: Vec<Difference>,
+    /// What is said if nothing differs.
+    served: String,
+}
+
+struct Own {
+    found: Vec<Difference>,
+    is_older_state: bool,
+    /// How many addresses of other Services differ.
+    others: OnceCell<usize>,
+}
+
+// === impl Claim ===
+
+impl Claim {
+    /// Compares an answer with what ought to have been written.
+    pub(super) fn of(
+        trip: &Trip<'_, '_>,
+        node: &NodeSite,
+        question: &Question,
+        answer: &Answer,
+        asked: SocketAddr,
+    ) -> Self {
+        let (Some(service), Some(rules)) = (trip.service, node.state.rules.as_ref()) else {
+            return Self::None;
+        };
+        if !node.state.has_rules_of(node.setup.mode, trip.family) {
+            return Self::None;
+        }
+        let slices = SliceIndex::new(slices(trip.walker.view, service));
+        let entries = entries_of(service, &slices, &node.setup);
+        let is_asked = |entry: &&Entry<'_>| {
+            SocketAddr::new(entry.address, entry.number) == asked && entry.protocol == trip.protocol
+        };
+        let Some(entry) = entries.iter().find(is_asked) else {
+            return Self::Same(Box::new(unlisted(node, service, &entries, asked)));
+        };
+        let origin = trip.origin(question);
+        let expected = expect(entry, &origin, &node.setup);
+        let found = differences(entry, &origin, &expected, answer);
+        // What kube-proxy's own rules would do if they were alone.
+        let own = (!found.is_empty()).then(|| {
+            let host = without_routes(&node.state.host, &node.setup);
+            let alone = Tracer::within(rules, &host, Some(Footprint::scope())).walk(question);
+            let found = differences(entry, &origin, &expected, &alone);
+            Own {
+                is_older_state: is_older_state(&found, &alone),
+                others: OnceCell::new(),
+                found,
+            }
+        });
+        let is_iptables = node.setup.mode == Mode::Iptables;
+        Self::Listed(Box::new(Listed {
+            found,
+            own,
+            idle: if is_iptables {
+                idle_targets(entry, rules, &[])
+            } else {
+                Vec::new()
+            },
+            served: served_text(asked, &expected, answer),
+        }))
     }
-    let view = trip.walker.view;
-    let slices = SliceIndex::new(slices(view, service));
-    let entries = entries_of(service, &slices, &node.setup);
-    let is_asked = |entry: &&Entry<'_>| {
-        SocketAddr::new(entry.address, entry.number) == asked && entry.protocol == trip.protocol
+}
+
+/// Judges a packet to an address of a Service, for one backend.
+pub(super) fn judge(trip: &Trip<'_, '_>, node: &NodeSite, all: &Distribution) -> Verdict {
+    let listed = match &all.claim {
+        Claim::None => return Verdict::NotClaimed,
+        Claim::Same(verdict) => return (**verdict).clone(),
+        Claim::Listed(listed) => listed,
     };
-    let Some(entry) = entries.iter().find(is_asked) else {
-        return unlisted(node, service, &entries, asked);
+    let answer = &all.answer;
+    let Some(worst) = worst(&weighty(trip, &listed.found), trip.endpoint) else {
+        return idle(node, &listed.idle, trip.endpoint)
+            .unwrap_or_else(|| Verdict::Right(listed.served.clone()));
     };
-    let origin = trip.origin(question);
-    let expected = expect(entry, &origin, &node.setup);
-    let found = differences(entry, &origin, &expected, answer);
-    let found = weighty(trip, found);
-    let Some(worst) = worst(&found, trip.endpoint) else {
-        return idle(node, entry, trip.endpoint)
-            .unwrap_or_else(|| Verdict::Right(served_text(asked, &expected, answer)));
-    };
-    // What kube-proxy's own rules would do if they were alone.
-    let host = without_routes(&node.state.host, &node.setup);
-    let alone = Tracer::within(rules, &host, Some(Footprint::scope())).walk(question);
-    let own = weighty(trip, differences(entry, &origin, &expected, &alone));
+    let own = listed.own.as_ref();
+    let found = own.map(|own| weighty(trip, &own.found)).unwrap_or_default();
     if worst.kind == DifferenceKind::Undecided {
-        let contested = own.is_empty().then(|| contested(answer, worst));
+        let contested = found.is_empty().then(|| contested(answer, worst));
         let modes = node.footprint.filled(trip.family).map(|layer| layer.mode);
         return contested
             .flatten()
             .unwrap_or_else(|| undecided(answer, modes.collect()));
     }
-    if own.is_empty() {
+    let Some(own) = own.filter(|_| !found.is_empty()) else {
         return disturbed(node, answer, worst);
-    }
-    let worst = self::worst(&own, trip.endpoint).unwrap_or(worst);
-    if node.footprint.filled(trip.family).next().is_none() && rules.virtual_servers.is_none() {
+    };
+    let worst = self::worst(&found, trip.endpoint).unwrap_or(worst);
+    let has_servers = || {
+        let rules = node.state.rules.as_ref();
+        rules.is_some_and(|rules| rules.virtual_servers.is_some())
+    };
+    if node.footprint.filled(trip.family).next().is_none() && !has_servers() {
         return empty(trip, node);
     }
-    let mode_layer = node
-        .footprint
-        .layers
-        .iter()
-        .find(|layer| layer.mode == node.setup.mode && layer.family.sees(trip.family));
-    // nftables mode refuses the addresses of Services that lead nowhere.
-    let is_lost = worst.kind == DifferenceKind::ServiceMissing
-        || worst.kind == DifferenceKind::Refused && node.setup.mode == Mode::Nftables;
-    if let Some(layer) = mode_layer
-        && is_lost
-        && (layer.entries == 0 || !layer.missing_jumps.is_empty())
-    {
-        let mut missing: Vec<String> = layer
-            .missing_jumps
-            .iter()
-            .map(|jump| format!("{} {} -> {}", jump.table, jump.hook.upper(), jump.target))
-            .collect();
-        if layer.entries == 0 {
-            missing.push("every rule that leads from an address to its Service".to_owned());
-        }
-        let text = format!("{}: nothing leads to the rules of Services", node.name);
-        return wrong(ProxyFault::Unreferenced { missing }, text, true);
+    if let Some(verdict) = unreferenced(trip, node, worst) {
+        return verdict;
     }
-    let is_older_state = is_older_state(&own, &alone);
-    let others = node
-        .drift(view)
-        .differences
-        .iter()
-        .filter(|one| one.service.is_some() && one.service != worst.service)
-        .count();
-    let is_all = stops(worst, trip.endpoint);
+    let others = own.others.get_or_init(|| {
+        let drift = &node.drift(trip.walker.view).differences;
+        let is_other = |one: &&Difference| one.service.is_some() && one.service != worst.service;
+        drift.iter().filter(is_other).count()
+    });
     let text = format!("{}: {}", node.name, difference_text(worst));
     let fault = ProxyFault::Drift {
         difference: Box::new(worst.clone()),
-        is_older_state,
-        others,
+        is_older_state: own.is_older_state,
+        others: *others,
     };
-    wrong(fault, text, is_all)
+    wrong(fault, text, stops(worst, trip.endpoint))
+}
+
+/// Nothing leads to the rules of Services, though they are laid out.
+fn unreferenced(trip: &Trip<'_, '_>, node: &NodeSite, worst: &Difference) -> Option<Verdict> {
+    // nftables mode refuses the addresses of Services that lead nowhere.
+    let is_lost = worst.kind == DifferenceKind::ServiceMissing
+        || worst.kind == DifferenceKind::Refused && node.setup.mode == Mode::Nftables;
+    let layer = node
+        .footprint
+        .layers
+        .iter()
+        .find(|layer| layer.mode == node.setup.mode && layer.family.sees(trip.family))?;
+    if !is_lost || layer.entries > 0 && layer.missing_jumps.is_empty() {
+        return None;
+    }
+    let mut missing: Vec<String> = layer
+        .missing_jumps
+        .iter()
+        .map(|jump| format!("{} {} -> {}", jump.table, jump.hook.upper(), jump.target))
+        .collect();
+    if layer.entries == 0 {
+        missing.push("every rule that leads from an address to its Service".to_owned());
+    }
+    let text = format!("{}: nothing leads to the rules of Services", node.name);
+    Some(wrong(ProxyFault::Unreferenced { missing }, text, true))
 }
 
 /// A translation that stands behind the right one of an endpoint: nothing reaches it, and kube-proxy
 /// did not write it.
-fn idle(node: &NodeSite, entry: &Entry<'_>, endpoint: SocketAddr) -> Option<Verdict> {
-    if node.setup.mode != Mode::Iptables {
-        return None;
-    }
-    let rules = node.state.rules.as_ref()?;
-    let found = idle_targets(entry, rules, &[]);
-    let difference = found
-        .into_iter()
-        .find(|one| one.endpoint == Some(endpoint))?;
-    let text = format!("{}: {}", node.name, difference_text(&difference));
+fn idle(node: &NodeSite, all: &[Difference], endpoint: SocketAddr) -> Option<Verdict> {
+    let difference = all.iter().find(|one| one.endpoint == Some(endpoint))?;
+    let text = format!("{}: {}", node.name, difference_text(difference));
     let fault = ProxyFault::Drift {
-        difference: Box::new(difference),
+        difference: Box::new(difference.clone()),
         is_older_state: false,
         others: 0,
     };
@@ -151,9 +211,9 @@ fn idle(node: &NodeSite, entry: &Entry<'_>, endpoint: SocketAddr) -> Option<Verd
 /// The differences that can matter: shares may be uneven, whoever leaves the cluster has to be
 /// masqueraded by somebody, and without masquerading answers still pass the node that undoes the
 /// translation, unless they come from another one or go from a pod to itself.
-fn weighty(trip: &Trip<'_, '_>, found: Vec<Difference>) -> Vec<Difference> {
+fn weighty<'d>(trip: &Trip<'_, '_>, found: &'d [Difference]) -> Vec<&'d Difference> {
     let leaves = trip.destination_pod().is_none();
-    let matters = |one: &Difference| match one.kind {
+    let matters = |one: &&Difference| match one.kind {
         DifferenceKind::Uneven => false,
         DifferenceKind::MasqueradeUnexpected => !leaves,
         DifferenceKind::MasqueradeMissing => {
@@ -161,7 +221,7 @@ fn weighty(trip: &Trip<'_, '_>, found: Vec<Difference>) -> Vec<Difference> {
         }
         _ => true,
     };
-    found.into_iter().filter(matters).collect()
+    found.iter().filter(matters).collect()
 }
 
 const fn wrong(fault: ProxyFault, text: String, is_all: bool) -> Verdict {
@@ -215,10 +275,11 @@ fn undecided(answer: &Answer, modes: BTreeSet<Mode>) -> Verdict {
 }
 
 /// The difference that matters most to a backend.
-fn worst(found: &[Difference], endpoint: SocketAddr) -> Option<&Difference> {
-    let own = found.iter().find(|one| stops(one, endpoint));
+fn worst<'d>(found: &[&'d Difference], endpoint: SocketAddr) -> Option<&'d Difference> {
+    let mut all = found.iter().copied();
+    let own = all.clone().find(|one| stops(one, endpoint));
     own.or_else(|| {
-        found.iter().find(|one| {
+        all.find(|one| {
             matches!(
                 one.kind,
                 DifferenceKind::EndpointStale
@@ -291,8 +352,7 @@ fn disturbed(node: &NodeSite, answer: &Answer, worst: &Difference) -> Verdict {
         }
         if !one.translated
             && !one.passes()
-            && let Passage::Stopped(fault) =
-                cross::passage(answer, |other| std::ptr::eq(other, one))
+            && let Passage::Stopped(fault) = cross::passage(answer, [one])
         {
             let text = blocked_text(&node.name, &fault);
             return Verdict::Wrong {

@@ -11,7 +11,9 @@
 //! in userspace, the policy stages have given that program's verdict already, and the walk goes on.
 
 mod back;
+mod counters;
 mod cross;
+mod distribution;
 mod forwarding;
 mod judge;
 mod nat;
@@ -31,6 +33,7 @@ use super::walker::{Leg, Walker};
 use super::{Backend, Break, Mode, NodeFault, Status};
 use crate::net::{Family, Protocol};
 use crate::resolve::Site;
+pub(super) use distribution::Last;
 use trip::Trip;
 
 /// Adds the hops of one backend.
@@ -50,10 +53,10 @@ pub(super) fn step<'v>(
         // A source that cannot send says nothing about the nodes.
         let sent = nat::step(&trip, &mut leg.trail);
         let arrived = route::step(&trip, sent.as_ref(), &mut leg.trail);
-        if let (Some(sent), true) = (sent, arrived) {
-            back::step(&trip, &sent, &mut leg.trail);
+        if let (Some(sent), true) = (&sent, arrived) {
+            back::step(&trip, sent, &mut leg.trail);
         }
-        tables::step(&trip, &mut leg.trail);
+        tables::step(&trip, sent.as_ref(), &mut leg.trail);
     }
     pod::step(&walker.nodes, backend, (family, protocol), &mut leg.trail);
 }
@@ -82,11 +85,11 @@ pub(super) fn fault<'v>(
     let mut trail = Trail::default();
     let sent = nat::step(&trip, &mut trail);
     let arrived = route::step(&trip, sent.as_ref(), &mut trail);
-    if let (Some(sent), true) = (sent, arrived) {
-        back::step(&trip, &sent, &mut trail);
+    if let (Some(sent), true) = (&sent, arrived) {
+        back::step(&trip, sent, &mut trail);
     }
     let fails = trail.hops.iter().any(|hop| hop.status == Status::Fail);
-    tables::step(&trip, &mut trail);
+    tables::step(&trip, sent.as_ref(), &mut trail);
     let mut faults = trail.breaks.into_iter().filter_map(|seen| match seen {
         Break::Node(fault) => Some(*fault),
         _ => None,

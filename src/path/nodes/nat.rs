@@ -19,11 +19,11 @@ use k8s_openapi::api::core::v1::Pod;
 pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Left> {
     let node = trip.first_site()?;
     let question = trip.question(node)?;
-    let answer = cross::walk(node, &question);
-    let Some(asked) = trip.asked else {
-        return direct(trip, node, &answer, trail);
-    };
-    let verdict = match judge(trip, node, &question, &answer, asked) {
+    if trip.asked.is_none() {
+        return direct(trip, node, &cross::walk(node, &question), trail);
+    }
+    let all = trip.walker.last.of(trip, node, &question);
+    let verdict = match judge(trip, node, &all) {
         Verdict::Wrong { .. } if trip.bypass(&node.name).is_some() => {
             Verdict::Unknown(trip.bypass(&node.name).unwrap_or_default())
         }
@@ -41,10 +41,9 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
     match verdict {
         Verdict::NotClaimed => {}
         Verdict::Right(text) => {
-            let left = outcome_for(trip, &answer).map_or(after, |one| one.packet);
-            let rules = outcome_for(trip, &answer)
-                .map(rules_text)
-                .unwrap_or_default();
+            let own = all.to(trip.endpoint).next();
+            let left = own.map_or(after, |one| one.packet);
+            let rules = own.map(rules_text).unwrap_or_default();
             let hop = node_hop(Stage::Nat, &node.name, text)
                 .translating(Some(before), Some(left))
                 .held(format!("Node/{} rules", node.name), rules);
@@ -85,10 +84,9 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
             }
         }
     }
-    let own = |one: &Outcome| leads_to(trip, one);
-    let passage = cross::passage(&answer, own);
+    let passage = cross::passage(&all.answer, all.to(trip.endpoint));
     if let (Passage::Nothing, None, Some(pod)) = (&passage, trip.service, trip.destination_pod()) {
-        host_port(trip, node, &answer, pod, trail);
+        host_port(trip, node, &all.answer, pod, trail);
         return None;
     }
     left(trip, node, passage, trail)
@@ -181,7 +179,7 @@ fn direct<'v>(
         raise(trail, hop, fault, true);
         return None;
     }
-    left(trip, node, cross::passage(answer, |_| true), trail)
+    left(trip, node, cross::passage(answer, &answer.outcomes), trail)
 }
 
 /// What the rules of the node do with the packet on its way out.
@@ -203,6 +201,7 @@ fn left<'v>(
             packet,
             out: None,
             is_masqueraded: false,
+            masqueraded_by: None,
             is_delivered: false,
         }),
         Passage::Unknown(why) => {
@@ -261,10 +260,6 @@ pub(super) fn leads_to(trip: &Trip<'_, '_>, one: &Outcome) -> bool {
 
 fn is_endpoint(packet: Packet, endpoint: SocketAddr) -> bool {
     SocketAddr::new(packet.dst, packet.dport) == endpoint
-}
-
-fn outcome_for<'a>(trip: &Trip<'_, '_>, answer: &'a Answer) -> Option<&'a Outcome> {
-    answer.outcomes.iter().find(|one| leads_to(trip, one))
 }
 
 fn rules_text(one: &Outcome) -> String {

@@ -124,7 +124,7 @@ fn filter(
     let packet = Packet::new(client, address, backend.port, protocol);
     let tracer = Tracer::new(rules, &state.host).trusting_userspace();
     let answer = tracer.walk(&Question::incoming(packet, interface));
-    match cross::passage(&answer, |_| true) {
+    match cross::passage(&answer, &answer.outcomes) {
         Passage::Stopped(Fault::Blocked { rule, .. }) if !names_source(&rule.text) => {
             let text = format!("stopped inside the pod by {rule}");
             let port = backend.port;

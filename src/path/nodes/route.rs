@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::trail::Trail;
-use super::super::{Evidence, Fault, Hop, Stage, Status, WayFault};
+use super::super::{Evidence, Fault, Hop, KernelFault, Stage, Status, WayFault};
 use super::cross::{self, Left, Passage};
 use super::nat::blocked_text;
 use super::trip::{Trip, node_hop, with};
@@ -91,6 +91,7 @@ fn follow(trip: &Trip<'_, '_>, sent: Option<&Left>, account: &mut Account) {
         && let Some(interface) = &question.in_interface
     {
         account.admits(node, question.packet.src, interface);
+        account.enters(trip);
         if !sent.is_some_and(|left| left.is_delivered) && !is_bridged(trip, node) {
             account.forwards(trip, node, interface);
         }
@@ -209,7 +210,7 @@ fn masquerades_elsewhere(trip: &Trip<'_, '_>, node: &NodeSite, left: &Left) -> O
         let interface = super::trip::device_to(site, src)?;
         let packet = Packet { src, ..left.packet };
         let answer = cross::walk(site, &Question::incoming(packet, interface));
-        match cross::passage(&answer, |_| true) {
+        match cross::passage(&answer, &answer.outcomes) {
             Passage::Free(there) if there.is_masqueraded => Some(site.name.clone()),
             _ => None,
         }
@@ -236,7 +237,7 @@ fn arrives(
     }
     let answer = cross::walk(node, &Question::incoming(packet, interface.clone()));
     let is_for_pod = trip.destination_pod().is_some();
-    match cross::passage(&answer, |_| true) {
+    match cross::passage(&answer, &answer.outcomes) {
         Passage::Free(left) if left.is_delivered || !is_for_pod => {}
         Passage::Free(left) => {
             account.forwards(trip, node, &interface);
@@ -363,6 +364,15 @@ impl Account {
             self.text
                 .push(format!("{} drops what comes in by {interface}", node.name));
             self.fails(&node.name, Fault::Kernel(kernel));
+        }
+    }
+
+    /// What comes from outside and would be answered by another interface: a node with several.
+    const fn enters(&mut self, trip: &Trip<'_, '_>) {
+        if let Some((_, Fault::Kernel(KernelFault::ReversePath { is_entering, .. }))) =
+            &mut self.fault
+        {
+            *is_entering = trip.is_entering;
         }
     }
 

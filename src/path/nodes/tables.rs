@@ -5,12 +5,14 @@ use std::net::IpAddr;
 use super::super::endpoints::slices;
 use super::super::trail::Trail;
 use super::super::{Break, Fault, Hop, KernelFault, ProxyFault, Stage, Status};
+use super::counters;
+use super::cross::Left;
 use super::trip::{Trip, node_hop};
 use crate::net::{Family, Protocol};
 use crate::node::NodeSite;
 
 /// Adds what makes connections fail now and then, beside hops that pass.
-pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) {
+pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Trail<'v>) {
     let sites = [
         trip.first_site(),
         trip.last_site().filter(|_| !trip.is_same_node()),
@@ -21,9 +23,21 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) {
             limp(trip, node, Fault::Kernel(fault), &text, trail);
         }
     }
-    if let Some(node) = trip.first_site()
-        && let Some(fault) = stale(trip, node)
-    {
+    let Some(node) = trip.first_site() else {
+        return;
+    };
+    let counted = [
+        counters::collides(trip, node, sent),
+        counters::strays(trip, node),
+    ];
+    for (fault, text) in counted.into_iter().flatten() {
+        limp(trip, node, Fault::Kernel(fault), &text, trail);
+    }
+    for fault in programs(trip, node, sent) {
+        let fault = trip.at_node(&node.name, Stage::Nat, Fault::Kernel(fault));
+        trail.breaks.push(Break::Node(Box::new(fault)));
+    }
+    if let Some(fault) = stale(trip, node) {
         let text = "a connection leads to an endpoint that is gone";
         limp(trip, node, Fault::Proxy(fault), text, trail);
     }
@@ -48,6 +62,28 @@ fn limp<'v>(trip: &Trip<'_, 'v>, node: &NodeSite, fault: Fault, text: &str, trai
             trail.warn(held(node_hop(Stage::Nat, &node.name, text)), seen);
         }
     }
+}
+
+/// Programs on the interfaces that the packet passes at its first node, where nobody who is known to use
+/// such is there. What they do is nowhere to be read.
+fn programs(trip: &Trip<'_, '_>, node: &NodeSite, sent: Option<&Left>) -> Vec<KernelFault> {
+    if node
+        .dataplanes
+        .iter()
+        .any(|one| one.dataplane.attaches_programs())
+    {
+        return Vec::new();
+    }
+    let comes_by = trip.question(node).and_then(|asked| asked.in_interface);
+    let port = trip
+        .source_pod()
+        .and_then(|pod| Some(trip.attachment(node, pod)?.port.name.clone()));
+    let leaves_by = sent.and_then(|left| Some(left.out.as_ref()?.device.clone()));
+    let passed: Vec<String> = [comes_by, port, leaves_by].into_iter().flatten().collect();
+    let all = node.state.attached.iter().flatten();
+    all.filter(|one| passed.contains(&one.device))
+        .map(|one| KernelFault::Program(one.clone()))
+        .collect()
 }
 
 /// A full connection table drops what is new; a full neighbour table does not resolve it.

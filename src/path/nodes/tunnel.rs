@@ -103,7 +103,8 @@ fn outer_blocked(
     ];
     ways.into_iter().find_map(|(node, question)| {
         node.state.rules.as_ref()?;
-        match cross::passage(&cross::walk(node, &question), |_| true) {
+        let answer = cross::walk(node, &question);
+        match cross::passage(&answer, &answer.outcomes) {
             Passage::Stopped(Fault::Blocked { rule, .. }) => {
                 let fault = TunnelFault::PortBlocked {
                     device: link.name.clone(),

@@ -1,27 +1,26 @@
 //! Left-hand sides: which field of the packet is meant.
 
-use serde_json::Value;
-
+use super::json::Json;
 use crate::nat::model::{End, Field, Key, Limit, MarkOf};
 use crate::net::{Family, Protocol};
 
 /// The field that an expression names. `ip protocol` and `ip6 nexthdr` name their family too; that is
 /// returned beside it.
-pub(super) fn field(expression: &Value) -> Option<(Field, Option<Family>)> {
-    let (name, content) = expression.as_object()?.iter().next()?;
-    let text = |key: &str| content.get(key).and_then(Value::as_str);
-    match name.as_str() {
+pub(super) fn field(expression: Json<'_>) -> Option<(Field, Option<Family>)> {
+    let (name, content) = expression.only()?;
+    let text = |key: &str| content.get(key).and_then(Json::as_str);
+    match name {
         "payload" => payload(text("protocol")?, text("field")?),
         "meta" => meta(text("key").or_else(|| content.as_str())?).map(|field| (field, None)),
         "ct" => connection(text("key")?, text("dir"), text("family")),
         "fib" => {
-            let flags: Vec<&str> = content
-                .get("flags")
-                .map(|flags| match flags {
-                    Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
-                    other => other.as_str().into_iter().collect(),
-                })
-                .unwrap_or_default();
+            let flags = content.get("flags");
+            let flags = flags.and_then(|flags| flags.list().or_else(|| Some(flags.alone())));
+            let flags: Vec<&str> = flags
+                .into_iter()
+                .flatten()
+                .filter_map(Json::as_str)
+                .collect();
             fib(text("result")?, &flags).map(|field| (field, None))
         }
         _ => None,
@@ -124,20 +123,19 @@ fn fib(result: &str, flags: &[&str]) -> Option<Field> {
 }
 
 /// What a map is looked up by.
-pub(super) fn key(expression: &Value) -> Option<Key> {
+pub(super) fn key(expression: Json<'_>) -> Option<Key> {
     if let Some(parts) = expression.get("concat") {
         let fields: Option<Box<[Field]>> = parts
-            .as_array()?
-            .iter()
+            .list()?
             .map(|part| field(part).map(|(field, _)| field))
             .collect();
         return fields.map(Key::Fields);
     }
-    let number = |content: &Value, key: &str| {
-        let number = content.get(key).and_then(Value::as_u64);
+    let number = |content: Json<'_>, key: &str| {
+        let number = content.get(key).and_then(Json::as_u64);
         number.and_then(|number| u32::try_from(number).ok())
     };
-    let modulus = |content: &Value| number(content, "mod").filter(|modulus| *modulus > 0);
+    let modulus = |content: Json<'_>| number(content, "mod").filter(|modulus| *modulus > 0);
     if let Some(content) = expression.get("numgen") {
         return Some(Key::Number {
             modulus: modulus(content)?,

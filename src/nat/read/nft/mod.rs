@@ -9,24 +9,27 @@
 //! they are left to `iptables-save` wherever that was read too.
 
 mod expression;
+mod json;
 mod render;
 mod statement;
 mod value;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::BadDump;
 use crate::nat::model::{
-    Backend, Base, Elements, Hook, HookKind, Policy, Ruleset, Set, Span, TableBuilder, TableFamily,
+    Backend, Base, Elements, Hook, HookKind, Policy, Ruleset, Set, Span, Step, TableBuilder,
+    TableFamily,
 };
 
+use json::{Json, Row};
 pub use render::rule_text;
 
 /// Reads one listing into the rule set. Read `iptables-save` first: its tables are then not read
@@ -48,9 +51,18 @@ pub fn read_nft(ruleset: &mut Ruleset, text: impl Into<Arc<str>>) -> Result<(), 
         tables: Vec::new(),
         by_name: HashMap::new(),
         notes: Vec::new(),
+        row: Row::default(),
+        steps: Vec::new(),
     };
-    reader.declare(&objects);
-    reader.fill(&objects);
+    let sets = reader.declare(&objects);
+    for raw in sets {
+        reader.members(raw);
+    }
+    for object in objects.iter().filter(|object| object.kind == "rule") {
+        if let Err(why) = reader.rule(object.content) {
+            reader.notes.push(format!("nft rule: {why}"));
+        }
+    }
     reader.finish(ruleset);
     Ok(())
 }
@@ -58,13 +70,16 @@ pub fn read_nft(ruleset: &mut Ruleset, text: impl Into<Arc<str>>) -> Result<(), 
 struct Reader<'a> {
     text: &'a Arc<str>,
     tables: Vec<TableBuilder>,
-    by_name: HashMap<(String, String), usize>,
+    by_name: HashMap<(Cow<'a, str>, Cow<'a, str>), usize>,
     notes: Vec<String>,
+    /// Kept to be filled again: the values of an object, and the steps of a rule.
+    row: Row<'a>,
+    steps: Vec<Step>,
 }
 
 /// One object of the list, its content unparsed.
 struct Object<'a> {
-    kind: &'a str,
+    kind: Cow<'a, str>,
     content: &'a RawValue,
 }
 
@@ -72,11 +87,11 @@ struct Object<'a> {
 #[derive(Deserialize)]
 struct Place<'a> {
     #[serde(default, borrow)]
-    family: std::borrow::Cow<'a, str>,
+    family: Text<'a>,
     #[serde(default, borrow)]
-    table: std::borrow::Cow<'a, str>,
+    table: Text<'a>,
     #[serde(default, borrow)]
-    name: std::borrow::Cow<'a, str>,
+    name: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -90,74 +105,62 @@ struct RawChain {
 
 #[derive(Deserialize)]
 struct RawSet<'a> {
-    #[serde(default, rename = "type")]
-    kind: Value,
-    #[serde(default)]
-    map: Value,
-    /// Taken apart one by one: as values, all at once would be larger than the listing.
+    #[serde(default, borrow)]
+    family: Text<'a>,
+    #[serde(default, borrow)]
+    table: Text<'a>,
+    #[serde(default, borrow)]
+    name: Text<'a>,
+    #[serde(default, rename = "type", borrow)]
+    kind: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    map: Option<&'a RawValue>,
+    /// Taken apart one by one: all at once would be larger than the listing.
     #[serde(default, borrow)]
     elem: Vec<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct RawRule {
-    #[serde(default)]
-    chain: String,
-    #[serde(default)]
-    expr: Vec<Value>,
-}
+/// A text, borrowed unless it holds escapes.
+#[derive(Deserialize, Default)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 // === impl Reader ===
 
-impl Reader<'_> {
-    /// Tables, chains and the names of sets: rules may refer to what stands behind them.
-    fn declare(&mut self, objects: &[Object<'_>]) {
+impl<'a> Reader<'a> {
+    /// Tables, chains and the names of sets: rules may refer to what stands behind them. Gives back the
+    /// sets, still without members.
+    fn declare(&mut self, objects: &[Object<'a>]) -> Vec<RawSet<'a>> {
+        let mut sets = Vec::new();
         for object in objects {
-            let Ok(place) = serde_json::from_str::<Place<'_>>(object.content.get()) else {
-                continue;
-            };
-            match object.kind {
-                "table" => self.table(&place),
-                "chain" => self.chain(&place, object),
-                "set" | "map" | "meter" => {
-                    if let Some(table) = self.find(&place) {
-                        table.set(Set::new(&place.name, Vec::new()));
+            let text = object.content.get();
+            match &*object.kind {
+                "table" | "chain" => {
+                    let Ok(place) = serde_json::from_str::<Place<'_>>(text) else {
+                        continue;
+                    };
+                    if object.kind == "table" {
+                        self.table(&place);
+                    } else {
+                        self.chain(&place, object);
                     }
                 }
+                "set" | "map" | "meter" => match serde_json::from_str::<RawSet<'_>>(text) {
+                    Ok(raw) => {
+                        if let Some(table) = self.find(&raw.family, &raw.table) {
+                            table.set(Set::new(&raw.name, Vec::new()));
+                            sets.push(raw);
+                        }
+                    }
+                    Err(why) => self.notes.push(format!("nft {}: {why}", object.kind)),
+                },
                 _ => {}
             }
         }
+        sets
     }
 
-    /// Members and rules.
-    fn fill(&mut self, objects: &[Object<'_>]) {
-        for object in objects {
-            if !matches!(object.kind, "set" | "map" | "meter" | "rule") {
-                continue;
-            }
-            let Ok(place) = serde_json::from_str::<Place<'_>>(object.content.get()) else {
-                continue;
-            };
-            let span = Span::of(self.text, object.content.get());
-            let Some(table) = self.find(&place) else {
-                continue;
-            };
-            let outcome = if object.kind == "rule" {
-                rule(table, object.content, span)
-            } else {
-                members(table, &place.name, object.content)
-            };
-            if let Err(why) = outcome {
-                let note = format!(
-                    "nft table {} {}: {}: {why}",
-                    place.family, place.table, object.kind
-                );
-                self.notes.push(note);
-            }
-        }
-    }
-
-    fn table(&mut self, place: &Place<'_>) {
+    fn table(&mut self, place: &Place<'a>) {
         let family = match &*place.family {
             "ip" => TableFamily::Ip,
             "ip6" => TableFamily::Ip6,
@@ -166,13 +169,13 @@ impl Reader<'_> {
             other => {
                 let note = format!(
                     "nft table {other} {}: family {other} is not walked",
-                    place.name
+                    &*place.name
                 );
                 self.notes.push(note);
                 return;
             }
         };
-        let key = (place.family.to_string(), place.name.to_string());
+        let key = (place.family.0.clone(), place.name.0.clone());
         self.by_name.insert(key, self.tables.len());
         let text = Arc::clone(self.text);
         let builder = TableBuilder::new(family, &place.name, Backend::Nftables, text);
@@ -191,10 +194,10 @@ impl Reader<'_> {
                 let Some(hook) = Hook::of(&hook) else {
                     let note = format!(
                         "nft chain {} {} {}: hook {hook} is not walked",
-                        place.family, place.table, place.name
+                        &*place.family, &*place.table, &*place.name
                     );
                     self.notes.push(note);
-                    if let Some(table) = self.find(place) {
+                    if let Some(table) = self.find(&place.family, &place.table) {
                         table.chain(&place.name, None);
                     }
                     return;
@@ -216,15 +219,58 @@ impl Reader<'_> {
             }
             _ => None,
         };
-        if let Some(table) = self.find(place) {
+        if let Some(table) = self.find(&place.family, &place.table) {
             table.chain(&place.name, base);
         }
     }
 
-    fn find(&mut self, place: &Place<'_>) -> Option<&mut TableBuilder> {
-        let key = (place.family.to_string(), place.table.to_string());
+    fn find(&mut self, family: &str, table: &str) -> Option<&mut TableBuilder> {
+        let key = (Cow::Borrowed(family), Cow::Borrowed(table));
         let position = *self.by_name.get(&key)?;
         self.tables.get_mut(position)
+    }
+
+    /// Adds a rule; one of no known chain is named.
+    fn rule(&mut self, content: &'a RawValue) -> Result<(), String> {
+        let span = Span::of(self.text, content.get());
+        let mut row = std::mem::take(&mut self.row);
+        let mut steps = std::mem::take(&mut self.steps);
+        let object = row.read(content);
+        let text = |key: &str| object.get(key).and_then(Json::as_str).unwrap_or_default();
+        let Some(table) = self.find(text("family"), text("table")) else {
+            return Ok(());
+        };
+        let name = text("chain");
+        let chain = table
+            .find_chain(name)
+            .ok_or_else(|| format!("chain {name} is not in the listing"))?;
+        let parts = object.get("expr").and_then(Json::list);
+        for part in parts.into_iter().flatten() {
+            statement::read(table, part, &mut steps);
+        }
+        super::order(&mut steps);
+        table.rule(chain, span, &mut steps);
+        (self.row, self.steps) = (row, steps);
+        Ok(())
+    }
+
+    /// Gives a set its members.
+    fn members(&mut self, raw: RawSet<'a>) {
+        let mut row = std::mem::take(&mut self.row);
+        let kinds = raw.kind.map(|kind| value::kinds_of_type(row.read(kind)));
+        let kinds = kinds.unwrap_or_default();
+        if let Some(table) = self.find(&raw.family, &raw.table)
+            && let Some(id) = table.find_set(&raw.name)
+        {
+            let is_map = raw.map.is_some();
+            let mut elements = Elements::default();
+            for element in raw.elem {
+                elements.add(statement::member(table, &kinds, row.read(element), is_map));
+            }
+            let name = (*raw.name).into();
+            table.replace_set(id, Set { name, elements });
+        }
+        self.row = row;
     }
 
     fn finish(self, ruleset: &mut Ruleset) {
@@ -266,35 +312,14 @@ fn is_made_by_iptables(table: &crate::nat::model::Table) -> bool {
         && bases.all(|(name, base)| name == base.hook.upper())
 }
 
-/// Adds a rule; what is no rule at all is named.
-fn rule(table: &mut TableBuilder, content: &RawValue, span: Span) -> Result<(), String> {
-    let raw: RawRule = serde_json::from_str(content.get()).map_err(|error| error.to_string())?;
-    let chain = table.find_chain(&raw.chain);
-    let chain = chain.ok_or_else(|| format!("chain {} is not in the listing", raw.chain))?;
-    let mut steps = Vec::new();
-    for part in &raw.expr {
-        statement::read(table, part, &mut steps);
-    }
-    super::order(&mut steps);
-    table.rule(chain, span, &mut steps);
-    Ok(())
-}
+// === impl Text ===
 
-/// Gives a set its members; what is no set at all is named.
-fn members(table: &mut TableBuilder, name: &str, content: &RawValue) -> Result<(), String> {
-    let raw: RawSet<'_> = serde_json::from_str(content.get()).map_err(|error| error.to_string())?;
-    if let Some(id) = table.find_set(name) {
-        let kinds = value::kinds_of_type(&raw.kind);
-        let is_map = !raw.map.is_null();
-        let mut elements = Elements::default();
-        for element in raw.elem {
-            let element: Value = serde_json::from_str(element.get()).unwrap_or_default();
-            elements.add(statement::member(table, &kinds, &element, is_map));
-        }
-        let name = name.into();
-        table.replace_set(id, Set { name, elements });
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
     }
-    Ok(())
 }
 
 // === the document ===
@@ -318,8 +343,8 @@ impl<'de> Visitor<'de> for Document {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut objects = None;
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            if key == "nftables" {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            if &*key == "nftables" {
                 objects = Some(map.next_value_seed(Objects)?);
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -362,11 +387,52 @@ impl<'de> DeserializeSeed<'de> for OneObject {
     type Value = Option<Object<'de>>;
 
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<Self::Value, D::Error> {
-        let raw = <&'de RawValue>::deserialize(input)?;
-        let inner = serde_json::from_str::<HashMap<&'de str, &'de RawValue>>(raw.get());
-        Ok(inner.ok().and_then(|inner| {
-            let (kind, content) = inner.into_iter().next()?;
-            Some(Object { kind, content })
-        }))
+        input.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OneObject {
+    type Value = Option<Object<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let Some(Text(kind)) = map.next_key()? else {
+            return Ok(None);
+        };
+        let content = map.next_value()?;
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Some(Object { kind, content }))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
     }
 }

@@ -1,26 +1,31 @@
 //! A rule of the JSON listing in the words of `nft list`, for people.
 
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
+
+use super::json::{Json, Kind, Row};
 
 /// The text of a rule object (`{"family": …, "expr": […]}`); the object itself where it has no
 /// expressions.
 #[must_use]
 pub fn rule_text(rule: &str) -> String {
-    let parsed: Result<Map<String, Value>, _> = serde_json::from_str(rule);
-    let Some(Value::Array(parts)) = parsed.ok().and_then(|mut object| object.remove("expr")) else {
+    let Ok(raw) = serde_json::from_str::<&RawValue>(rule) else {
         return rule.to_owned();
     };
-    let texts: Vec<String> = parts.iter().map(statement).collect();
+    let mut row = Row::default();
+    let Some(parts) = row.read(raw).get("expr").and_then(Json::list) else {
+        return rule.to_owned();
+    };
+    let texts: Vec<String> = parts.map(statement).collect();
     texts.join(" ")
 }
 
 /// One statement.
-pub(super) fn statement(value: &Value) -> String {
-    let Some((name, content)) = value.as_object().and_then(|object| object.iter().next()) else {
+pub(super) fn statement(value: Json<'_>) -> String {
+    let Some((name, content)) = value.only() else {
         return expression(value);
     };
     let part = |key: &str| content.get(key).map(expression).unwrap_or_default();
-    match (name.as_str(), content) {
+    match (name, content.kind()) {
         ("match", _) => {
             let operator = match part("op").as_str() {
                 "==" | "in" => String::new(),
@@ -30,32 +35,32 @@ pub(super) fn statement(value: &Value) -> String {
         }
         ("vmap", _) => format!("{} vmap {}", part("key"), part("data")),
         ("mangle", _) => format!("{} set {}", part("key"), part("value")),
-        ("counter", Value::Object(counter)) => match counter.get("packets") {
-            Some(packets) => format!("counter packets {packets}"),
+        ("counter", Some(Kind::Object)) => match content.get("packets") {
+            Some(packets) => format!("counter packets {}", expression(packets)),
             None => "counter".to_owned(),
         },
         ("jump" | "goto", _) => format!("{name} {}", part("target")),
-        ("dnat" | "snat" | "masquerade" | "redirect" | "tproxy", Value::Object(object)) => {
-            translation(name, object)
+        ("dnat" | "snat" | "masquerade" | "redirect" | "tproxy", Some(Kind::Object)) => {
+            translation(name, content)
         }
-        ("reject", Value::Object(object)) if !object.is_empty() => match part("type").as_str() {
+        ("reject", Some(Kind::Object)) if content.only().is_some() => match part("type").as_str() {
             "tcp reset" => "reject with tcp reset".to_owned(),
             kind => format!("reject with {kind} {}", part("expr")),
         },
         ("xt", _) => format!("xt {} {}", part("type"), part("name")),
-        (_, Value::Null) => name.clone(),
-        (_, Value::Object(object)) => {
-            let words = object
-                .iter()
+        (_, _) if content.is_null() => name.to_owned(),
+        (_, Some(Kind::Object)) => {
+            let words = content
+                .entries()
                 .map(|(key, value)| format!("{key} {}", expression(value)));
             let words: Vec<String> = words.collect();
             format!("{name} {}", words.join(" "))
         }
-        (_, other) => format!("{name} {}", expression(other)),
+        _ => format!("{name} {}", expression(content)),
     }
 }
 
-fn translation(name: &str, object: &Map<String, Value>) -> String {
+fn translation(name: &str, object: Json<'_>) -> String {
     let mut text = name.to_owned();
     if let Some(family) = object.get("family") {
         text = format!("{text} {}", expression(family));
@@ -78,25 +83,28 @@ fn translation(name: &str, object: &Map<String, Value>) -> String {
 }
 
 /// One expression.
-pub(super) fn expression(value: &Value) -> String {
-    let list = |all: &[Value], between: &str| {
-        let texts: Vec<String> = all.iter().map(expression).collect();
+pub(super) fn expression(value: Json<'_>) -> String {
+    let list = |all: Json<'_>, between: &str| {
+        let texts: Vec<String> = all.list().into_iter().flatten().map(expression).collect();
         texts.join(between)
     };
-    let object = match value {
-        Value::String(text) => return text.clone(),
-        Value::Array(pair) if pair.len() == 2 && pair[1].is_object() => {
-            return format!("{} : {}", expression(&pair[0]), expression(&pair[1]));
+    let (name, content) = match value.kind() {
+        Some(Kind::Object) => match value.only() {
+            Some(only) => only,
+            None => return "{}".to_owned(),
+        },
+        Some(Kind::List) => {
+            return match (value.at(0), value.at(1), value.at(2)) {
+                (Some(key), Some(to), None) if to.kind() == Some(Kind::Object) => {
+                    format!("{} : {}", expression(key), expression(to))
+                }
+                _ => list(value, ","),
+            };
         }
-        Value::Array(all) => return list(all, ","),
-        Value::Object(object) => object,
-        other => return other.to_string(),
-    };
-    let Some((name, content)) = object.iter().next() else {
-        return "{}".to_owned();
+        _ => return value.plain().to_owned(),
     };
     let part = |key: &str| content.get(key).map(expression).unwrap_or_default();
-    match (name.as_str(), content) {
+    match (name, content.kind()) {
         ("payload", _) if content.get("protocol").is_some() => {
             format!("{} {}", part("protocol"), part("field"))
         }
@@ -110,7 +118,7 @@ pub(super) fn expression(value: &Value) -> String {
             format!("ct {}", words.join(" "))
         }
         ("fib", _) => {
-            let flags = content.get("flags").and_then(Value::as_array);
+            let flags = content.get("flags");
             let flags = flags.map(|flags| list(flags, " . ")).unwrap_or_default();
             format!("fib {flags} {}", part("result"))
         }
@@ -119,10 +127,10 @@ pub(super) fn expression(value: &Value) -> String {
         ("map", _) => format!("{} map {}", part("key"), part("data")),
         ("prefix", _) => format!("{}/{}", part("addr"), part("len")),
         ("elem", _) => part("val"),
-        ("concat", Value::Array(all)) => list(all, " . "),
-        ("range", Value::Array(all)) => list(all, "-"),
-        ("set", Value::Array(all)) => format!("{{ {} }}", list(all, ", ")),
-        ("&" | "|" | "^" | "<<" | ">>", Value::Array(all)) => list(all, &format!(" {name} ")),
+        ("concat", Some(Kind::List)) => list(content, " . "),
+        ("range", Some(Kind::List)) => list(content, "-"),
+        ("set", Some(Kind::List)) => format!("{{ {} }}", list(content, ", ")),
+        ("&" | "|" | "^" | "<<" | ">>", Some(Kind::List)) => list(content, &format!(" {name} ")),
         _ => statement(value),
     }
 }

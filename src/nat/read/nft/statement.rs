@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use serde_json::Value;
-
 use super::expression;
+use super::json::{Items, Json, Kind as Form};
 use super::value::{self, Kind};
 use crate::nat::model::{
     Action, Data, Field, Key, Lookup, MarkOf, Member, NamePattern, Nat, NatKind, NatTarget, Part,
@@ -14,17 +13,14 @@ use crate::net::{Family, Protocol, parse_prefix};
 
 /// Adds the steps of one statement. What is not understood is kept as text: a match as a doubt, a
 /// statement that could end or change the packet as an opaque action.
-pub(super) fn read(table: &mut TableBuilder, statement: &Value, steps: &mut Vec<Step>) {
-    let Some((name, content)) = statement
-        .as_object()
-        .and_then(|object| object.iter().next())
-    else {
+pub(super) fn read(table: &mut TableBuilder, statement: Json<'_>, steps: &mut Vec<Step>) {
+    let Some((name, content)) = statement.only() else {
         steps.push(Step::Doubt(super::render::statement(statement).into()));
         return;
     };
     let doubt = || Step::Doubt(super::render::statement(statement).into());
     let opaque = || Step::Act(Action::Opaque(super::render::statement(statement).into()));
-    match name.as_str() {
+    match name {
         "match" => {
             if comparison(table, content, steps).is_none() {
                 steps.push(doubt());
@@ -58,7 +54,7 @@ pub(super) fn read(table: &mut TableBuilder, statement: &Value, steps: &mut Vec<
             steps.push(Step::Act(Action::Intercept(text.into())));
         }
         "dnat" | "snat" | "masquerade" | "redirect" => {
-            let kind = match name.as_str() {
+            let kind = match name {
                 "dnat" => NatKind::Destination,
                 "snat" => NatKind::Source,
                 "masquerade" => NatKind::Masquerade,
@@ -76,10 +72,10 @@ pub(super) fn read(table: &mut TableBuilder, statement: &Value, steps: &mut Vec<
 }
 
 /// `accept`, `drop`, `return`, `continue`, `jump`, `goto`.
-fn verdict(table: &TableBuilder, value: &Value) -> Option<Verdict> {
-    let (name, content) = value.as_object()?.iter().next()?;
+fn verdict(table: &TableBuilder, value: Json<'_>) -> Option<Verdict> {
+    let (name, content) = value.only()?;
     let target = || table.find_chain(content.get("target")?.as_str()?);
-    Some(match name.as_str() {
+    Some(match name {
         "accept" => Verdict::Accept,
         "drop" => Verdict::Drop,
         "return" => Verdict::Return,
@@ -91,10 +87,10 @@ fn verdict(table: &TableBuilder, value: &Value) -> Option<Verdict> {
 }
 
 /// `left op right`.
-fn comparison(table: &mut TableBuilder, content: &Value, steps: &mut Vec<Step>) -> Option<()> {
+fn comparison(table: &mut TableBuilder, content: Json<'_>, steps: &mut Vec<Step>) -> Option<()> {
     let operator = content.get("op")?.as_str()?;
     let (left, right) = (content.get("left")?, content.get("right")?);
-    if let Some(parts) = left.get("&").and_then(Value::as_array) {
+    if let Some(parts) = left.get("&") {
         steps.push(masked(operator, parts, right)?);
         return Some(());
     }
@@ -148,13 +144,13 @@ const fn of_family(family: Family) -> Step {
     Step::test(Field::NetworkFamily, Values::one(number))
 }
 
-fn is_set_name(right: &Value) -> bool {
+fn is_set_name(right: Json<'_>) -> bool {
     right.as_str().is_some_and(|name| name.starts_with('@'))
 }
 
 /// `field & mask == wanted`, or `!=`.
-fn masked(operator: &str, parts: &[Value], right: &Value) -> Option<Step> {
-    let [left, mask] = parts else { return None };
+fn masked(operator: &str, parts: Json<'_>, right: Json<'_>) -> Option<Step> {
+    let (left, mask) = (parts.at(0)?, parts.at(1)?);
     let (field, _) = expression::field(left)?;
     let kind = Kind::of(field);
     let (mask, wanted) = (kind.number(mask)?, kind.number(right)?);
@@ -176,7 +172,7 @@ fn masked(operator: &str, parts: &[Value], right: &Value) -> Option<Step> {
 }
 
 /// The values of a comparison, and whether it is negated.
-fn values(field: Field, operator: &str, right: &Value) -> Option<(bool, Values)> {
+fn values(field: Field, operator: &str, right: Json<'_>) -> Option<(bool, Values)> {
     // `!` is "none of these bits" (`ct status & dnat == 0` is listed so).
     let negated = matches!(operator, "!=" | "!");
     let kind = Kind::of(field);
@@ -185,10 +181,8 @@ fn values(field: Field, operator: &str, right: &Value) -> Option<(bool, Values)>
         Field::Status if !matches!(operator, "in" | "!") => None,
         // Exactly one state bit is ever set, so equality is the same as having the bit.
         Field::State | Field::Status => {
-            let bits = match right.get("set").and_then(Value::as_array) {
-                Some(all) => all
-                    .iter()
-                    .try_fold(0, |bits, one| Some(bits | kind.number(one)?))?,
+            let bits = match right.get("set").and_then(Json::list) {
+                Some(mut all) => all.try_fold(0, |bits, one| Some(bits | kind.number(one)?))?,
                 None => kind.number(right)?,
             };
             Some((negated, Values::AnyBit(bits.try_into().ok()?)))
@@ -209,17 +203,9 @@ fn values(field: Field, operator: &str, right: &Value) -> Option<(bool, Values)>
 }
 
 /// The values of a comparison with constants, and whether it is negated.
-fn constants(kind: Kind, operator: &str, right: &Value) -> Option<(bool, Values)> {
+fn constants(kind: Kind, operator: &str, right: Json<'_>) -> Option<(bool, Values)> {
     let negated = operator == "!=";
-    let members = match right.get("set") {
-        Some(Value::Array(all)) => all.iter().collect(),
-        Some(_) => return None,
-        None => vec![right],
-    };
-    let parts: Option<Vec<Part>> = members
-        .into_iter()
-        .map(|member| kind.part(member))
-        .collect();
+    let parts: Option<Vec<Part>> = members(right)?.map(|member| kind.part(member)).collect();
     let parts = parts?;
     if kind == Kind::Interface {
         let names: Option<Box<[NamePattern]>> = parts.iter().map(name_pattern).collect();
@@ -264,8 +250,21 @@ fn name_pattern(part: &Part) -> Option<NamePattern> {
     }
 }
 
+/// What is written out between braces, or a single value.
+fn members(right: Json<'_>) -> Option<Items<'_>> {
+    match right.get("set") {
+        Some(all) => all.list(),
+        None => Some(right.alone()),
+    }
+}
+
 /// The set or map that stands on the right: by name, or written out.
-fn set_ref(table: &mut TableBuilder, key: &[Field], right: &Value, is_map: bool) -> Option<SetRef> {
+fn set_ref(
+    table: &mut TableBuilder,
+    key: &[Field],
+    right: Json<'_>,
+    is_map: bool,
+) -> Option<SetRef> {
     if let Some(name) = right.as_str().and_then(|name| name.strip_prefix('@')) {
         return Some(match table.find_set(name) {
             Some(id) => SetRef::Table(id),
@@ -273,15 +272,8 @@ fn set_ref(table: &mut TableBuilder, key: &[Field], right: &Value, is_map: bool)
         });
     }
     let kinds: Vec<Kind> = key.iter().map(|field| Kind::of(*field)).collect();
-    let single = std::slice::from_ref(right);
-    let members = match right.get("set") {
-        Some(Value::Array(all)) => all.as_slice(),
-        Some(_) => return None,
-        None => single,
-    };
-    let members = members
-        .iter()
-        .map(|member_value| member(table, &kinds, member_value, is_map))
+    let members = members(right)?
+        .map(|value| member(table, &kinds, value, is_map))
         .collect();
     Some(SetRef::Table(table.set(Set::new("", members))))
 }
@@ -290,13 +282,14 @@ fn set_ref(table: &mut TableBuilder, key: &[Field], right: &Value, is_map: bool)
 pub(super) fn member(
     table: &TableBuilder,
     kinds: &[Kind],
-    element: &Value,
+    element: Json<'_>,
     is_map: bool,
 ) -> Member {
-    match element {
-        Value::Array(pair) if is_map && pair.len() == 2 => Member {
-            key: value::key(kinds, &pair[0]),
-            data: data(table, &pair[1]),
+    let pair = (element.at(0), element.at(1), element.at(2));
+    match pair {
+        (Some(key), Some(target), None) if is_map => Member {
+            key: value::key(kinds, key),
+            data: data(table, target),
         },
         _ => Member {
             key: value::key(kinds, element),
@@ -305,18 +298,19 @@ pub(super) fn member(
     }
 }
 
-fn data(table: &TableBuilder, target: &Value) -> Data {
+fn data(table: &TableBuilder, target: Json<'_>) -> Data {
     if let Some(verdict) = verdict(table, target) {
         return Data::Verdict(verdict);
     }
-    let known = match target {
-        Value::String(text) => text.parse().ok().map(|ip| Data::Address(ip, None)),
-        Value::Number(number) => number
-            .as_u64()
-            .and_then(|port| Some(Data::Port(port.try_into().ok()?))),
-        other => other.get("concat").and_then(|parts| {
-            let ip = parts.get(0)?.as_str()?.parse().ok()?;
-            let port = u16::try_from(parts.get(1)?.as_u64()?).ok()?;
+    let known = match target.kind() {
+        Some(Form::Text) => {
+            let address = target.plain().parse();
+            address.ok().map(|ip| Data::Address(ip, None))
+        }
+        Some(Form::Number) => target.plain().parse().ok().map(Data::Port),
+        _ => target.get("concat").and_then(|parts| {
+            let ip = parts.at(0)?.as_str()?.parse().ok()?;
+            let port = u16::try_from(parts.at(1)?.as_u64()?).ok()?;
             Some(Data::Address(ip, Some(port)))
         }),
     };
@@ -324,12 +318,12 @@ fn data(table: &TableBuilder, target: &Value) -> Data {
 }
 
 /// `key vmap @map`.
-fn verdict_map(table: &mut TableBuilder, content: &Value) -> Option<Action> {
+fn verdict_map(table: &mut TableBuilder, content: Json<'_>) -> Option<Action> {
     let (key, map) = map(table, content)?;
     Some(Action::VerdictMap(Box::new((key, map))))
 }
 
-fn map(table: &mut TableBuilder, content: &Value) -> Option<(Key, SetRef)> {
+fn map(table: &mut TableBuilder, content: Json<'_>) -> Option<(Key, SetRef)> {
     let key = expression::key(content.get("key")?)?;
     let fields: &[Field] = match &key {
         Key::Fields(fields) => fields,
@@ -339,21 +333,22 @@ fn map(table: &mut TableBuilder, content: &Value) -> Option<(Key, SetRef)> {
     Some((key, set))
 }
 
-fn nat(table: &mut TableBuilder, kind: NatKind, content: &Value) -> Option<Nat> {
+fn nat(table: &mut TableBuilder, kind: NatKind, content: Json<'_>) -> Option<Nat> {
     let target = match content.get("addr") {
         None => NatTarget::Unchanged,
-        Some(Value::String(text)) => {
-            let address = text.parse().ok()?;
+        Some(address) if address.kind() == Some(Form::Text) => {
+            let address = address.plain().parse().ok()?;
             NatTarget::Addresses(address, address)
         }
         Some(other) => {
             if let Some(range) = other.get("range") {
-                let bound = |at: usize| range.get(at)?.as_str()?.parse::<IpAddr>().ok();
+                let bound = |at: usize| range.at(at)?.as_str()?.parse::<IpAddr>().ok();
                 let (first, last) = (bound(0)?, bound(1)?);
                 let is_ordered = first.is_ipv4() == last.is_ipv4() && first <= last;
                 is_ordered.then_some(NatTarget::Addresses(first, last))?
             } else if let Some(prefix) = other.get("prefix") {
-                let (address, length) = (prefix.get("addr")?.as_str()?, prefix.get("len")?);
+                let (address, length) =
+                    (prefix.get("addr")?.as_str()?, prefix.get("len")?.as_u64()?);
                 NatTarget::Prefix(parse_prefix(&format!("{address}/{length}")).ok()?)
             } else {
                 let (key, map) = map(table, other.get("map")?)?;
@@ -376,7 +371,7 @@ fn nat(table: &mut TableBuilder, kind: NatKind, content: &Value) -> Option<Nat> 
 }
 
 /// What a kind of answer goes without saying: the listing leaves out the match for it.
-fn implied(table: &TableBuilder, content: &Value) -> Option<Step> {
+fn implied(table: &TableBuilder, content: Json<'_>) -> Option<Step> {
     match content.get("type")?.as_str()? {
         "tcp reset" => Some(Step::test(
             Field::Protocol,
@@ -388,8 +383,8 @@ fn implied(table: &TableBuilder, content: &Value) -> Option<Step> {
     }
 }
 
-fn reject(content: &Value) -> String {
-    let text = |key: &str| content.get(key).and_then(Value::as_str);
+fn reject(content: Json<'_>) -> String {
+    let text = |key: &str| content.get(key).and_then(Json::as_str);
     match (text("type"), text("expr")) {
         (Some("tcp reset"), _) => "tcp-reset".to_owned(),
         (Some(kind), Some(why)) => format!("{kind}-{why}"),
@@ -405,7 +400,7 @@ enum Mangled {
 }
 
 /// `key set value`.
-fn mangle(content: &Value) -> Mangled {
+fn mangle(content: Json<'_>) -> Mangled {
     let (Some(key), Some(value)) = (content.get("key"), content.get("value")) else {
         return Mangled::No;
     };
@@ -422,8 +417,8 @@ fn mangle(content: &Value) -> Mangled {
 }
 
 /// A new mark: a number, the other mark, or the old one with bits changed.
-fn mark(of: MarkOf, value: &Value) -> Option<Action> {
-    let number = |value: &Value| u32::try_from(Kind::Number.number(value)?).ok();
+fn mark(of: MarkOf, value: Json<'_>) -> Option<Action> {
+    let number = |value: Json<'_>| u32::try_from(Kind::Number.number(value)?).ok();
     if let Some(value) = number(value) {
         let mask = u32::MAX;
         return Some(Action::SetMark { of, mask, value });
@@ -444,15 +439,15 @@ fn mark(of: MarkOf, value: &Value) -> Option<Action> {
 }
 
 /// Any chain of `&`, `|` and `^` over a mark is `(mark & keep) ^ flip`.
-fn bits(value: &Value) -> Option<(MarkOf, u32, u32)> {
+fn bits(value: Json<'_>) -> Option<(MarkOf, u32, u32)> {
     if let Some((Field::Mark(of), _)) = expression::field(value) {
         return Some((of, u32::MAX, 0));
     }
-    let (operator, operands) = value.as_object()?.iter().next()?;
-    let (left, right) = (operands.get(0)?, operands.get(1)?);
+    let (operator, operands) = value.only()?;
+    let (left, right) = (operands.at(0)?, operands.at(1)?);
     let (of, keep, flip) = bits(left)?;
     let constant = u32::try_from(Kind::Number.number(right)?).ok()?;
-    Some(match operator.as_str() {
+    Some(match operator {
         "&" => (of, keep & constant, flip & constant),
         "|" => (of, keep & !constant, (flip & !constant) | constant),
         "^" => (of, keep, flip ^ constant),
@@ -461,8 +456,8 @@ fn bits(value: &Value) -> Option<(MarkOf, u32, u32)> {
 }
 
 /// An extension of iptables inside nftables: the listing has its name alone.
-fn xt(content: &Value, statement: &Value, steps: &mut Vec<Step>) {
-    let text = |key: &str| content.get(key).and_then(Value::as_str);
+fn xt(content: Json<'_>, statement: Json<'_>, steps: &mut Vec<Step>) {
+    let text = |key: &str| content.get(key).and_then(Json::as_str);
     let rendered = || super::render::statement(statement).into();
     match (text("type"), text("name")) {
         (Some("match"), Some("comment" | "nfacct"))

@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-use serde_json::Value;
-
+use super::json::{Items, Json, Kind as Form};
 use crate::nat::model::{Field, Part, address_number, address_type, ct, prefix_range};
 use crate::nat::read::iptables::protocol_number;
 use crate::net::parse_prefix;
@@ -61,7 +60,7 @@ impl Kind {
     }
 
     /// A constant, a range or a prefix.
-    pub(super) fn part(self, value: &Value) -> Option<Part> {
+    pub(super) fn part(self, value: Json<'_>) -> Option<Part> {
         if let Some(prefix) = value.get("prefix") {
             let (address, length) = (prefix.get("addr")?.as_str()?, prefix.get("len")?.as_u64()?);
             let net = parse_prefix(&format!("{address}/{length}")).ok()?;
@@ -69,38 +68,33 @@ impl Kind {
             return Some(Part::Range(first, last));
         }
         if let Some(range) = value.get("range") {
-            let (first, last) = (range.get(0)?, range.get(1)?);
+            let (first, last) = (range.at(0)?, range.at(1)?);
             return Some(Part::Range(self.number(first)?, self.number(last)?));
         }
         if let Some(element) = value.get("elem") {
             return self.part(element.get("val")?);
         }
-        match (self, value) {
-            (_, Value::String(text)) if text == "*" => Some(Part::Any),
-            (Self::Interface, Value::String(text)) => Some(Part::Name(text.as_str().into())),
+        match (self, value.as_str()) {
+            (_, Some("*")) => Some(Part::Any),
+            (Self::Interface, Some(text)) => Some(Part::Name(text.into())),
             _ => self.number(value).map(Part::one),
         }
     }
 
     /// A single constant as a number.
-    pub(super) fn number(self, value: &Value) -> Option<u128> {
-        let text = match value {
-            Value::Number(number) => return number.as_u64().map(u128::from),
-            Value::Bool(yes) => return Some(u128::from(*yes)),
-            Value::String(text) => text.as_str(),
-            Value::Array(all) => {
-                // `established,related`: bits that count together.
-                return all
-                    .iter()
-                    .try_fold(0, |bits, one| Some(bits | self.number(one)?));
-            }
-            Value::Object(object) => {
-                let all = object.get("|")?.as_array()?;
-                return all
-                    .iter()
-                    .try_fold(0, |bits, one| Some(bits | self.number(one)?));
-            }
-            Value::Null => return None,
+    pub(super) fn number(self, value: Json<'_>) -> Option<u128> {
+        let all = |mut all: Items<'_>| all.try_fold(0, |bits, one| Some(bits | self.number(one)?));
+        let text = match value.kind()? {
+            Form::Number => return value.as_u64().map(u128::from),
+            Form::Word => match value.plain() {
+                "true" => return Some(1),
+                "false" => return Some(0),
+                _ => return None,
+            },
+            Form::Text => value.plain(),
+            // `established,related`: bits that count together.
+            Form::List => return all(value.list()?),
+            Form::Object => return all(value.get("|")?.list()?),
         };
         match self {
             Self::Address => text.parse::<IpAddr>().ok().map(address_number),
@@ -147,30 +141,23 @@ impl Kind {
 
 /// The kinds of the parts of a set's keys; empty where the type is written as an expression, so that
 /// members must tell by themselves.
-pub(super) fn kinds_of_type(kind: &Value) -> Vec<Kind> {
-    match kind {
-        Value::String(name) => name.split(" . ").map(Kind::named).collect(),
-        Value::Array(names) => names
-            .iter()
-            .map(|name| Kind::named(name.as_str().unwrap_or_default()))
-            .collect(),
-        _ => Vec::new(),
+pub(super) fn kinds_of_type(kind: Json<'_>) -> Vec<Kind> {
+    if let Some(name) = kind.as_str() {
+        return name.split(" . ").map(Kind::named).collect();
     }
+    let names = kind.list().into_iter().flatten();
+    names.map(|name| Kind::named(name.plain())).collect()
 }
 
 /// The parts of a key. A part that is not understood stands for anything.
-pub(super) fn key(kinds: &[Kind], value: &Value) -> Box<[Part]> {
+pub(super) fn key(kinds: &[Kind], value: Json<'_>) -> Box<[Part]> {
     let value = match value.get("elem").and_then(|element| element.get("val")) {
         Some(inner) => inner,
         None => value,
     };
-    let single = std::slice::from_ref(value);
-    let parts = value
-        .get("concat")
-        .and_then(Value::as_array)
-        .map_or(single, Vec::as_slice);
+    let parts = value.get("concat").and_then(Json::list);
     parts
-        .iter()
+        .unwrap_or_else(|| value.alone())
         .enumerate()
         .map(|(position, part)| {
             let known = kinds.get(position).and_then(|kind| kind.part(part));
@@ -180,7 +167,7 @@ pub(super) fn key(kinds: &[Kind], value: &Value) -> Box<[Part]> {
 }
 
 /// A constant of an unknown type: the notations hardly overlap.
-fn guess(part: &Value) -> Option<Part> {
+fn guess(part: Json<'_>) -> Option<Part> {
     [
         Kind::Address,
         Kind::Number,
