@@ -8,20 +8,19 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use netlink_packet_route::address::{
-    AddressAttribute, AddressHeader, AddressMessage, AddressScope,
-};
-use netlink_packet_route::link::{
-    InfoBridgePort, InfoData, InfoGeneve, InfoIpTunnel, InfoPortData, InfoVxlan, LinkAttribute,
-    LinkFlags, LinkHeader, LinkInfo, LinkLayerType, LinkMessage,
-};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use serde_json::{Map, Value, json};
 
-use crate::agent::netlink::{Ask, ask};
-
-const RTM_GETLINK: u16 = 18;
-const RTM_GETADDR: u16 = 22;
+use crate::agent::netlink::numbers::{
+    AF_UNSPEC, ARPHRD_LOOPBACK, IFA_ADDRESS, IFA_LOCAL, IFF_BROADCAST, IFF_LOOPBACK, IFF_LOWER_UP,
+    IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_RUNNING, IFF_UP, IFLA_ADDRESS, IFLA_BRPORT_MODE,
+    IFLA_BRPORT_STATE, IFLA_GENEVE_ID, IFLA_GENEVE_PORT, IFLA_IFNAME, IFLA_INFO_DATA,
+    IFLA_INFO_KIND, IFLA_INFO_SLAVE_DATA, IFLA_INFO_SLAVE_KIND, IFLA_IPTUN_LINK, IFLA_IPTUN_LOCAL,
+    IFLA_LINK, IFLA_LINK_NETNSID, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, IFLA_VXLAN_ID,
+    IFLA_VXLAN_LINK, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LOCAL6, IFLA_VXLAN_PORT, RT_SCOPE_HOST,
+    RT_SCOPE_LINK, RT_SCOPE_UNIVERSE, RTM_GETADDR, RTM_GETLINK,
+};
+use crate::agent::netlink::{AddressMessage, Ask, Attributes, LinkMessage, Query, ask};
 
 /// Every interface of this network namespace.
 pub(in crate::agent) struct Links {
@@ -37,9 +36,9 @@ impl Links {
     /// # Errors
     /// When it does not tell, in words.
     pub(in crate::agent) fn read() -> Result<Self, String> {
-        let all = LinkHeader::default();
+        let all = Query::<16> { family: AF_UNSPEC };
         let links = ask(NETLINK_ROUTE, RTM_GETLINK, &all, Ask::All)?;
-        let all = AddressHeader::default();
+        let all = Query::<8> { family: AF_UNSPEC };
         let addresses = ask(NETLINK_ROUTE, RTM_GETADDR, &all, Ask::All)?;
         Ok(Self { links, addresses })
     }
@@ -47,7 +46,7 @@ impl Links {
     /// Names by index.
     pub(super) fn names(&self) -> BTreeMap<u32, String> {
         let named = self.links.iter().filter_map(|link| {
-            let name = name(link)?;
+            let name = link.attributes().text(IFLA_IFNAME)?;
             Some((link.header.index, name.to_owned()))
         });
         named.collect()
@@ -58,7 +57,7 @@ impl Links {
         let owner = self.addresses.iter().find(|own| local(own) == Some(ip))?;
         let mut links = self.links.iter();
         let link = links.find(|link| link.header.index == owner.header.index)?;
-        mtu(link)
+        link.attributes().u32(IFLA_MTU)
     }
 
     /// `ip -j -d addr`
@@ -83,16 +82,11 @@ impl Links {
         let ports = self.links.iter().filter_map(|link| {
             let port = bridge_port(link)?;
             let mut object = described(link, &names);
-            for one in port {
-                match one {
-                    InfoBridgePort::State(state) => {
-                        object.insert("state".to_owned(), state.to_string().into());
-                    }
-                    InfoBridgePort::HairpinMode(is_on) => {
-                        object.insert("hairpin".to_owned(), (*is_on).into());
-                    }
-                    _ => {}
-                }
+            if let Some([state]) = port.array(IFLA_BRPORT_STATE) {
+                object.insert("state".to_owned(), port_state(state).into());
+            }
+            if let Some([mode]) = port.array(IFLA_BRPORT_MODE) {
+                object.insert("hairpin".to_owned(), (mode != 0).into());
             }
             Some(Value::Object(object))
         });
@@ -100,162 +94,137 @@ impl Links {
     }
 }
 
-fn name(link: &LinkMessage) -> Option<&str> {
-    link.attributes.iter().find_map(|one| match one {
-        LinkAttribute::IfName(name) => Some(name.as_str()),
-        _ => None,
-    })
+/// What an interface is as a port of a bridge.
+fn bridge_port(link: &LinkMessage) -> Option<Attributes<'_>> {
+    let info = link.attributes().within(IFLA_LINKINFO);
+    let is_port = info.text(IFLA_INFO_SLAVE_KIND) == Some("bridge");
+    is_port.then(|| info.within(IFLA_INFO_SLAVE_DATA))
 }
 
-fn mtu(link: &LinkMessage) -> Option<u32> {
-    link.attributes.iter().find_map(|one| match one {
-        LinkAttribute::Mtu(mtu) => Some(*mtu),
-        _ => None,
-    })
-}
-
-fn bridge_port(link: &LinkMessage) -> Option<&[InfoBridgePort]> {
-    let mut infos = link.attributes.iter().filter_map(|one| match one {
-        LinkAttribute::LinkInfo(infos) => Some(infos),
-        _ => None,
-    });
-    infos.next()?.iter().find_map(|info| match info {
-        LinkInfo::PortData(InfoPortData::BridgePort(port)) => Some(port.as_slice()),
-        _ => None,
-    })
+/// States of a bridge's port (`BR_STATE_…` of if_bridge.h) under the names of iproute2.
+fn port_state(state: u8) -> String {
+    let names = [
+        "disabled",
+        "listening",
+        "learning",
+        "forwarding",
+        "blocking",
+    ];
+    let name = names.get(usize::from(state));
+    name.map_or_else(|| state.to_string(), |name| (*name).to_owned())
 }
 
 /// What both forms say of an interface.
 fn described(link: &LinkMessage, names: &BTreeMap<u32, String>) -> Map<String, Value> {
-    let header = &link.header;
+    let (header, all) = (&link.header, link.attributes());
     let mut object = Map::new();
     let mut set = |key: &str, value: Value| object.insert(key.to_owned(), value);
     set("ifindex", header.index.into());
     set("flags", flags(header.flags).into());
-    if header.link_layer_type == LinkLayerType::Loopback {
+    if header.layer == ARPHRD_LOOPBACK {
         set("link_type", "loopback".into());
     }
-    // An index means nothing here if it is one of another network namespace.
-    let is_foreign = |one: &LinkAttribute| matches!(one, LinkAttribute::LinkNetNsId(_));
-    let is_foreign = link.attributes.iter().any(is_foreign);
-    for one in &link.attributes {
-        match one {
-            LinkAttribute::IfName(name) => set("ifname", name.as_str().into()),
-            LinkAttribute::Mtu(mtu) => set("mtu", (*mtu).into()),
-            LinkAttribute::Address(bytes) => set("address", mac(bytes).into()),
-            LinkAttribute::Controller(index) => set("master", names.get(index).cloned().into()),
-            LinkAttribute::Link(index) => {
-                if let Some(name) = names.get(index).filter(|_| !is_foreign) {
-                    set("link", name.as_str().into());
-                }
-                set("link_index", (*index).into())
-            }
-            LinkAttribute::LinkInfo(infos) => set("linkinfo", made_of(infos, names)),
-            _ => None,
-        };
+    if let Some(name) = all.text(IFLA_IFNAME) {
+        set("ifname", name.into());
+    }
+    if let Some(mtu) = all.u32(IFLA_MTU) {
+        set("mtu", mtu.into());
+    }
+    if let Some(bytes) = all.bytes(IFLA_ADDRESS) {
+        set("address", mac(bytes).into());
+    }
+    if let Some(index) = all.u32(IFLA_MASTER) {
+        set("master", json!(names.get(&index)));
+    }
+    if let Some(index) = all.u32(IFLA_LINK) {
+        set("link_index", index.into());
+        // An index means nothing here if it is one of another network namespace.
+        if let Some(name) = names.get(&index).filter(|_| !all.has(IFLA_LINK_NETNSID)) {
+            set("link", name.as_str().into());
+        }
+    }
+    if all.has(IFLA_LINKINFO) {
+        set("linkinfo", made_of(all.within(IFLA_LINKINFO), names));
     }
     object
 }
 
-fn flags(flags: LinkFlags) -> Vec<&'static str> {
+fn flags(flags: u32) -> Vec<&'static str> {
     let names = [
-        (LinkFlags::Broadcast, "BROADCAST"),
-        (LinkFlags::Loopback, "LOOPBACK"),
-        (LinkFlags::Pointopoint, "POINTOPOINT"),
-        (LinkFlags::Noarp, "NOARP"),
-        (LinkFlags::Multicast, "MULTICAST"),
-        (LinkFlags::Up, "UP"),
-        (LinkFlags::LowerUp, "LOWER_UP"),
+        (IFF_BROADCAST, "BROADCAST"),
+        (IFF_LOOPBACK, "LOOPBACK"),
+        (IFF_POINTOPOINT, "POINTOPOINT"),
+        (IFF_NOARP, "NOARP"),
+        (IFF_MULTICAST, "MULTICAST"),
+        (IFF_UP, "UP"),
+        (IFF_LOWER_UP, "LOWER_UP"),
     ];
-    let set = names.iter().filter(|(flag, _)| flags.contains(*flag));
+    let set = names.iter().filter(|(flag, _)| flags & flag != 0);
     let mut set: Vec<&str> = set.map(|(_, name)| *name).collect();
-    if flags.contains(LinkFlags::Up) && !flags.contains(LinkFlags::Running) {
+    if flags & (IFF_UP | IFF_RUNNING) == IFF_UP {
         set.insert(0, "NO-CARRIER");
     }
     set
 }
 
-fn made_of(infos: &[LinkInfo], names: &BTreeMap<u32, String>) -> Value {
+fn made_of(info: Attributes<'_>, names: &BTreeMap<u32, String>) -> Value {
     let mut object = Map::new();
-    for info in infos {
-        match info {
-            LinkInfo::Kind(kind) => {
-                object.insert("info_kind".to_owned(), kind.to_string().into());
-            }
-            LinkInfo::Data(data) => {
-                object.insert("info_data".to_owned(), tunnel(data, names));
-            }
-            _ => {}
+    if let Some(kind) = info.text(IFLA_INFO_KIND) {
+        object.insert("info_kind".to_owned(), kind.into());
+        if info.has(IFLA_INFO_DATA) {
+            let data = tunnel(kind, info.within(IFLA_INFO_DATA), names);
+            object.insert("info_data".to_owned(), data);
         }
     }
     Value::Object(object)
 }
 
 /// The ends, number and port of a tunnel.
-fn tunnel(data: &InfoData, names: &BTreeMap<u32, String>) -> Value {
-    let named = |index: &u32| json!(names.get(index));
-    let pairs: Vec<(&str, Value)> = match data {
-        InfoData::Vxlan(all) => all
-            .iter()
-            .filter_map(|one| match one {
-                InfoVxlan::Id(id) => Some(("id", json!(id))),
-                InfoVxlan::Local(ip) => Some(("local", json!(ip))),
-                InfoVxlan::Local6(ip) => Some(("local6", json!(ip))),
-                InfoVxlan::Port(port) => Some(("port", json!(port))),
-                InfoVxlan::Link(index) => Some(("link", named(index))),
-                _ => None,
-            })
-            .collect(),
-        InfoData::Geneve(all) => all
-            .iter()
-            .filter_map(|one| match one {
-                InfoGeneve::Id(id) => Some(("id", json!(id))),
-                InfoGeneve::Port(port) => Some(("port", json!(port))),
-                _ => None,
-            })
-            .collect(),
-        InfoData::IpTunnel(all) => all
-            .iter()
-            .filter_map(|one| match one {
-                InfoIpTunnel::Local(ip) => Some(("local", json!(ip))),
-                InfoIpTunnel::Link(index) => Some(("link", named(index))),
-                _ => None,
-            })
-            .collect(),
+fn tunnel(kind: &str, data: Attributes<'_>, names: &BTreeMap<u32, String>) -> Value {
+    let number = |kind| data.u32(kind).map(Value::from);
+    let ip = |kind| data.ip(kind).map(|ip| json!(ip));
+    let port = |kind| data.array(kind).map(|port| u16::from_be_bytes(port).into());
+    let named = |kind| data.u32(kind).map(|index| json!(names.get(&index)));
+    let fields: Vec<(&str, Option<Value>)> = match kind {
+        "vxlan" => vec![
+            ("id", number(IFLA_VXLAN_ID)),
+            ("local", ip(IFLA_VXLAN_LOCAL)),
+            ("local6", ip(IFLA_VXLAN_LOCAL6)),
+            ("port", port(IFLA_VXLAN_PORT)),
+            ("link", named(IFLA_VXLAN_LINK)),
+        ],
+        "geneve" => vec![
+            ("id", number(IFLA_GENEVE_ID)),
+            ("port", port(IFLA_GENEVE_PORT)),
+        ],
+        "ipip" | "ip6tnl" | "sit" => vec![
+            ("local", ip(IFLA_IPTUN_LOCAL)),
+            ("link", named(IFLA_IPTUN_LINK)),
+        ],
         _ => Vec::new(),
     };
-    pairs
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect::<Map<_, _>>()
-        .into()
+    let told = fields.into_iter();
+    let told = told.filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Value::Object(told.collect())
 }
 
 /// On a point-to-point link the address is that of the other end.
 fn local(address: &AddressMessage) -> Option<IpAddr> {
-    let own = address.attributes.iter().find_map(|one| match one {
-        AddressAttribute::Local(ip) => Some(*ip),
-        _ => None,
-    });
-    own.or_else(|| {
-        address.attributes.iter().find_map(|one| match one {
-            AddressAttribute::Address(ip) => Some(*ip),
-            _ => None,
-        })
-    })
+    let all = address.attributes();
+    all.ip(IFA_LOCAL).or_else(|| all.ip(IFA_ADDRESS))
 }
 
 fn address_json(address: &AddressMessage) -> Option<Value> {
     let ip = local(address)?;
     let scope = match address.header.scope {
-        AddressScope::Universe => "global",
-        AddressScope::Link => "link",
-        AddressScope::Host => "host",
+        RT_SCOPE_UNIVERSE => "global",
+        RT_SCOPE_LINK => "link",
+        RT_SCOPE_HOST => "host",
         _ => "site",
     };
     let family = if ip.is_ipv4() { "inet" } else { "inet6" };
     Some(json!({
-        "family": family, "local": ip, "prefixlen": address.header.prefix_len, "scope": scope,
+        "family": family, "local": ip, "prefixlen": address.header.length, "scope": scope,
     }))
 }
 
@@ -271,7 +240,14 @@ pub(super) fn mac(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use netlink_packet_route::address::{self, AddressAttribute, AddressScope};
+    use netlink_packet_route::link::{
+        self, BridgePortState, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind,
+        InfoVxlan, LinkAttribute, LinkFlags, LinkInfo,
+    };
+
     use super::*;
+    use crate::agent::netlink::reread;
 
     #[test]
     fn the_loopback_comes_out_as_the_readers_want_it() {
@@ -288,6 +264,82 @@ mod tests {
             assert_eq!(links.mtu_at(ip), Some(lo.mtu));
         }
         assert!(crate::facts::bridge_ports(&links.bridge_ports_json()).is_ok());
+    }
+
+    #[test]
+    fn a_tunnel_and_a_port_are_read_as_they_are_written() {
+        let mut tunnel = link::LinkMessage::default();
+        tunnel.header.index = 5;
+        tunnel.header.flags = LinkFlags::Up | LinkFlags::Broadcast;
+        tunnel.attributes = vec![
+            LinkAttribute::IfName("flannel.1".to_owned()),
+            LinkAttribute::Mtu(1450),
+            LinkAttribute::Address(vec![2, 0, 0, 0, 0, 1]),
+            LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(InfoKind::Vxlan),
+                LinkInfo::Data(InfoData::Vxlan(vec![
+                    InfoVxlan::Id(1),
+                    InfoVxlan::Link(2),
+                    InfoVxlan::Local([172, 30, 0, 11].into()),
+                    InfoVxlan::Port(8472),
+                ])),
+            ]),
+        ];
+        let names = BTreeMap::from([(2, "eth0".to_owned())]);
+        assert_eq!(
+            Value::Object(described(&reread(&tunnel), &names)),
+            json!({
+                "ifindex": 5, "flags": ["NO-CARRIER", "BROADCAST", "UP"], "ifname": "flannel.1",
+                "mtu": 1450, "address": "02:00:00:00:00:01",
+                "linkinfo": {"info_kind": "vxlan", "info_data": {
+                    "id": 1, "local": "172.30.0.11", "port": 8472, "link": "eth0"}},
+            })
+        );
+
+        let mut port = link::LinkMessage::default();
+        port.header.flags = LinkFlags::Up | LinkFlags::Running | LinkFlags::LowerUp;
+        port.attributes = vec![
+            LinkAttribute::Link(2),
+            LinkAttribute::LinkNetNsId(3),
+            LinkAttribute::Controller(2),
+            LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(InfoKind::Veth),
+                LinkInfo::PortKind(InfoPortKind::Bridge),
+                LinkInfo::PortData(InfoPortData::BridgePort(vec![
+                    InfoBridgePort::State(BridgePortState::Forwarding),
+                    InfoBridgePort::HairpinMode(true),
+                ])),
+            ]),
+        ];
+        let links = Links {
+            links: vec![reread(&port)],
+            addresses: Vec::new(),
+        };
+        assert_eq!(
+            links.bridge_ports_json().parse::<Value>().unwrap(),
+            json!([{
+                "ifindex": 0, "flags": ["UP", "LOWER_UP"], "link_index": 2, "master": null,
+                "linkinfo": {"info_kind": "veth"}, "state": "forwarding", "hairpin": true,
+            }])
+        );
+    }
+
+    #[test]
+    fn an_address_is_the_own_end_of_a_link() {
+        let mut address = address::AddressMessage::default();
+        address.header.prefix_len = 24;
+        address.header.scope = AddressScope::Link;
+        address.header.index = 7;
+        address.attributes = vec![
+            AddressAttribute::Address([10, 0, 0, 2].into()),
+            AddressAttribute::Local([10, 0, 0, 1].into()),
+        ];
+        let read = reread(&address);
+        assert_eq!(
+            address_json(&read).unwrap(),
+            json!({"family": "inet", "local": "10.0.0.1", "prefixlen": 24, "scope": "link"})
+        );
+        assert_eq!(read.header.index, 7);
     }
 
     #[test]

@@ -1,20 +1,17 @@
 //! Neighbours and forwarding databases over rtnetlink, in the form of `ip -j neigh` and
 //! `bridge -j fdb`.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
-use netlink_packet_route::AddressFamily;
-use netlink_packet_route::neighbour::{
-    NeighbourAddress, NeighbourAttribute, NeighbourHeader, NeighbourMessage, NeighbourState,
-};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 use super::links::mac;
-use crate::agent::netlink::{Ask, ask};
-
-const RTM_GETNEIGH: u16 = 30;
+use crate::agent::netlink::numbers::{
+    AF_BRIDGE, AF_INET, AF_INET6, AF_UNSPEC, NDA_DST, NDA_LLADDR, NDA_MASTER, NUD_DELAY,
+    NUD_FAILED, NUD_INCOMPLETE, NUD_NOARP, NUD_PERMANENT, NUD_PROBE, NUD_REACHABLE, NUD_STALE,
+    RTM_GETNEIGH,
+};
+use crate::agent::netlink::{Ask, NeighbourMessage, Query, ask};
 
 type Names = BTreeMap<u32, String>;
 
@@ -23,17 +20,15 @@ type Names = BTreeMap<u32, String>;
 /// # Errors
 /// When the kernel does not tell, in words.
 pub(super) fn neighbours_json(names: &Names) -> Result<String, String> {
-    let all = entries(AddressFamily::Unspec)?;
-    // What has no address family here is a forwarding entry.
+    let all = entries(AF_UNSPEC)?;
+    // What is of no address family here is a forwarding entry.
     let of_ip = |entry: &&NeighbourMessage| {
-        matches!(
-            entry.header.family,
-            AddressFamily::Inet | AddressFamily::Inet6
-        ) && entry.header.state != NeighbourState::Noarp
+        let header = &entry.header;
+        matches!(header.family, AF_INET | AF_INET6) && header.state != NUD_NOARP
     };
     let entries = all.iter().filter(of_ip).map(|entry| {
         let mut object = described(entry, names, "lladdr");
-        object.insert("dev".to_owned(), json!(names.get(&entry.header.ifindex)));
+        object.insert("dev".to_owned(), json!(names.get(&entry.header.index)));
         object.insert("state".to_owned(), json!([state(entry.header.state)]));
         Value::Object(object)
     });
@@ -45,11 +40,11 @@ pub(super) fn neighbours_json(names: &Names) -> Result<String, String> {
 /// # Errors
 /// When the kernel does not tell, in words.
 pub(super) fn forwarding_json(names: &Names) -> Result<String, String> {
-    let all = entries(AddressFamily::Bridge)?;
+    let all = entries(AF_BRIDGE)?;
     let entries = all.iter().map(|entry| {
         let mut object = described(entry, names, "mac");
-        object.insert("ifname".to_owned(), json!(names.get(&entry.header.ifindex)));
-        let is_permanent = entry.header.state == NeighbourState::Permanent;
+        object.insert("ifname".to_owned(), json!(names.get(&entry.header.index)));
+        let is_permanent = entry.header.state == NUD_PERMANENT;
         let state = if is_permanent { "permanent" } else { "" };
         object.insert("state".to_owned(), state.into());
         Value::Object(object)
@@ -57,56 +52,63 @@ pub(super) fn forwarding_json(names: &Names) -> Result<String, String> {
     Ok(Value::Array(entries.collect()).to_string())
 }
 
-fn entries(family: AddressFamily) -> Result<Vec<NeighbourMessage>, String> {
-    let query = NeighbourHeader {
-        family,
-        ..NeighbourHeader::default()
-    };
+fn entries(family: u8) -> Result<Vec<NeighbourMessage>, String> {
+    let query = Query::<12> { family };
     ask(NETLINK_ROUTE, RTM_GETNEIGH, &query, Ask::All)
 }
 
 fn described(entry: &NeighbourMessage, names: &Names, link_address: &str) -> Map<String, Value> {
+    let all = entry.attributes();
     let mut object = Map::new();
-    for one in &entry.attributes {
-        match one {
-            NeighbourAttribute::Destination(address) => {
-                object.insert("dst".to_owned(), json!(ip(address)));
-            }
-            NeighbourAttribute::LinkLayerAddress(bytes) => {
-                object.insert(link_address.to_owned(), mac(bytes).into());
-            }
-            NeighbourAttribute::Controller(index) => {
-                object.insert("master".to_owned(), json!(names.get(index)));
-            }
-            _ => {}
-        }
+    // A tunnel's entry in a forwarding database carries an address of whatever family it has.
+    if let Some(ip) = all.ip(NDA_DST) {
+        object.insert("dst".to_owned(), json!(ip));
+    }
+    if let Some(bytes) = all.bytes(NDA_LLADDR) {
+        object.insert(link_address.to_owned(), mac(bytes).into());
+    }
+    if let Some(index) = all.u32(NDA_MASTER) {
+        object.insert("master".to_owned(), json!(names.get(&index)));
     }
     object
 }
 
-/// A tunnel's entry in a forwarding database carries an address of whatever family it has.
-fn ip(address: &NeighbourAddress) -> Option<IpAddr> {
-    match address {
-        NeighbourAddress::Inet(ip) => Some(IpAddr::V4(*ip)),
-        NeighbourAddress::Inet6(ip) => Some(IpAddr::V6(*ip)),
-        NeighbourAddress::Other(bytes) => {
-            let v4 = <[u8; 4]>::try_from(bytes.as_slice()).map(IpAddr::from);
-            let v6 = || <[u8; 16]>::try_from(bytes.as_slice()).map(IpAddr::from);
-            v4.or_else(|_| v6()).ok()
-        }
-        _ => None,
+const fn state(state: u16) -> &'static str {
+    match state {
+        NUD_INCOMPLETE => "INCOMPLETE",
+        NUD_REACHABLE => "REACHABLE",
+        NUD_STALE => "STALE",
+        NUD_DELAY => "DELAY",
+        NUD_PROBE => "PROBE",
+        NUD_FAILED => "FAILED",
+        NUD_PERMANENT => "PERMANENT",
+        _ => "NONE",
     }
 }
 
-const fn state(state: NeighbourState) -> &'static str {
-    match state {
-        NeighbourState::Incomplete => "INCOMPLETE",
-        NeighbourState::Reachable => "REACHABLE",
-        NeighbourState::Stale => "STALE",
-        NeighbourState::Delay => "DELAY",
-        NeighbourState::Probe => "PROBE",
-        NeighbourState::Failed => "FAILED",
-        NeighbourState::Permanent => "PERMANENT",
-        _ => "NONE",
+#[cfg(test)]
+mod tests {
+    use netlink_packet_route::neighbour::{self, NeighbourAttribute, NeighbourState};
+
+    use super::*;
+    use crate::agent::netlink::reread;
+
+    #[test]
+    fn an_entry_is_read_as_it_is_written() {
+        let mut entry = neighbour::NeighbourMessage::default();
+        entry.header.ifindex = 3;
+        entry.header.state = NeighbourState::Stale;
+        entry.attributes = vec![
+            NeighbourAttribute::Destination(std::net::Ipv4Addr::new(10, 0, 0, 9).into()),
+            NeighbourAttribute::LinkLayerAddress(vec![2, 0, 0, 0, 0, 9]),
+            NeighbourAttribute::Controller(4),
+        ];
+        let names = Names::from([(4, "cni0".to_owned())]);
+        let read: NeighbourMessage = reread(&entry);
+        assert_eq!(
+            Value::Object(described(&read, &names, "lladdr")),
+            json!({"dst": "10.0.0.9", "lladdr": "02:00:00:00:00:09", "master": "cni0"})
+        );
+        assert_eq!((read.header.index, state(read.header.state)), (3, "STALE"));
     }
 }

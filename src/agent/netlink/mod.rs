@@ -4,11 +4,22 @@
 //!  header + query ─► kernel ─► message, message, … done
 //! ```
 
+mod headers;
+mod message;
+pub(super) mod numbers;
+
 use netlink_packet_core::{
     Emitable, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer,
     NetlinkHeader, Parseable,
 };
 use netlink_sys::{Socket, SocketAddr};
+
+pub(super) use headers::{
+    AddressMessage, LinkMessage, NeighbourMessage, RouteMessage, RuleMessage,
+};
+#[cfg(test)]
+pub(super) use message::reread;
+pub(super) use message::{Attributes, Query, ip};
 
 /// The kernel answers in pieces of at most so many bytes.
 const ROOM: usize = 32 * 1024;
