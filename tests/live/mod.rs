@@ -7,6 +7,7 @@
 
 mod bounds;
 mod capture;
+mod credentials;
 mod refused;
 mod skew;
 mod stub;

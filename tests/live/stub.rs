@@ -35,6 +35,8 @@ pub struct Asked {
     pub what: String,
     pub namespace: Option<String>,
     pub user_agent: String,
+    /// `Bearer …`; empty without.
+    pub authorization: String,
 }
 
 /// How a request is answered.
@@ -293,6 +295,7 @@ impl Place {
                 what: resource.map_or_else(|| uri.path().to_owned(), Resource::qualified),
                 namespace,
                 user_agent: header("user-agent"),
+                authorization: header("authorization"),
             },
             resource,
         }
