@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{ClusterView, Named, ObjectRef, Provenance, Rejected, Resource, Scope, Table};
+use super::{ClusterView, Named, ObjectRef, Pod, Provenance, Rejected, Resource, Scope, Table};
 
 /// Collects objects into a [`ClusterView`].
 #[derive(Debug, Default)]
@@ -117,7 +117,7 @@ impl Builder {
 
 /// Manifests name no node, give no pod an address and hold no controller-made slice.
 fn shows_a_running_cluster(view: &ClusterView) -> bool {
-    let has_address = |pod: &k8s_openapi::api::core::v1::Pod| {
+    let has_address = |pod: &Pod| {
         pod.status
             .as_ref()
             .is_some_and(|status| status.phase.is_some())

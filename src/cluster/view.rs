@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Node, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy, ServiceCIDR};
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Facts, ObjectRef, Resource, Table, Workload};
+use super::{Facts, ObjectRef, Pod, Resource, Table, Workload};
 
 /// Everything that was read of a cluster, and what was not.
 #[derive(Debug, Clone, Default)]

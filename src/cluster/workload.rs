@@ -1,10 +1,9 @@
 //! What makes pods, whatever its kind: a selector, how many, and the template.
 
-use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde::Deserialize;
 
-use super::Named;
+use super::{Named, Pod};
 
 /// A Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or CronJob.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -16,7 +15,7 @@ pub struct Workload {
     /// Which pods are its own. A CronJob has none.
     pub selector: Option<LabelSelector>,
     /// What its pods are made from. A ReplicaSet may have none.
-    pub template: Option<PodTemplateSpec>,
+    pub template: Option<Pod>,
     /// The Service that gives a StatefulSet's pods their names.
     pub service_name: Option<String>,
     /// How many pods of a DaemonSet are ready, where its controller said so.
@@ -41,7 +40,7 @@ struct Object {
 struct Spec {
     replicas: Option<i32>,
     selector: Option<LabelSelector>,
-    template: Option<PodTemplateSpec>,
+    template: Option<Pod>,
     service_name: Option<String>,
     /// A CronJob's, which makes Jobs.
     job_template: Option<Box<Object>>,

@@ -2,9 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use k8s_openapi::api::core::v1::Pod;
-
-use crate::cluster::{ClusterView, Named};
+use crate::cluster::{ClusterView, Named, Pod};
 use crate::facts::{Listener, listeners};
 use crate::net::Protocol;
 use crate::probe::{Attempts, Observations, Vantage};

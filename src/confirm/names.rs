@@ -2,12 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::symptom::{NameSymptom, Server, Symptom, reply_words};
 use super::{Confirmed, proxy};
-use crate::cluster::access::{EndpointExt, PodExt, ServiceExt};
-use crate::cluster::{ClusterView, Named, ObjectRef};
+use crate::cluster::access::{EndpointExt, ServiceExt};
+use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
 use crate::dns::{ClusterDns, ResolvConf};
 use crate::path::{Path, Stage, Status, slices};
 use crate::probe::protocol::{DnsReply, Failure, Record, Task};

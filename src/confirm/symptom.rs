@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 
 use super::Inside;
-use crate::cluster::ObjectRef;
+use crate::cluster::{ObjectRef, Pod};
 use crate::path::{Backend, Break, Denied};
 use crate::probe::Attempts;
 use crate::probe::protocol::{DnsReply, HttpReply, MtuReply, TlsReply, TraceHop};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 
 use super::kubectl::kubectl;
 use super::{Case, Finding, ends, eps, pol_idle};
-use crate::cluster::access::{EndpointExt, NodeExt, PodExt, ServiceExt, SliceExt};
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::access::{EndpointExt, NodeExt, ServiceExt, SliceExt};
+use crate::cluster::{Named, ObjectRef, Pod};
 use crate::path::{Break, Path, Stage, class_name, ingress_reference, slices};
 use crate::resolve::Place;
 use crate::text::{count, list};

@@ -1,12 +1,12 @@
 //! Family DNS (and the SRC causes that show up as DNS): names and the servers behind them.
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 use serde_json::json;
 
 use super::kubectl::{kubectl, merge_patch};
 use super::{Case, Finding, Path, ends, eps, node, pol, svc_near};
-use crate::cluster::access::{PodExt, ServiceExt};
-use crate::cluster::{Named, ObjectRef, Resource};
+use crate::cluster::access::ServiceExt;
+use crate::cluster::{Named, ObjectRef, Pod, Resource};
 use crate::dns::ClusterDns;
 use crate::net::{Family, Protocol};
 use crate::path::{DnsTrouble, NameTrouble, Stage};
@@ -191,7 +191,7 @@ fn no_hostname(case: Case<'_, '_>, service: &Service, hostname: &str) -> Finding
     };
     Finding::new("DNS-22", Stage::Dns, format!("{asked} does not exist: {state}"))
         .blame(
-            pod.map_or_else(|| service.reference(), PodExt::reference),
+            pod.map_or_else(|| service.reference(), Pod::reference),
             if pod.is_some() { "spec.subdomain" } else { "" },
         )
         .because(format!("{} has no endpoint with hostname {hostname}", service.reference()))
@@ -445,7 +445,7 @@ fn no_endpoints(case: Case<'_, '_>, service: &Service) -> Finding {
         .workloads_in(Resource::Deployments, namespace)
         .find(|deployment| {
             let template = deployment.template.as_ref();
-            let labels = template.and_then(|template| template.metadata.as_ref()?.labels.as_ref());
+            let labels = template.and_then(|template| template.metadata.labels.as_ref());
             labels
                 .zip(service.selector())
                 .is_some_and(|(labels, selector)| selector.matches(labels))

@@ -1,11 +1,8 @@
 //! Family DST, as far as the API shows it: a pod where nothing can answer.
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::kubectl::kubectl;
 use super::{Case, Finding, ext, rte, src};
-use crate::cluster::Named;
-use crate::cluster::access::PodExt;
+use crate::cluster::{Named, Pod};
 use crate::path::Stage;
 
 /// DST-11 for a pod without a network or past its end, DST-01 where no container runs.

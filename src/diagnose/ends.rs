@@ -1,10 +1,10 @@
 //! What lies on the path, by the ends it has: pods, nodes, Services.
 
-use k8s_openapi::api::core::v1::{Node, Pod, Service};
+use k8s_openapi::api::core::v1::{Node, Service};
 
 use super::Case;
-use crate::cluster::access::{PodExt, ServiceExt};
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::access::ServiceExt;
+use crate::cluster::{Named, ObjectRef, Pod};
 use crate::path::Stage;
 use crate::resolve::Site;
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
+use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::json;
@@ -10,9 +10,9 @@ use serde_json::json;
 use super::kubectl::kubectl;
 use super::{Case, Finding, eps_ready, svc_near};
 use crate::cluster::access::{
-    EndpointExt, PodExt, SERVICE_NAME, ServiceExt, ServicePortExt, SliceExt, target_port,
+    EndpointExt, SERVICE_NAME, ServiceExt, ServicePortExt, SliceExt, target_port,
 };
-use crate::cluster::{Named, ObjectRef, Resource, Selector};
+use crate::cluster::{Named, ObjectRef, Pod, Resource, Selector};
 use crate::net::Family;
 use crate::path::{Stage, resolve_port, selected, slices};
 use crate::resolve::template_labels;

@@ -1,12 +1,12 @@
 //! Pods that a Service selects, none of which may take traffic: EPS-01, EPS-07, EPS-08, EPS-12 and
 //! what lies below them.
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 
 use super::kubectl::kubectl;
 use super::{Case, Finding, ends, ext, rte, src};
-use crate::cluster::access::{PodExt, ServiceExt};
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::access::ServiceExt;
+use crate::cluster::{Named, ObjectRef, Pod};
 use crate::path::Stage;
 use crate::text::count;
 

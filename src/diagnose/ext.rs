@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Node, Pod, Service};
+use k8s_openapi::api::core::v1::{Node, Service};
 use serde_json::json;
 
 use super::kubectl::{kubectl, merge_patch};
 use super::{Case, Finding};
-use crate::cluster::access::{NodeExt, PodExt, ServiceExt, ServicePortExt, target_port};
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::access::{NodeExt, ServiceExt, ServicePortExt, target_port};
+use crate::cluster::{Named, ObjectRef, Pod};
 use crate::path::Stage;
 use crate::text::list;
 

@@ -1,7 +1,7 @@
 //! Reading a near miss: which of the usual slips of policy writing it is, in words.
 
 use super::Case;
-use crate::cluster::access::{PodExt, ServiceExt, ServicePortExt};
+use crate::cluster::access::{ServiceExt, ServicePortExt};
 use crate::cluster::{Operator, Requirement, Resource, Selector};
 use crate::net::parse_prefix;
 use crate::path::{Denied, resolve_port, selected};

@@ -1,8 +1,7 @@
 //! Notices of family POL: parts of the policies on the path that never come to bear.
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::{Case, Finding};
+use crate::cluster::Pod;
 use crate::path::Stage;
 use crate::policy::{Direction, End, Ends, Idle, Lint, Policies, lint};
 

@@ -1,11 +1,11 @@
 //! Family RTE, as far as the API shows it: nodes, CNI, address ranges.
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Node;
 
 use super::kubectl::kubectl;
 use super::{Case, Finding};
-use crate::cluster::Named;
-use crate::cluster::access::{NodeExt, PodExt};
+use crate::cluster::access::NodeExt;
+use crate::cluster::{Named, Pod};
 use crate::path::Stage;
 
 /// RTE-34: the node of an end stopped reporting. Its network may be alive all the same.

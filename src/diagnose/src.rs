@@ -1,11 +1,9 @@
 //! Family SRC: the client pod.
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::kubectl::kubectl;
 use super::{Case, Finding, ext, rte};
-use crate::cluster::access::{NodeExt, PodExt};
-use crate::cluster::{Named, ObjectRef, Resource};
+use crate::cluster::access::NodeExt;
+use crate::cluster::{Named, ObjectRef, Pod, Resource};
 use crate::path::Stage;
 
 /// SRC-01, or what keeps its node from giving it a network.

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 
 use super::{BadCorefile, Corefile};
-use crate::cluster::access::{PodExt, ServiceExt};
-use crate::cluster::{ClusterView, Named, Resource, Selector};
+use crate::cluster::access::ServiceExt;
+use crate::cluster::{ClusterView, Named, Pod, Resource, Selector};
 
 /// The label that the DNS Service and its pods carry in every distribution that follows kubeadm.
 pub const LABEL: (&str, &str) = ("k8s-app", "kube-dns");

@@ -2,11 +2,8 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::ClusterDns;
-use crate::cluster::Named;
-use crate::cluster::access::PodExt;
+use crate::cluster::{Named, Pod};
 
 /// Where the contents come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,10 +5,8 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::{NodeState, PodState, proxy_setup};
-use crate::cluster::{ClusterView, Named, NodeFacts, PodFacts, Provenance};
+use crate::cluster::{ClusterView, Named, NodeFacts, Pod, PodFacts, Provenance};
 use crate::nat::dataplane::{Recognised, ServesServices, recognise};
 use crate::nat::proxy::{Drift, Footprint, ProxySetup, SliceIndex, compare};
 

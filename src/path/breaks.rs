@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Node, Pod, Service, ServicePort};
+use k8s_openapi::api::core::v1::{Node, Service, ServicePort};
 use k8s_openapi::api::networking::v1::Ingress;
 
 use super::{NodeFault, Stage};
-use crate::cluster::ObjectRef;
+use crate::cluster::{ObjectRef, Pod};
 use crate::net::{Family, Protocol};
 use crate::policy::{DirectionJudgement, End};
 use crate::target::PortSpec;

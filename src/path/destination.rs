@@ -3,8 +3,8 @@
 use super::source::down_hop;
 use super::trail::Trail;
 use super::{Backend, Boundary, Break, Hop, Stage, Status};
-use crate::cluster::access::{NodeExt, PodExt};
-use crate::cluster::{ClusterView, Named};
+use crate::cluster::access::NodeExt;
+use crate::cluster::{ClusterView, Named, Pod};
 
 /// Adds the hop of a backend. What a socket answers is not for the API to say.
 pub(super) fn step<'v>(view: &'v ClusterView, backend: &Backend<'v>, trail: &mut Trail<'v>) {
@@ -62,7 +62,7 @@ pub(super) fn step<'v>(view: &'v ClusterView, backend: &Backend<'v>, trail: &mut
 }
 
 /// Whether no container of the pod runs: then nothing can listen.
-fn nothing_runs(pod: &k8s_openapi::api::core::v1::Pod) -> bool {
+fn nothing_runs(pod: &Pod) -> bool {
     let statuses = pod.container_statuses();
     !statuses.is_empty()
         && statuses.iter().all(|status| {
@@ -73,7 +73,7 @@ fn nothing_runs(pod: &k8s_openapi::api::core::v1::Pod) -> bool {
         })
 }
 
-fn state(pod: &k8s_openapi::api::core::v1::Pod) -> String {
+fn state(pod: &Pod) -> String {
     match pod.waiting() {
         Some(waiting) => format!(
             "{}, container {} is waiting: {}",

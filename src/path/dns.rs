@@ -2,15 +2,13 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::breaks::{DnsTrouble, NameTrouble};
 use super::dns_name::{Found, find};
 use super::trail::Trail;
 use super::walker::Walker;
 use super::{Break, Hop, Stage, Status, dns_server};
-use crate::cluster::access::{PodExt, ServiceExt};
-use crate::cluster::{ClusterView, Named};
+use crate::cluster::access::ServiceExt;
+use crate::cluster::{ClusterView, Named, Pod};
 use crate::dns::{Origin, ResolvConf, is_link_local};
 use crate::net::Family;
 use crate::resolve::Place;

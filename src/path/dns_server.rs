@@ -2,19 +2,19 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
+use k8s_openapi::api::core::v1::{Service, ServicePort};
 
 use super::breaks::{Denied, DnsTrouble};
 use super::dns::Servers;
 use super::endpoints::slices;
 use super::walker::Walker;
 use super::{Backend, Fault, NodeFault, Stage, Status, nodes, policy};
-use crate::cluster::access::{EndpointExt, NodeExt, PodExt, ServiceExt, ServicePortExt};
+use crate::cluster::access::{EndpointExt, NodeExt, ServiceExt, ServicePortExt};
 use crate::cluster::endpoints::{
     EndpointChoice, PortEndpoint, ProxyNode, TrafficPolicies, WithoutEndpoints, categorize,
     endpoints_of,
 };
-use crate::cluster::{Named, ObjectRef, Resource};
+use crate::cluster::{Named, ObjectRef, Pod, Resource};
 use crate::dns::{ResolvConf, is_link_local};
 use crate::net::{Family, Protocol};
 use crate::resolve::Site;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -10,13 +10,13 @@ use super::service::Chosen;
 use super::trail::Trail;
 use super::{Backend, Break, Hop, Stage, Status};
 use crate::cluster::access::{
-    EndpointExt, NodeExt, PodExt, ServiceExt, ServiceKind, SliceExt, target_port,
+    EndpointExt, NodeExt, ServiceExt, ServiceKind, SliceExt, target_port,
 };
 use crate::cluster::endpoints::{
     EndpointChoice, PortEndpoint, ProxyNode, Topology, TrafficPolicies, WithoutEndpoints,
     categorize, endpoints_of,
 };
-use crate::cluster::{ClusterView, Named, ObjectRef, Resource};
+use crate::cluster::{ClusterView, Named, ObjectRef, Pod, Resource};
 use crate::net::{Family, Protocol};
 use crate::resolve;
 use crate::text::{count, list};

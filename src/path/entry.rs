@@ -2,16 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use k8s_openapi::api::core::v1::{Node, Pod, Service, ServicePort};
+use k8s_openapi::api::core::v1::{Node, Service, ServicePort};
 
 use super::endpoints::slices;
 use super::service::{self, Asked, Chosen};
 use super::walker::{Leg, Walker};
 use super::{Backend, Boundary, Break, Hop, Mode, Path, Stage, Status};
-use crate::cluster::access::{
-    EndpointExt, NodeExt, PodExt, ServiceExt, ServiceKind, ServicePortExt,
-};
-use crate::cluster::{ClusterView, Named};
+use crate::cluster::access::{EndpointExt, NodeExt, ServiceExt, ServiceKind, ServicePortExt};
+use crate::cluster::{ClusterView, Named, Pod};
 use crate::net::{Family, Protocol, parse_address, parse_prefix};
 use crate::target::PortSpec;
 

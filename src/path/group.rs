@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::Backend;
-use crate::cluster::access::PodExt;
-use crate::cluster::{ClusterView, Named};
+use crate::cluster::{ClusterView, Named, Pod};
 use crate::node::{Attachment, Nodes};
 use crate::resolve::Site;
 

@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressBackend, IngressClass};
 
 use super::breaks::IngressTrouble;
 use super::service::{Asked, Chosen};
 use super::walker::{Leg, Walker};
 use super::{Break, Hop, Mode, Path, Stage, Status};
-use crate::cluster::access::{EndpointExt, PodExt, ServiceExt, host_matches};
-use crate::cluster::{ClusterView, Named, ObjectRef};
+use crate::cluster::access::{EndpointExt, ServiceExt, host_matches};
+use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
 use crate::resolve::{Place, Site};
 use crate::target::PortSpec;
 use crate::text::list;

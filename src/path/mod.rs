@@ -32,10 +32,10 @@ mod walker;
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 use serde::Serialize;
 
-use crate::cluster::access::PodExt;
+use crate::cluster::Pod;
 use crate::net::Family;
 use crate::resolve::Site;
 

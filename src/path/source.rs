@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Node;
 
 use super::trail::Trail;
 use super::{Boundary, Break, Hop, Stage, Status};
-use crate::cluster::access::{NodeExt, PodExt};
+use crate::cluster::access::NodeExt;
 use crate::cluster::{ClusterView, Named};
 use crate::resolve::Site;
 

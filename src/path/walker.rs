@@ -2,15 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 
 use super::endpoints::{self, Absent, Asker, Door};
 use super::service::{self, Asked, Chosen};
 use super::trail::Trail;
 use super::{Backend, Basis, Break, Hop, Mode, Path, Stage, Status};
 use super::{destination, dns, entry, group, ingress, nodes, policy, source};
-use crate::cluster::access::{PodExt, ServiceExt, ServiceKind, ServicePortExt};
-use crate::cluster::{ClusterView, Named, Unread};
+use crate::cluster::access::{ServiceExt, ServiceKind, ServicePortExt};
+use crate::cluster::{ClusterView, Named, Pod, Unread};
 use crate::dns::ClusterDns;
 use crate::net::{Family, Packet, Protocol};
 use crate::node::Nodes;

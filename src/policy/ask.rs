@@ -9,9 +9,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::alike::Group;
 use super::ends::{End, Ends};
 use super::policies::Policies;
-use crate::cluster::access::{
-    EndpointExt, PodExt, ServiceExt, ServicePortExt, SliceExt, target_port,
-};
+use crate::cluster::access::{EndpointExt, ServiceExt, ServicePortExt, SliceExt, target_port};
 use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::net::Protocol;
 use crate::resolve::{Destination, Flow, Place, Site, Source};

@@ -13,12 +13,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::{Node, Pod, PodTemplateSpec};
+use k8s_openapi::api::core::v1::Node;
 
 use super::formula::{Domain, Families, Part};
 use super::truth::{Doubt, Truth};
-use crate::cluster::access::{NodeExt, PodExt};
-use crate::cluster::{ClusterView, Named, ObjectRef, Provenance, Requirement, Resource};
+use crate::cluster::access::NodeExt;
+use crate::cluster::{ClusterView, Named, ObjectRef, Pod, Provenance, Requirement, Resource};
 use crate::net::{Family, Protocol};
 
 /// The label every namespace carries (KEP-2161).
@@ -140,14 +140,9 @@ impl<'v> Ends<'v> {
 
     /// The pods a workload would make, where none exists.
     #[must_use]
-    pub fn template(&self, workload: ObjectRef, template: &PodTemplateSpec) -> End {
-        let mut metadata = template.metadata.clone().unwrap_or_default();
-        metadata.namespace = Some(workload.namespace.clone());
-        let pod = Pod {
-            metadata,
-            spec: template.spec.clone(),
-            status: None,
-        };
+    pub fn template(&self, workload: ObjectRef, template: &Pod) -> End {
+        let mut pod = template.clone();
+        pod.metadata.namespace = Some(workload.namespace.clone());
         self.pod(&pod).standing_for(workload)
     }
 

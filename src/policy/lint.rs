@@ -17,7 +17,7 @@ use super::formula::{Context, Domain, Families, Formula};
 use super::model::{Direction, Peers, Policy, PolicyRef, Port, PortNumber, Ports, Rule, Section};
 use super::named::workload_namespaces;
 use super::policies::Policies;
-use crate::cluster::access::{PodExt, ServiceExt};
+use crate::cluster::access::ServiceExt;
 use crate::cluster::{ClusterView, Named, Operator, Requirement, Resource};
 use crate::net::{Protocol, parse_prefix};
 

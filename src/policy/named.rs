@@ -3,11 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::PodTemplateSpec;
-
 use super::ends::{End, Ends};
-use crate::cluster::access::PodExt;
-use crate::cluster::{ClusterView, Named, ObjectRef, Table};
+use crate::cluster::{ClusterView, Named, ObjectRef, Pod, Table};
 use crate::resolve::controlled_pods;
 use crate::target::Kind;
 
@@ -95,10 +92,7 @@ impl Ends<'_> {
 }
 
 /// Pods of an owner of any kind. One that a hand-made manifest leaves without a kind counts as Pod.
-fn owned_directly<'v>(
-    view: &'v ClusterView,
-    owner: &ObjectRef,
-) -> Vec<&'v k8s_openapi::api::core::v1::Pod> {
+fn owned_directly<'v>(view: &'v ClusterView, owner: &ObjectRef) -> Vec<&'v Pod> {
     let kind = if owner.kind == "Pod" { "" } else { &owner.kind };
     let pods = view.pods.in_namespace(&owner.namespace);
     pods.filter(|pod| {
@@ -131,7 +125,7 @@ fn workloads<'v>(
     })
 }
 
-fn template<'v>(view: &'v ClusterView, workload: &ObjectRef) -> Option<&'v PodTemplateSpec> {
+fn template<'v>(view: &'v ClusterView, workload: &ObjectRef) -> Option<&'v Pod> {
     let ObjectRef {
         kind,
         namespace,

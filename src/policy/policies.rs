@@ -9,8 +9,8 @@ use super::fix::Closing;
 use super::formula::Families;
 use super::model::{Direction, PolicyRef, Stack};
 use super::stack;
-use crate::cluster::ClusterView;
-use crate::cluster::access::{NodeExt, PodExt};
+use crate::cluster::access::NodeExt;
+use crate::cluster::{ClusterView, Pod};
 
 /// The policies of a cluster, ready to be asked.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ impl Policies {
 
 /// The families the cluster's pods and nodes have; IPv4 where none shows an address.
 fn families(view: &ClusterView) -> Families {
-    let pods = view.pods.iter().flat_map(PodExt::ips);
+    let pods = view.pods.iter().flat_map(Pod::ips);
     let nodes = view.nodes.iter().flat_map(NodeExt::addresses);
     let mut families = Families {
         v4: false,

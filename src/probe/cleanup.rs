@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1;
+use kube::Client;
 use kube::api::{Api, AttachParams, ListParams};
-use kube::{Client, ResourceExt};
 
 use super::launch::{is_ours, is_running};
 use super::pods::Pods;
 use super::{LABEL, RUN};
+use crate::cluster::{Named, Pod};
 
 /// Something netpath created that is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +66,8 @@ pub async fn find(
     let ours = ListParams::default().labels(&labels);
     let page = Pods::new(client, namespace).list(&ours).await?;
     let leftovers = page.pods.into_iter().map(|pod| Leftover {
-        namespace: pod.namespace().unwrap_or_default(),
-        name: pod.name_any(),
+        namespace: pod.namespace().to_owned(),
+        name: pod.name().to_owned(),
         is_running: pod.status.and_then(|status| status.phase).as_deref() == Some("Running"),
     });
     Ok(leftovers.collect())
@@ -117,7 +118,7 @@ pub async fn end(client: &Client, all: impl Iterator<Item = &LeftContainer>) {
 /// Which of the two processes ends first, the container's or the one that ends it, nobody knows: what
 /// comes back says nothing.
 async fn end_one(client: &Client, own: &LeftContainer) {
-    let api: Api<Pod> = Api::namespaced(client.clone(), &own.namespace);
+    let api: Api<v1::Pod> = Api::namespaced(client.clone(), &own.namespace);
     let parameters = AttachParams::default().container(&own.name).stderr(false);
     let ending = async {
         let process = api
@@ -135,8 +136,8 @@ fn of_pod(pod: &Pod) -> impl Iterator<Item = LeftContainer> + '_ {
     let all = spec.and_then(|spec| spec.ephemeral_containers.as_ref());
     let ours = all.into_iter().flatten().filter(|own| is_ours(&own.name));
     ours.map(|own| LeftContainer {
-        namespace: pod.namespace().unwrap_or_default(),
-        pod: pod.name_any(),
+        namespace: pod.namespace().to_owned(),
+        pod: pod.name().to_owned(),
         name: own.name.clone(),
         is_running: is_running(pod.status.as_ref(), &own.name),
     })

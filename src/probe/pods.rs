@@ -1,17 +1,17 @@
 //! The pods of the API server, as far as probing needs them.
 //!
 //! ```text
-//!  bytes ─► Value ─► Pod        (as everywhere: serde's code for a Pod, the largest type there is,
-//!                                stands in the program once, not once for each wire format)
+//!  bytes ─► Value ─► Pod        (as everywhere: serde's code for a type stands in the program once,
+//!                                not once for each wire format)
 //! ```
 
 use futures::Stream;
-use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams};
 use kube::api::{Request, WatchEvent, WatchParams};
 use serde_json::Value;
 
+use crate::cluster::Pod;
 use crate::cluster::live::patiently;
 
 /// The pods of one namespace, or of all.

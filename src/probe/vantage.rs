@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::Named;
+use crate::cluster::{Named, Pod};
 use crate::resolve::Site;
 
 /// A network namespace that questions are asked from.

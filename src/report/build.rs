@@ -6,8 +6,7 @@ use super::model::{
     End, PathReport, Rejection, ReportBackend, ReportFinding, ReportHop, ReportPacket, ReportPath,
     ReportSource,
 };
-use crate::cluster::access::PodExt;
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::{Named, ObjectRef, Pod};
 use crate::diagnose::{Case, Diagnosis, Finding, Verdict, cause};
 use crate::net::Family;
 use crate::path::{Backend, Basis, Hop, Outcome, Path, Stage, Status};
@@ -150,7 +149,7 @@ fn report_backend(backend: &Backend<'_>) -> ReportBackend {
     }
 }
 
-fn pod_name(pod: &k8s_openapi::api::core::v1::Pod) -> String {
+fn pod_name(pod: &Pod) -> String {
     format!("{}/{}", pod.namespace(), pod.name())
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::Service;
 
 use super::{Destination, Place, Request, Unresolved, near, workload};
-use crate::cluster::access::{NodeExt, PodExt, ServiceExt};
+use crate::cluster::access::{NodeExt, ServiceExt};
 use crate::cluster::{ClusterView, ObjectRef};
 use crate::net::Family;
 use crate::target::{Kind, Spec};

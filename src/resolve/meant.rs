@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::template_labels;
-use crate::cluster::access::PodExt;
-use crate::cluster::{ClusterView, Named, Selector};
+use crate::cluster::{ClusterView, Named, Pod, Selector};
 use crate::text::nearest;
 
 /// The pods or workload that come nearest to a selector.

@@ -16,11 +16,11 @@ mod workload;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Node, Pod, Service};
+use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 
-use crate::cluster::access::{NodeExt, PodExt};
-use crate::cluster::{ClusterView, Named, ObjectRef};
+use crate::cluster::access::NodeExt;
+use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
 use crate::net::{Family, Protocol};
 use crate::target::{PortSpec, Target, Url};
 

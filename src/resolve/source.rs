@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Request, Site, Source, Unresolved, near, workload};
-use crate::cluster::access::{NodeExt, PodExt};
+use crate::cluster::access::NodeExt;
 use crate::cluster::{ClusterView, ObjectRef};
 use crate::target::{Kind, Spec};
 

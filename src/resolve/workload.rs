@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Pod;
-
-use crate::cluster::access::PodExt;
-use crate::cluster::{ClusterView, Named, Resource, Workload};
+use crate::cluster::{ClusterView, Named, Pod, Resource, Workload};
 use crate::target::Kind;
 
 /// The pods of a workload that have not ended; none if there is no such workload.
@@ -104,7 +101,7 @@ pub fn template_labels<'v>(
                 return None;
             }
             let template = workload.template.as_ref()?;
-            let labels = template.metadata.as_ref()?.labels.as_ref()?;
+            let labels = template.metadata.labels.as_ref()?;
             // A DaemonSet wants one for each node.
             let wanted = (kind != Kind::DaemonSet).then(|| workload.replicas.unwrap_or(1));
             Some((kind, workload.name(), labels, wanted))

@@ -11,6 +11,6 @@ mod slice;
 
 pub use ingress::host_matches;
 pub use node::{NodeExt, ZONE};
-pub use pod::{PodExt, Waiting};
+pub use pod::Waiting;
 pub use service::{ServiceExt, ServiceKind, ServicePortExt, target_port};
 pub use slice::{EndpointExt, SERVICE_NAME, SliceExt};

@@ -3,9 +3,9 @@
 use k8s_openapi::api::networking::v1::Ingress;
 
 use super::ends::{self, PAGE, SELECTED};
-use crate::cluster::access::{EndpointExt, PodExt, SERVICE_NAME, ServiceExt, SliceExt};
+use crate::cluster::access::{EndpointExt, SERVICE_NAME, ServiceExt, SliceExt};
 use crate::cluster::query::Query;
-use crate::cluster::{ClusterView, Named, Resource, Selector};
+use crate::cluster::{ClusterView, Named, Pod, Resource, Selector};
 use crate::resolve::Request;
 use crate::target::{Kind, Spec, Target};
 
@@ -220,7 +220,7 @@ pub(super) fn custom_policies(view: &ClusterView) -> Vec<Query> {
 
 /// One node if one is all that matters, else as many as fit a page.
 pub(super) fn nodes(view: &ClusterView) -> Query {
-    let mut names: Vec<&str> = view.pods.iter().filter_map(PodExt::node_name).collect();
+    let mut names: Vec<&str> = view.pods.iter().filter_map(Pod::node_name).collect();
     let of_slices = view
         .endpoint_slices
         .iter()

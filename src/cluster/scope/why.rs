@@ -2,7 +2,7 @@
 
 use super::ends::{self, PAGE};
 use super::follow::has_endpoints;
-use crate::cluster::access::{PodExt, ServiceExt};
+use crate::cluster::access::ServiceExt;
 use crate::cluster::query::Query;
 use crate::cluster::{ClusterView, Named, Resource};
 use crate::resolve::Request;

@@ -1,12 +1,11 @@
 //! Hints from the agents on the nodes of the path: a DaemonSet's pod there that is not ready.
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Node;
 
 use super::super::kubectl::kubectl;
 use super::super::{Case, Finding, ends};
 use super::hint;
-use crate::cluster::Named;
-use crate::cluster::access::PodExt;
+use crate::cluster::{Named, Pod};
 use crate::dns::is_link_local;
 use crate::path::{Basis, Stage};
 

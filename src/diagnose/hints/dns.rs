@@ -1,13 +1,10 @@
 //! Hints about the cluster's DNS.
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::super::dns::corefile_object;
 use super::super::kubectl::kubectl;
 use super::super::{Case, Finding, ends};
 use super::hint;
-use crate::cluster::Named;
-use crate::cluster::access::PodExt;
+use crate::cluster::{Named, Pod};
 use crate::dns::ClusterDns;
 use crate::path::Stage;
 

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::super::{Case, Finding, ends};
 use super::hint;
-use crate::cluster::access::PodExt;
 use crate::cluster::{Named, ObjectRef, Resource};
 use crate::path::{Break, Stage};
 use crate::text::list;

@@ -1,11 +1,9 @@
 //! Hints about the client.
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::super::{Case, Finding, ends};
 use super::hint;
-use crate::cluster::Named;
-use crate::cluster::access::{PodExt, ServiceExt};
+use crate::cluster::access::ServiceExt;
+use crate::cluster::{Named, Pod};
 use crate::path::Stage;
 use crate::resolve::Place;
 use crate::text::list;

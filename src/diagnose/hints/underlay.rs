@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Node;
 
 use super::super::kubectl::kubectl;
 use super::super::{Case, Finding, ends};
 use super::hint;
-use crate::cluster::Named;
-use crate::cluster::access::{EndpointExt, NodeExt, PodExt};
+use crate::cluster::access::{EndpointExt, NodeExt};
+use crate::cluster::{Named, Pod};
 use crate::net::parse_prefix;
 use crate::path::{Stage, slices};
 use crate::resolve::Place;
@@ -232,7 +232,7 @@ fn api_server_elsewhere(case: Case<'_, '_>) -> Option<Finding> {
                 .get("component")
                 .is_some_and(|value| value == "kube-apiserver")
         })
-        .flat_map(PodExt::ips)
+        .flat_map(Pod::ips)
         .map(|addr| addr.to_string())
         .collect();
     let stray = slices(case.view, service)

@@ -2,8 +2,7 @@
 
 use super::super::{Case, Finding};
 use super::{destination, measured, network};
-use crate::cluster::access::PodExt;
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::{Named, ObjectRef, Pod};
 use crate::confirm::BackendSymptom;
 use crate::path::Stage;
 use crate::probe::protocol::Failure;
@@ -68,7 +67,7 @@ fn one_of_many(symptom: &BackendSymptom<'_>, finding: Finding) -> Finding {
     })
 }
 
-fn has_readiness(pod: &k8s_openapi::api::core::v1::Pod) -> bool {
+fn has_readiness(pod: &Pod) -> bool {
     pod.running_containers()
         .iter()
         .any(|container| container.readiness_probe.is_some())
@@ -125,7 +124,7 @@ pub(super) fn seen(symptom: &BackendSymptom<'_>) -> String {
 pub(super) fn blamed(symptom: &BackendSymptom<'_>) -> crate::cluster::ObjectRef {
     symptom.backend.pod.map_or_else(
         || crate::cluster::ObjectRef::cluster_wide("Address", symptom.address.ip().to_string()),
-        PodExt::reference,
+        Pod::reference,
     )
 }
 

@@ -2,7 +2,6 @@
 
 use super::super::{Case, Confidence, Finding};
 use super::measured;
-use crate::cluster::access::PodExt;
 use crate::cluster::{Named, ObjectRef};
 use crate::confirm::{NameSymptom, Server, Symptom};
 use crate::dns::ClusterDns;

@@ -7,8 +7,8 @@ use k8s_openapi::jiff::Timestamp;
 use super::super::{Case, Finding};
 use super::answer::external_name;
 use super::measured;
-use crate::cluster::ObjectRef;
-use crate::cluster::access::{PodExt, ServiceExt, host_matches};
+use crate::cluster::access::{ServiceExt, host_matches};
+use crate::cluster::{ObjectRef, Pod};
 use crate::confirm::Symptom;
 use crate::path::Stage;
 use crate::probe::protocol::TlsReply;
@@ -61,7 +61,7 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
     }
     let object = backend.pod.map_or_else(
         || ObjectRef::cluster_wide("Address", address.ip().to_string()),
-        PodExt::reference,
+        Pod::reference,
     );
     let finding = measured(Finding::new(
         "DST-04",

@@ -6,8 +6,8 @@ use super::super::kubectl::{json_patch, kubectl};
 use super::super::{Case, Finding, Path};
 use super::at;
 use super::proxy::{field, held};
-use crate::cluster::ObjectRef;
-use crate::cluster::access::{PodExt, ServiceExt, ServicePortExt, target_port};
+use crate::cluster::access::{ServiceExt, ServicePortExt, target_port};
+use crate::cluster::{ObjectRef, Pod};
 use crate::path::{Break, Fault, NodeFault, Outcome, PodFault, Stage, resolve_port};
 use crate::text::list;
 
@@ -92,7 +92,7 @@ fn alike(case: Case<'_, '_>, path: &Path<'_>, kind: &PodFault) -> Vec<ObjectRef>
     let ailing = paths.filter(|other| other.breaks.iter().any(is_same));
     let mut pods: Vec<ObjectRef> = Vec::new();
     for backend in ailing.flat_map(|other| &other.backends) {
-        let own = backend.pod.map(PodExt::reference);
+        let own = backend.pod.map(Pod::reference);
         pods.extend(own.filter(|own| !pods.contains(own)));
     }
     pods

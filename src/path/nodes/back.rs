@@ -11,7 +11,6 @@ use super::route::{is_bridged, peer_of};
 use super::trip::{Trip, node_hop, with};
 use super::wire::{self, held};
 use super::{forwarding, is_denied};
-use crate::cluster::access::PodExt;
 use crate::nat::eval::{Question, Undo};
 use crate::node::NodeSite;
 use crate::route::{Decision, Query};

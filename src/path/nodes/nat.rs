@@ -7,13 +7,11 @@ use super::super::{Break, Fault, Hop, NodeFault, ProxyFault, Stage, Status};
 use super::cross::{self, Left, Passage};
 use super::judge::{Verdict, foreign, judge};
 use super::trip::{Trip, node_hop};
-use crate::cluster::Named;
-use crate::cluster::access::PodExt;
+use crate::cluster::{Named, Pod};
 use crate::nat::eval::{Answer, Outcome, Question};
 use crate::nat::proxy::Mode;
 use crate::net::{Family, Packet};
 use crate::node::NodeSite;
-use k8s_openapi::api::core::v1::Pod;
 
 /// Adds the hop, and gives back how the packet leaves the first node; none when that is not known.
 pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Left> {

@@ -3,7 +3,6 @@
 use super::super::trail::Trail;
 use super::super::{Backend, Fault, Hop, NodeFault, PodFault, Stage, Status};
 use super::cross::{self, Passage};
-use crate::cluster::access::PodExt;
 use crate::facts::Listener;
 use crate::nat::eval::{Question, Tracer};
 use crate::net::{Family, Packet, Protocol};

@@ -9,8 +9,8 @@ use super::nat::blocked_text;
 use super::trip::{Trip, node_hop, with};
 use super::wire::{self, Carried, Peer, held};
 use super::{forwarding, is_denied};
-use crate::cluster::access::{NodeExt, PodExt};
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::access::NodeExt;
+use crate::cluster::{Named, ObjectRef, Pod};
 use crate::nat::eval::Question;
 use crate::net::Packet;
 use crate::node::NodeSite;
@@ -324,12 +324,7 @@ impl Account {
     }
 
     /// Whether a pod's interface hangs on the node's network.
-    fn hangs(
-        &mut self,
-        trip: &Trip<'_, '_>,
-        node: &NodeSite,
-        pod: &k8s_openapi::api::core::v1::Pod,
-    ) {
+    fn hangs(&mut self, trip: &Trip<'_, '_>, node: &NodeSite, pod: &Pod) {
         let Some(attachment) = trip.attachment(node, pod) else {
             return;
         };
@@ -390,11 +385,7 @@ impl Account {
 
 /// The gateway of a pod's default route, where no interface of the node has it any more. Routed
 /// plugins use an address that nobody has (169.254.1.1, fe80::…) and answer for it.
-fn lost_gateway(
-    trip: &Trip<'_, '_>,
-    node: &NodeSite,
-    pod: &k8s_openapi::api::core::v1::Pod,
-) -> Option<IpAddr> {
+fn lost_gateway(trip: &Trip<'_, '_>, node: &NodeSite, pod: &Pod) -> Option<IpAddr> {
     let bridge = trip.attachment(node, pod)?.bridge?;
     let routing = trip.nodes().pod(pod)?.host.routing.as_ref()?;
     let far = match trip.family {

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::Service;
 
 use super::super::walker::{Leg, Walker};
 use super::super::{Backend, Evidence, Fault, Hop, NodeFault, Stage};
-use crate::cluster::access::{NodeExt, PodExt, ServiceExt};
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::access::{NodeExt, ServiceExt};
+use crate::cluster::{Named, ObjectRef, Pod};
 use crate::nat::eval::Question;
 use crate::nat::proxy::{Origin, OriginKind};
 use crate::net::{Family, Packet, Protocol};

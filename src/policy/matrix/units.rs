@@ -5,13 +5,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::outside::{blocks, outside};
 use super::{Matrix, PortSet};
-use crate::cluster::access::PodExt;
-use crate::cluster::{ClusterView, Named, ObjectRef, Resource};
+use crate::cluster::{ClusterView, Named, ObjectRef, Pod, Resource};
 use crate::policy::ends::{End, Ends};
 use crate::policy::named::workload_namespaces;
 use crate::policy::policies::Policies;

@@ -1,12 +1,13 @@
 //! An ephemeral container in a pod: its network namespace, and nothing else of it.
 
-use k8s_openapi::api::core::v1::{Pod, PodStatus};
-use kube::{Client, ResourceExt};
+use k8s_openapi::api::core::v1::ContainerState;
+use kube::Client;
 use serde_json::{Value, json};
 
 use super::program::Program;
 use super::refusal::refused;
 use super::wait;
+use crate::cluster::{Named, Pod, PodStatus};
 use crate::probe::ProbeError;
 use crate::probe::pods::Pods;
 
@@ -43,8 +44,8 @@ pub async fn start(
     program: &Program,
     on_start: OnStart<'_>,
 ) -> Result<Ephemeral, ProbeError> {
-    let pods = Pods::new(client, pod.namespace().as_deref());
-    let what = format!("ephemeral container in pod {}", pod.name_any());
+    let pods = Pods::new(client, Some(pod.namespace()));
+    let what = format!("ephemeral container in pod {}", pod.name());
     if is_static(pod) {
         return Err(ProbeError::Refused {
             what,
@@ -53,15 +54,12 @@ pub async fn start(
         });
     }
     let of = |container: String, is_reused: bool| Ephemeral {
-        namespace: pod.namespace().unwrap_or_default(),
-        pod: pod.name_any(),
+        namespace: pod.namespace().to_owned(),
+        pod: pod.name().to_owned(),
         container,
         is_reused,
     };
-    let grant = format!(
-        "patch pods/ephemeralcontainers in {}",
-        pod.namespace().unwrap_or_default()
-    );
+    let grant = format!("patch pods/ephemeralcontainers in {}", pod.namespace());
     // A container with an image of its own answers one plan and ends; only an idle one is reusable.
     if let Some(running) = program
         .is_idle()
@@ -76,10 +74,10 @@ pub async fn start(
         if !dry_run {
             on_start(of(name.clone(), false));
         }
-        let patched = pods.patch_ephemeral(&pod.name_any(), &patch, dry_run).await;
+        let patched = pods.patch_ephemeral(pod.name(), &patch, dry_run).await;
         patched.map_err(|error| refused(&what, &grant, &error))?;
     }
-    wait::for_ephemeral(&pods, &pod.name_any(), &name).await?;
+    wait::for_ephemeral(&pods, pod.name(), &name).await?;
     Ok(of(name, false))
 }
 
@@ -134,15 +132,15 @@ fn free_name(pod: &Pod) -> String {
 
 /// Mirror pods show what a kubelet runs by itself (annotation set by the kubelet).
 fn is_static(pod: &Pod) -> bool {
-    pod.annotations()
-        .contains_key("kubernetes.io/config.mirror")
+    let annotations = pod.metadata.annotations.as_ref();
+    annotations.is_some_and(|all| all.contains_key("kubernetes.io/config.mirror"))
 }
 
 /// The status of one ephemeral container.
 pub(super) fn status_of<'s>(
     status: Option<&'s PodStatus>,
     name: &str,
-) -> Option<&'s k8s_openapi::api::core::v1::ContainerState> {
+) -> Option<&'s ContainerState> {
     let all = status?.ephemeral_container_statuses.as_ref()?;
     all.iter().find(|own| own.name == name)?.state.as_ref()
 }

@@ -1,11 +1,9 @@
 //! A pod that is in the node's network already: kube-proxy, or the agent of the CNI plugin.
 
-use k8s_openapi::api::core::v1::{Container, Pod};
 use kube::Client;
 use kube::api::ListParams;
 
-use crate::cluster::Named;
-use crate::cluster::access::PodExt;
+use crate::cluster::{Container, Named, Pod};
 use crate::probe::pods::Pods;
 
 /// A container that can be borrowed.

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Client;
 use serde_json::{Value, json};
@@ -14,10 +13,10 @@ use super::debug_pod::DebugPod;
 use super::program::Program;
 use super::refusal::refused;
 use super::wait;
-use crate::cluster::access::{PodExt, ServiceExt};
+use crate::cluster::access::ServiceExt;
 use crate::cluster::live::{self, Answer};
 use crate::cluster::query::Query;
-use crate::cluster::{Builder, ClusterView, Named, Resource, Selector};
+use crate::cluster::{Builder, ClusterView, Named, Pod, Resource, Selector};
 use crate::probe::pods::Pods;
 use crate::probe::{LABEL, ProbeError, RUN};
 

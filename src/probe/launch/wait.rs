@@ -4,10 +4,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use k8s_openapi::api::core::v1::{ContainerState, Pod, PodStatus};
+use k8s_openapi::api::core::v1::ContainerState;
 use kube::api::WatchEvent;
 
 use super::ephemeral::status_of;
+use crate::cluster::{Pod, PodStatus};
 use crate::probe::ProbeError;
 use crate::probe::pods::{self, Pods};
 

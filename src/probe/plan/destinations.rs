@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::{Asker, Depth, is_explained, service_address};
-use crate::cluster::access::PodExt;
 use crate::net::Protocol;
 use crate::path::{Mode, Path};
 use crate::probe::Vantage;

@@ -21,7 +21,6 @@ use std::time::Duration;
 use super::protocol::Task;
 use super::{Observations, Vantage};
 use crate::cluster::ClusterView;
-use crate::cluster::access::PodExt;
 use crate::diagnose::Case;
 use crate::net::Protocol;
 use crate::path::{Path, Stage};

@@ -2,11 +2,9 @@
 
 use std::net::SocketAddr;
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::Asker;
-use crate::cluster::access::{EndpointExt, PodExt};
-use crate::cluster::{ClusterView, Named};
+use crate::cluster::access::EndpointExt;
+use crate::cluster::{ClusterView, Named, Pod};
 use crate::dns::{ClusterDns, Origin, ResolvConf};
 use crate::net::Family;
 use crate::path::{name_asked, slices};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Asker, MAX_BACKENDS, backend_addresses, service_address};
-use crate::cluster::access::PodExt;
+use crate::cluster::Pod;
 use crate::dns::ClusterDns;
 use crate::probe::Vantage;
 use crate::probe::protocol::Task;
@@ -56,12 +56,7 @@ impl Asker<'_, '_> {
     fn addresses(&self) -> Vec<IpAddr> {
         let mut all = BTreeSet::new();
         for path in self.case.paths() {
-            all.extend(
-                path.sources
-                    .iter()
-                    .filter_map(Site::pod)
-                    .flat_map(PodExt::ips),
-            );
+            all.extend(path.sources.iter().filter_map(Site::pod).flat_map(Pod::ips));
             all.extend(service_address(path).map(|to| to.ip()));
             all.extend(path.backends.iter().filter_map(|backend| backend.address));
         }

@@ -1,11 +1,9 @@
 //! Where an agent runs: the source pod itself, or the next best place.
 
 use futures::future::join;
-use k8s_openapi::api::core::v1::Pod;
 
 use super::{LIFETIME_S, Session};
-use crate::cluster::ClusterView;
-use crate::cluster::access::PodExt;
+use crate::cluster::{ClusterView, Pod};
 use crate::probe::launch::{
     DebugPod, Ephemeral, Existing, Program, create_debug_pod, create_twin, find_existing, refused,
     start_ephemeral,
@@ -112,7 +110,7 @@ impl Session {
             Vantage::Node(name) => Some(name.as_str()),
             Vantage::Pod { namespace, name } => {
                 let pod = view.pods.get(namespace, name);
-                pod.and_then(PodExt::node_name)
+                pod.and_then(Pod::node_name)
             }
         };
         let info = node.and_then(|name| {
