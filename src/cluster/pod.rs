@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{
     PodReadinessGate, Probe,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::Named;
 
@@ -16,6 +16,7 @@ use super::Named;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Pod {
+    #[serde(deserialize_with = "or_default")]
     pub metadata: ObjectMeta,
     /// None where only the metadata was read.
     pub spec: Option<PodSpec>,
@@ -107,5 +108,108 @@ impl Named for Pod {
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
         &mut self.metadata
+    }
+}
+
+/// Templates may say `metadata:` and nothing after it.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_says_nothing_is_what_is_missing() {
+        let template =
+            json!({"metadata": null, "spec": {"containers": null, "volumes": [{"name": 1}]}});
+        let pod: Pod = serde_json::from_value(template).unwrap();
+        assert_eq!((pod.name(), pod.is_unread()), ("", false));
+        assert!(pod.running_containers().is_empty() && pod.status.is_none());
+    }
+
+    #[test]
+    fn fields_have_the_names_of_the_generated_type() {
+        let written = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
+            "spec": {
+                "containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 80, "protocol": "TCP"}],
+                    "env": [{"name": "E", "value": "v"}], "securityContext": {"privileged": true},
+                    "readinessProbe": {"tcpSocket": {"port": 80}}}],
+                "initContainers": [{"name": "s", "restartPolicy": "Always"}],
+                "ephemeralContainers": [{"name": "e"}],
+                "nodeName": "node1", "hostNetwork": true, "serviceAccountName": "s",
+                "dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.0.0.1"]},
+                "hostname": "h", "subdomain": "d", "enableServiceLinks": false,
+                "hostAliases": [{"ip": "10.0.0.2", "hostnames": ["b"]}],
+                "readinessGates": [{"conditionType": "g"}],
+            },
+            "status": {
+                "phase": "Running", "message": "m", "podIP": "10.1.1.1", "podIPs": [{"ip": "10.1.1.1"}],
+                "conditions": [{"type": "Ready", "status": "True"}],
+                "containerStatuses": [{"name": "c", "restartCount": 3, "image": "i", "imageID": "",
+                    "ready": true, "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1}}}],
+                "initContainerStatuses": [], "ephemeralContainerStatuses": [],
+            },
+        });
+        let generated: v1::Pod = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(
+            serde_json::to_value(generated).unwrap(),
+            written,
+            "Kubernetes knows them all"
+        );
+        let pod: Pod = serde_json::from_value(written).unwrap();
+        let (spec, status) = (pod.spec.as_ref().unwrap(), pod.status.as_ref().unwrap());
+        let is_read = [
+            spec.node_name.is_some(),
+            spec.host_network.is_some(),
+            spec.service_account_name.is_some(),
+            spec.dns_policy.is_some(),
+            spec.dns_config.is_some(),
+            spec.hostname.is_some(),
+            spec.subdomain.is_some(),
+            spec.enable_service_links.is_some(),
+            spec.host_aliases.is_some(),
+            spec.readiness_gates.is_some(),
+            spec.ephemeral_containers.is_some(),
+            status.phase.is_some(),
+            status.message.is_some(),
+            status.conditions.is_some(),
+            status.pod_ip.is_some(),
+            status.pod_ips.is_some(),
+            status.init_container_statuses.is_some(),
+            status.ephemeral_container_statuses.is_some(),
+        ];
+        assert_eq!(is_read, [true; 18]);
+        let [container, sidecar] = pod.running_containers()[..] else {
+            panic!("{spec:?}")
+        };
+        assert_eq!(sidecar.restart_policy.as_deref(), Some("Always"));
+        let is_read = [
+            container.image.is_some(),
+            container.env.as_ref().unwrap()[0].value.is_some(),
+            container.ports.is_some(),
+            container.readiness_probe.is_some(),
+            container
+                .security_context
+                .as_ref()
+                .unwrap()
+                .privileged
+                .is_some(),
+        ];
+        assert_eq!(is_read, [true; 5]);
+        let [own] = pod.container_statuses()[..] else {
+            panic!("{status:?}")
+        };
+        assert_eq!(own.restart_count, 3);
+        assert!(own.state.is_some() && own.last_state.is_some());
     }
 }
