@@ -72,7 +72,7 @@ impl Pod {
 
     /// Whether only its metadata was read, as a list of names gives it: every real pod has a spec.
     #[must_use]
-    pub fn is_unread(&self) -> bool {
+    pub const fn is_unread(&self) -> bool {
         self.spec.is_none()
     }
 
@@ -100,7 +100,7 @@ impl Pod {
 
     /// Whether it is being deleted.
     #[must_use]
-    pub fn is_terminating(&self) -> bool {
+    pub const fn is_terminating(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
     }
 
