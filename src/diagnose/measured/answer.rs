@@ -4,8 +4,8 @@ use k8s_openapi::api::core::v1::Service;
 
 use super::super::{Case, Finding};
 use super::measured;
-use crate::cluster::access::{PodExt, ServiceExt, ServiceKind};
-use crate::cluster::{Named, ObjectRef};
+use crate::cluster::access::{ServiceExt, ServiceKind};
+use crate::cluster::{Named, ObjectRef, Pod};
 use crate::confirm::Symptom;
 use crate::dns::ClusterDns;
 use crate::path::Stage;
@@ -47,7 +47,7 @@ pub(super) fn answer(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Findin
     };
     let object = backend.pod.map_or_else(
         || ObjectRef::cluster_wide("Address", address.ip().to_string()),
-        PodExt::reference,
+        Pod::reference,
     );
     let finding = match finding.blame {
         Some(_) => finding,
