@@ -27,7 +27,8 @@ pub struct Pod {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PodSpec {
-    pub containers: Option<Vec<Container>>,
+    #[serde(deserialize_with = "or_default")]
+    pub containers: Vec<Container>,
     pub init_containers: Option<Vec<Container>>,
     pub ephemeral_containers: Option<Vec<Container>>,
     pub node_name: Option<String>,
@@ -111,7 +112,7 @@ impl Named for Pod {
     }
 }
 
-/// Templates may say `metadata:` and nothing after it.
+/// A manifest may say `metadata:` and nothing after it.
 fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

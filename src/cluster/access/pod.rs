@@ -130,7 +130,7 @@ impl Pod {
             .iter()
             .flatten()
             .filter(|container| container.restart_policy.as_deref() == Some("Always"));
-        spec.containers.iter().flatten().chain(sidecars).collect()
+        spec.containers.iter().chain(sidecars).collect()
     }
 
     /// The ports those containers declare. Informational, but named ports resolve through them.
