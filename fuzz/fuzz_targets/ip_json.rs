@@ -1,11 +1,11 @@
-//! `ip -j` and `bridge -j`: the first byte picks the command.
+//! `ip -j`, `bridge -j` and `bpftool -j net`: the first byte picks the command.
 #![no_main]
 
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
 use netpath::facts::{
-    bridge_ports, forwarding_entries, links, neighbours, route_rules, routes,
+    attached, bridge_ports, forwarding_entries, links, neighbours, route_rules, routes,
 };
 use netpath::net::Family;
 use netpath::route::{Host, Query, Routing};
@@ -48,6 +48,7 @@ fuzz_target!(|text: &str| {
         Some('u') => drop(route_rules(text)),
         Some('n') => drop(neighbours(text)),
         Some('f') => drop(forwarding_entries(text)),
+        Some('p') => drop(attached(text)),
         _ => drop(bridge_ports(text)),
     }
 });
