@@ -176,6 +176,20 @@ impl TrailStep {
         found
     }
 
+    /// The same as its `Display`, but for rules that name hundreds of endpoints: those end in `…`.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        const LONGEST: usize = 400;
+        match self.text.char_indices().nth(LONGEST) {
+            Some((cut, _)) => Self {
+                text: format!("{}…", &self.text[..cut]).into(),
+                ..self.clone()
+            }
+            .to_string(),
+            None => self.to_string(),
+        }
+    }
+
     /// Whether it is a rule that puts an address of the node in the place of the source.
     #[must_use]
     pub fn masquerades(&self) -> bool {
@@ -208,5 +222,24 @@ impl std::fmt::Display for TrailStep {
             return write!(f, "{}: {}", self.table, self.text);
         }
         write!(f, "{} {}: {}", self.table, self.chain, self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_of_many_endpoints_is_cut_between_characters() {
+        let step = |text: String| TrailStep {
+            table: "ip kube-proxy".to_owned(),
+            chain: "service-x".to_owned(),
+            text: text.into(),
+            packets: None,
+        };
+        let short = step("dnat ip to 10.0.0.1".to_owned());
+        assert_eq!(short.brief(), short.to_string());
+        let long = step("ü".repeat(1_000)).brief();
+        assert!(long.ends_with("ü…") && long.chars().count() < 450, "{long}");
     }
 }

@@ -265,8 +265,8 @@ fn rules_text(one: &Outcome) -> String {
     translating.map_or_else(
         || "passes unchanged".to_owned(),
         |step| match step.packets {
-            Some(packets) => format!("{step} [{packets} packets]"),
-            None => step.to_string(),
+            Some(packets) => format!("{} [{packets} packets]", step.brief()),
+            None => step.brief(),
         },
     )
 }

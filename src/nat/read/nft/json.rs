@@ -99,6 +99,7 @@ impl<'a> Row<'a> {
         Json(&self.nodes)
     }
 
+    #[inline]
     fn push(&mut self, kind: Kind, text: Cow<'a, str>) {
         self.nodes.push(Node {
             kind,
