@@ -8,7 +8,7 @@ use netpath::app::{examine, question};
 use netpath::cli::{Cli, TraceArgs};
 use netpath::cluster::{ClusterView, NodeFacts, PodFacts, snapshot};
 use netpath::diagnose::{Severity, Verdict};
-use netpath::path::Basis;
+use netpath::path::{Basis, Status};
 use netpath::probe::Observations;
 use netpath::report::PathReport;
 
@@ -1007,6 +1007,8 @@ fn a_program_on_an_interface_is_a_notice() {
     node(&mut view, "node1").attached = Some(listing.to_owned());
     let told = |view: &ClusterView| {
         let report = ask(view, SERVICE);
+        let mut hops = report.paths.iter().flat_map(|path| &path.hops);
+        assert!(hops.all(|hop| hop.status == Status::Pass), "no hop limps");
         let codes: Vec<String> = report.findings.iter().map(|one| one.code.clone()).collect();
         (codes, report.verdict)
     };

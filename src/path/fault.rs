@@ -312,6 +312,12 @@ impl WayFault {
 // === impl Fault ===
 
 impl Fault {
+    /// Whether it is worth knowing and no more.
+    #[must_use]
+    pub const fn is_notice(&self) -> bool {
+        matches!(self, Self::Kernel(KernelFault::Program(_)))
+    }
+
     /// Whether some packets pass all the same: small ones, or those that chance spares.
     #[must_use]
     pub const fn is_partial(&self) -> bool {

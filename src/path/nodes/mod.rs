@@ -91,7 +91,7 @@ pub(super) fn fault<'v>(
     let fails = trail.hops.iter().any(|hop| hop.status == Status::Fail);
     tables::step(&trip, sent.as_ref(), &mut trail);
     let mut faults = trail.breaks.into_iter().filter_map(|seen| match seen {
-        Break::Node(fault) => Some(*fault),
+        Break::Node(fault) if !fault.kind.is_notice() => Some(*fault),
         _ => None,
     });
     faults.next().map(|fault| (fault, fails))
