@@ -583,6 +583,36 @@ fn worlds() -> Vec<World> {
             verdict: Degraded,
         },
         World {
+            what: "a server that answers datagrams from another address",
+            recording: TO_SERVICE,
+            args: &["pod/client-1", "svc/web:81", "--protocol", "udp"],
+            change: |view| {
+                let pod =
+                    view.pods
+                        .iter()
+                        .find(|pod| {
+                            pod.metadata.labels.as_ref().is_some_and(|labels| {
+                                labels.get("app").is_some_and(|app| app == "web")
+                            })
+                        })
+                        .expect("web");
+                let own = pod
+                    .status
+                    .as_ref()
+                    .and_then(|status| status.pod_ip.clone())
+                    .expect("its address");
+                let place = pod
+                    .spec
+                    .as_ref()
+                    .and_then(|spec| spec.node_name.clone())
+                    .expect("its node");
+                let text = node(view, &place).conntrack.get_or_insert_default();
+                text.insert_str(0, &format!("ipv4 2 udp 17 29 src=10.244.1.9 dst=10.96.168.71 sport=5000 dport=81 [UNREPLIED] src={own} dst=10.244.1.9 sport=8081 dport=5000 mark=0 use=1\nipv4 2 udp 17 29 src=10.244.99.7 dst=10.244.1.9 sport=8081 dport=5000 [UNREPLIED] src=10.244.1.9 dst=10.244.99.7 sport=5000 dport=8081 mark=0 use=1\n"));
+            },
+            code: "DST-10",
+            verdict: Degraded,
+        },
+        World {
             what: "a stale connection to a DNS pod",
             recording: TO_SERVICE,
             args: SERVICE,

@@ -1,6 +1,7 @@
 //! `/proc/net/nf_conntrack` or `conntrack -L`: the connections a node remembers.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::net::Protocol;
 
@@ -80,6 +81,16 @@ struct PartialTuple {
     dst: Option<IpAddr>,
     sport: Option<u16>,
     dport: Option<u16>,
+}
+
+// === impl Tuple ===
+
+/// `10.244.1.9:5000 > 10.244.2.5:53`
+impl fmt::Display for Tuple {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = SocketAddr::new(self.src, self.sport);
+        write!(f, "{source} > {}", SocketAddr::new(self.dst, self.dport))
+    }
 }
 
 // === impl PartialTuple ===

@@ -278,6 +278,12 @@ pub enum PodFault {
         port: u16,
         rule: TrailStep,
     },
+    /// Its datagrams to clients come from another address than the one that was asked.
+    AnswersFrom {
+        address: IpAddr,
+        /// The question, and what answers it, as the node remembers them.
+        entries: [String; 2],
+    },
     /// The address of the pod's status is not on any of its interfaces.
     AddressGone {
         address: IpAddr,

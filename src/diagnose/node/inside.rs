@@ -68,6 +68,13 @@ pub(super) fn cause(
         PodFault::Filtered { port, rule } => at(fault, "DST-05", &field(rule), format!("a packet filter inside {name} stops port {port}"))
             .because(held("pod", rule).replace("Node/pod", &pod.to_string()))
             .fix("look at init containers and sidecars that write rules in the pod"),
+        PodFault::AnswersFrom { address, entries } => {
+            let [question, answer] = entries;
+            at(fault, "DST-10", "", format!("{name} answers datagrams from {address}, not from the address that was asked: clients do not take them"))
+                .degraded()
+                .because(format!("conntrack of its node: {question} has no answer, and {answer} belongs to nothing"))
+                .fix("bind the server to the address it is asked at, or have it answer from there (IP_PKTINFO)")
+        }
         PodFault::AddressGone { address, has } => {
             let has: Vec<String> = has.iter().map(ToString::to_string).collect();
             at(fault, "DST-09", "status.podIPs", format!("{name} does not have {address} any more"))

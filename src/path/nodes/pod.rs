@@ -3,10 +3,10 @@
 use super::super::trail::Trail;
 use super::super::{Backend, Fault, Hop, NodeFault, PodFault, Stage, Status};
 use super::cross::{self, Passage};
-use crate::facts::Listener;
+use crate::facts::{Connection, Listener};
 use crate::nat::eval::{Question, Tracer};
 use crate::net::{Family, Packet, Protocol};
-use crate::node::{Nodes, PodState};
+use crate::node::{NodeSite, Nodes, PodState};
 
 /// Puts what was gathered inside the pod beside the hop of the destination.
 pub(super) fn step<'v>(
@@ -35,7 +35,10 @@ pub(super) fn step<'v>(
         ..old.held(reference, text)
     };
     let at = hop.at.clone();
-    let is_limping = matches!(kind, PodFault::QueueFull { .. });
+    let is_limping = matches!(
+        kind,
+        PodFault::QueueFull { .. } | PodFault::AnswersFrom { .. }
+    );
     let Some(at) = at else {
         trail.push(hop);
         return;
@@ -59,6 +62,12 @@ fn look(
     let pod = backend.pod?;
     if backend.port == 0 {
         return None;
+    }
+    if protocol == Protocol::Udp
+        && let Some(node) = nodes.node(pod.node_name()?)
+        && let Some((fault, text)) = astray(backend, node)
+    {
+        return Some((format!("Node/{} conntrack", node.name), Some(fault), text));
     }
     let reference = format!("{} sockets", pod.reference());
     if pod.is_host_network() {
@@ -85,6 +94,30 @@ fn look(
     };
     let (fault, text) = sockets(backend, (family, protocol), listeners);
     Some((reference, fault, text))
+}
+
+/// A question that stays unanswered, beside a datagram from the same port to whoever asked, from another
+/// address: a server on several addresses that does not answer from the one that was asked.
+fn astray(backend: &Backend<'_>, node: &NodeSite) -> Option<(PodFault, String)> {
+    let own = backend.address?;
+    let connections = node.state.connections.as_deref()?;
+    let is_silent = |one: &&Connection| one.protocol == Protocol::Udp && one.is_unreplied;
+    let silent = || connections.iter().filter(is_silent);
+    let questions = silent().filter(|one| (one.reply.src, one.reply.sport) == (own, backend.port));
+    for question in questions {
+        let asker = (question.reply.dst, question.reply.dport);
+        let answers = |one: &&Connection| {
+            let from = one.original;
+            (from.dst, from.dport) == asker && from.sport == backend.port && from.src != own
+        };
+        if let Some(answer) = silent().find(answers) {
+            let address = answer.original.src;
+            let text = format!("answers from {address}, not from {own}");
+            let entries = [question, answer].map(|one| one.original.to_string());
+            return Some((PodFault::AnswersFrom { address, entries }, text));
+        }
+    }
+    None
 }
 
 fn address(backend: &Backend<'_>, state: &PodState) -> Option<PodFault> {
