@@ -7,7 +7,7 @@ use std::path::Path;
 
 use netpath::cluster::{Builder, ClusterView, snapshot};
 use netpath::net::Protocol;
-use netpath::policy::Bulk;
+use netpath::policy::{Answer, Bulk};
 use serde::Deserialize;
 
 use crate::support;
@@ -125,18 +125,7 @@ impl Disputed {
         for case in &set.disputed_cases {
             let answer = bulk.answer(&case.line());
             let reason = case.disputed.as_deref().unwrap_or("no reason");
-            let _ = writeln!(
-                self.table,
-                "{}\t{}\t{}\t{} {}\t{}\t{}\t{reason}\t{}",
-                set.name,
-                case.src,
-                case.dst,
-                case.protocol,
-                case.port,
-                case.expect,
-                answer.verdict,
-                answer.why
-            );
+            let _ = writeln!(self.table, "{reason}\t{}", case.row(set, &answer));
             if case.expect == answer.verdict.to_string() {
                 self.agreed += 1;
                 continue;
@@ -160,6 +149,14 @@ impl Case {
             "src": self.src, "dst": self.dst, "protocol": self.protocol, "port": self.port,
         })
         .to_string()
+    }
+
+    /// What was asked, expected and found, for a table.
+    fn row(&self, set: &Set, answer: &Answer) -> String {
+        let (name, src, dst) = (&set.name, &self.src, &self.dst);
+        let (protocol, port, expect) = (self.protocol, self.port, &self.expect);
+        let (verdict, why) = (answer.verdict, &answer.why);
+        format!("{name}\t{src}\t{dst}\t{protocol} {port}\t{expect}\t{verdict}\t{why}")
     }
 }
 
@@ -194,18 +191,7 @@ fn check(view: &ClusterView, set: &Set, table: &mut String) -> Vec<String> {
     for case in &set.cases {
         let line = case.line();
         let answer = bulk.answer(&line);
-        let _ = writeln!(
-            table,
-            "{}\t{}\t{}\t{} {}\t{}\t{}\t{}",
-            set.name,
-            case.src,
-            case.dst,
-            case.protocol,
-            case.port,
-            case.expect,
-            answer.verdict,
-            answer.why
-        );
+        let _ = writeln!(table, "{}", case.row(set, &answer));
         let sides = [
             (Some(&case.expect), answer.verdict),
             (case.egress.as_ref(), answer.egress),

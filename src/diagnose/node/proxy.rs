@@ -38,10 +38,10 @@ pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
             .fix("remove that rule, and what writes it")
             .run(on_node(&fault.at))
             .run(removal(rule)),
-        ProxyFault::Contested { rule, to, why } => at(fault, "KPX-08", &field(rule), format!("a rule on {node} that is not kube-proxy's may take packets for {service} and send them to {to}"))
+        ProxyFault::Contested { rule, to, why } => at(fault, "KPX-08", &field(rule), format!("a rule on {node} that is not kube-proxy's sends packets for {service} to {to} where it is asked first"))
             .suspected()
             .because(held(node, rule))
-            .because(why.clone())
+            .because(undecided(why))
             .fix("remove that rule, and what writes it")
             .run(on_node(&fault.at))
             .run(removal(rule)),
@@ -56,7 +56,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
             .run(removal(rule)),
         ProxyFault::Ambiguous { why, modes } => ambiguous(fault, &service, modes)
             .suspected()
-            .because(why.clone()),
+            .because(undecided(why)),
         ProxyFault::NodePortElsewhere {
             asked,
             answers,
@@ -78,6 +78,11 @@ pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
             .run(on_node(&fault.at))
             .run(format!("bridge link set dev {port} hairpin on")),
     }
+}
+
+/// What the rules leave open, and what settles it.
+fn undecided(why: &str) -> String {
+    format!("{why}: no dump shows which, a probe of the address does")
 }
 
 /// Two rule sets: of one proxy in two backends of iptables, or of two proxies.

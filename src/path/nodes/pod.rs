@@ -64,7 +64,7 @@ fn look(
         return None;
     }
     if protocol == Protocol::Udp
-        && let Some(node) = nodes.node(pod.node_name()?)
+        && let Some(node) = pod.node_name().and_then(|name| nodes.node(name))
         && let Some((fault, text)) = astray(backend, node)
     {
         return Some((format!("Node/{} conntrack", node.name), Some(fault), text));

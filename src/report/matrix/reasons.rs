@@ -51,12 +51,9 @@ impl Reasons {
         let mut asked = 0;
         for (from, source) in lines.iter().enumerate() {
             for (to, destination) in lines.iter().enumerate() {
-                let (classes, is_meant) = (
-                    [source.class, destination.class],
-                    source.is_focus || destination.is_focus,
-                );
-                let id = matrix.id_between(classes[0], classes[1]);
-                if !is_meant || !is_open[id as usize] {
+                let classes @ [one, other] = [source.class, destination.class];
+                let is_meant = source.is_focus || destination.is_focus;
+                if !is_meant || !is_open[matrix.id_between(one, other) as usize] {
                     continue;
                 }
                 if asked == ENOUGH {
