@@ -6,10 +6,10 @@
 use std::fmt::Write as _;
 
 use divan::{AllocProfiler, Bencher, black_box};
-use netpath::app::examine;
 use netpath::cluster::{ClusterView, snapshot};
-use netpath::probe::Observations;
-use netpath::resolve::Request;
+use netpath::commands::examine;
+use netpath::observe::Observations;
+use netpath::target::Request;
 
 #[global_allocator]
 static MEMORY: AllocProfiler = AllocProfiler::system();

@@ -6,26 +6,28 @@
 //!          async edge           plain data, plain functions      async     plain functions
 //! ```
 
-pub mod agent;
-pub mod app;
 pub mod cli;
 pub mod cluster;
+pub mod commands;
 pub mod confirm;
 pub mod demo;
 pub mod diagnose;
 pub mod dns;
+pub mod duration;
 pub mod error;
 pub mod facts;
 pub mod nat;
 pub mod net;
 pub mod node;
+pub mod observe;
 pub mod path;
+pub mod plan;
 pub mod policy;
 pub mod probe;
 pub mod report;
 pub mod resolve;
 pub mod route;
-pub mod rules;
 pub mod suite;
 pub mod target;
+pub mod terminal;
 pub mod text;

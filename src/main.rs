@@ -7,7 +7,7 @@ use netpath::cli::Cli;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match netpath::app::run(cli, &mut std::io::stdout().lock()) {
+    match netpath::commands::run(cli, &mut std::io::stdout().lock()) {
         Ok(exit) => exit.into(),
         Err(error) => {
             if !error.is_broken_pipe() {

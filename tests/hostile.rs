@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::Parser;
-use netpath::app::{examine, question};
 use netpath::cli::Cli;
 use netpath::cluster::{Builder, snapshot};
-use netpath::probe::Observations;
+use netpath::commands::{examine, question};
+use netpath::observe::Observations;
 use serde_json::{Value, json};
 
 const WORLD: &str = include_str!("../src/demo/world.json");

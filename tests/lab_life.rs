@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::lab::control::Request;
-use crate::lab::{Lab, Options};
+use netpath_lab::control::Request;
+use netpath_lab::{Lab, Options};
 
 const TIMES: usize = 50;
 

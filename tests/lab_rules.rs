@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::lab::proxy::{Config, ports, restore_input, ruleset};
 use crate::support;
+use netpath_lab::proxy::{Config, ports, restore_input, ruleset};
 
 /// Rulesets that the real program sent, with the objects it had.
 const CORPORA: [(&str, &str); 4] = [

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::lab::proxy::{Backend, Mode, WAYS};
-use crate::lab::scenario::{Check, Scenario};
-use crate::lab::{Lab, Options};
 use crate::support;
+use netpath_lab::proxy::{Backend, Mode, WAYS};
+use netpath_lab::scenario::{Check, Scenario};
+use netpath_lab::{Lab, Options};
 
 /// A mode of kube-proxy, and the iptables of the nodes.
 type Way = (Mode, Backend);
@@ -122,7 +122,7 @@ fn load(path: &Path, proxy: Option<Mode>) -> Scenario {
 }
 
 fn scenarios() -> Vec<PathBuf> {
-    let folder = support::project().join("tests/lab/scenarios");
+    let folder = support::project().join("crates/lab/scenarios");
     let entries = std::fs::read_dir(folder).expect("the scenarios can be read");
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();

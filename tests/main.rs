@@ -3,7 +3,6 @@
 mod agent;
 mod generated;
 mod hostile;
-mod lab;
 mod lab_api;
 mod lab_life;
 mod lab_probe;
@@ -22,6 +21,13 @@ mod rules;
 mod scenarios;
 mod support;
 mod usage;
+
+/// The inside of a lab: `Lab::start` runs this program once more, in namespaces of its own.
+#[test]
+#[ignore = "Lab::start runs it"]
+fn supervisor_of_a_lab() {
+    netpath_lab::supervisor::run_if_told();
+}
 
 /// A file beside this one that is no module here would never run.
 #[test]

@@ -4,12 +4,12 @@
 
 use std::path::PathBuf;
 
-use netpath::app::{examine, question};
 use netpath::cli::{Cli, TraceArgs};
 use netpath::cluster::{ClusterView, NodeFacts, PodFacts, snapshot};
+use netpath::commands::{examine, question};
 use netpath::diagnose::{Severity, Verdict};
+use netpath::observe::Observations;
 use netpath::path::{Basis, Status};
-use netpath::probe::Observations;
 use netpath::report::PathReport;
 
 use k8s_openapi::api::core::v1::{ConfigMap, NodeAddress};

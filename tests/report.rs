@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use netpath::app::{examine, question};
-use netpath::cli::{Cli, Format, Terminal};
+use netpath::cli::Cli;
+use netpath::commands::{examine, question};
 use netpath::demo::{DEMOS, NAMESPACE};
 use netpath::diagnose::catalogue;
-use netpath::probe::Observations;
+use netpath::observe::Observations;
+use netpath::report::Format;
 use netpath::report::{self, PathReport};
+use netpath::terminal::Terminal;
 
 use crate::support::golden;
 
@@ -167,7 +169,7 @@ fn every_cause_is_explained() {
         let words = ["kubectl-netpath", "explain", &cause.code];
         let cli = Cli::try_parse_from(words).expect("a command line");
         let mut text = Vec::new();
-        netpath::app::run(cli, &mut text).expect("an explanation");
+        netpath::commands::run(cli, &mut text).expect("an explanation");
         let text = String::from_utf8(text).expect("UTF-8");
         assert!(
             text.starts_with(&format!("{}  {}", cause.code, cause.title)),

@@ -13,16 +13,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use divan::{AllocProfiler, Bencher, black_box};
-use netpath::app::examine;
 use netpath::cluster::snapshot;
+use netpath::commands::examine;
 use netpath::nat::eval::{Question, Tracer};
 use netpath::nat::model::Ruleset;
 use netpath::nat::read::{read_iptables, read_nft};
 use netpath::net::{Family, Packet, Protocol};
+use netpath::observe::Observations;
 use netpath::path::Stage;
-use netpath::probe::Observations;
-use netpath::resolve::Request;
 use netpath::route::Host;
+use netpath::target::Request;
 
 #[global_allocator]
 static MEMORY: AllocProfiler = AllocProfiler::system();

@@ -5,11 +5,11 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     for line in text.lines() {
-        let Ok(read) = serde_json::from_str::<netpath::probe::protocol::Line>(line) else {
+        let Ok(read) = serde_json::from_str::<netpath_protocol::Line>(line) else {
             continue;
         };
         let written = serde_json::to_string(&read).expect("a line of the protocol is JSON");
-        let again: netpath::probe::protocol::Line =
+        let again: netpath_protocol::Line =
             serde_json::from_str(&written).expect("what was written can be read");
         assert_eq!(serde_json::to_string(&again).ok(), Some(written));
     }

@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let _ = netpath::agent::Order::read(&mut text.as_bytes());
+    let _ = netpath_agent::Order::read(&mut text.as_bytes());
 });

@@ -1,4 +1,4 @@
-//! `kubectl netpath agent`: hidden, since the program starts it by itself inside the cluster.
+//! `kubectl netpath agent`: hidden, since the program uploads its agent by itself.
 
 use std::path::PathBuf;
 
@@ -6,21 +6,12 @@ use clap::{Args, Subcommand};
 
 /// `kubectl netpath agent`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct AgentArgs {
-    /// What to probe, as JSON, or - to read it from standard input.
-    #[arg(
-        long,
-        value_name = "JSON",
-        env = "NETPATH_PLAN",
-        hide_env_values = true
-    )]
-    pub plan: Option<String>,
     #[command(subcommand)]
-    pub command: Option<AgentCommand>,
+    pub command: AgentCommand,
 }
 
-/// What is done about agents, instead of by one.
+/// What is done about agents.
 #[derive(Debug, Subcommand)]
 pub enum AgentCommand {
     /// Write an image that holds the probe, as an OCI archive, for --agent-image.

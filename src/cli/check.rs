@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::ViewArgs;
+use crate::suite::report::CheckFormat;
 
 /// `kubectl netpath check SUITE.yaml`.
 #[derive(Debug, Args)]
@@ -17,16 +18,4 @@ pub struct CheckArgs {
     /// How to print the results.
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: CheckFormat,
-}
-
-/// The forms of results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum CheckFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For what shows the results of CI.
-    Junit,
-    Json,
-    Yaml,
 }

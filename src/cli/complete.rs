@@ -7,9 +7,10 @@
 //!
 //! Source: kubectl 1.26, `pkg/cmd/plugin/plugin_completion.go`; the directives are those of Cobra.
 
-use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgAction, Args as _, Command, CommandFactory, FromArgMatches as _};
 
-use super::{Cli, KubeArgs};
+use super::Cli;
+use crate::cluster::live::KubeArgs;
 use crate::demo::DEMOS;
 use crate::diagnose::{FAMILIES, catalogue};
 use crate::target::Kind;

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{ViewArgs, protocol};
 use crate::net::Protocol;
+use crate::report::matrix::MatrixFormat;
 
 /// `kubectl netpath matrix [-n NS | -A]`.
 #[derive(Debug, Args)]
@@ -28,19 +29,4 @@ pub struct MatrixArgs {
     /// How to print the matrix.
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: MatrixFormat,
-}
-
-/// The forms of a matrix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum MatrixFormat {
-    /// A grid for people; a summary where there are many workloads.
-    #[default]
-    Text,
-    Json,
-    /// A line for each pair of workloads.
-    Csv,
-    /// A flow chart in Mermaid's language.
-    Mermaid,
-    /// A picture of the grid.
-    Svg,
 }

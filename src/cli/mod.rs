@@ -1,37 +1,35 @@
 //! The command line: what was typed, before anything is made of it.
 //!
 //! ```text
-//!  argv ─► Cli (clap) ─► app picks the command ─► a request of plain data
+//!  argv ─► Cli (clap) ─► commands picks the command ─► a request of plain data
 //! ```
 
 mod agent;
 mod check;
 mod complete;
-mod duration;
-mod kube;
 mod matrix;
 mod policy;
 mod probe;
 mod rules;
 mod shell;
-mod terminal;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+use crate::cluster::live::KubeArgs;
 use crate::net::{Protocol, UnknownProtocol};
+use crate::report::Format;
+use crate::terminal::ColorChoice;
 
 pub use agent::{AgentArgs, AgentCommand, AgentImageArgs};
-pub use check::{CheckArgs, CheckFormat};
+pub use check::CheckArgs;
 pub use complete::{Candidate, Wanted, cluster_of, wanted};
-pub use kube::KubeArgs;
-pub use matrix::{MatrixArgs, MatrixFormat};
+pub use matrix::MatrixArgs;
 pub use policy::PolicyArgs;
 pub use probe::{LaunchArgs, ProbeArgs};
 pub use rules::{RulesArgs, RulesFormat};
 pub use shell::{completion, manual};
-pub use terminal::{ColorChoice, Terminal};
 
 /// Find where traffic breaks between a source and a destination in a Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -196,18 +194,6 @@ pub struct ViewArgs {
     pub snapshot: Option<PathBuf>,
     #[command(flatten)]
     pub kube: KubeArgs,
-}
-
-/// The forms of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For people, with everything that was looked at.
-    Wide,
-    Json,
-    Yaml,
 }
 
 fn protocol(text: &str) -> Result<Protocol, UnknownProtocol> {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Format, ViewArgs, protocol};
+use super::{ViewArgs, protocol};
 use crate::net::Protocol;
+use crate::report::Format;
 
 /// `kubectl netpath policy SRC DST[:PORT]`.
 #[derive(Debug, Args)]

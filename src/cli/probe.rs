@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::duration::duration;
+use crate::duration::duration;
 
 /// How deep to look.
 #[derive(Debug, Clone, Args)]

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use super::symptom::{BackendSymptom, Others, Symptom};
 use super::{Confirmed, Inside};
 use crate::cluster::ClusterView;
+use crate::observe::{Attempts, Observations, Vantage};
+use crate::path::service_address;
 use crate::path::{Backend, Break, Hop, Path, Stage, Status};
-use crate::probe::protocol::{Outcome, Task, TraceHop};
-use crate::probe::{Attempts, Observations, Vantage, service_address};
 use crate::resolve::Site;
+use netpath_protocol::{Outcome, Task, TraceHop};
 
 /// Lays the answers of the backends over their paths.
 pub(super) fn confirm<'v>(

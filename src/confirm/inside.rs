@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::cluster::{ClusterView, Named, Pod};
 use crate::facts::{Listener, listeners};
 use crate::net::Protocol;
-use crate::probe::{Attempts, Observations, Vantage};
+use crate::observe::{Attempts, Observations, Vantage};
 
 /// The view from inside.
 #[derive(Debug, Clone)]

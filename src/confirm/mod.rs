@@ -17,8 +17,8 @@ mod split;
 mod symptom;
 
 use crate::cluster::ClusterView;
+use crate::observe::Observations;
 use crate::path::{Basis, Stage, Status, Walk};
-use crate::probe::Observations;
 use crate::resolve::Flow;
 
 pub use inside::Inside;

@@ -7,10 +7,10 @@ use super::{Confirmed, proxy};
 use crate::cluster::access::{EndpointExt, ServiceExt};
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
 use crate::dns::{ClusterDns, ResolvConf};
+use crate::observe::{Observations, Vantage};
 use crate::path::{Path, Stage, Status, slices};
-use crate::probe::protocol::{DnsReply, Failure, Record, Task};
-use crate::probe::{Observations, Vantage};
 use crate::resolve::{Flow, Place, Site};
+use netpath_protocol::{DnsReply, Failure, Record, Task};
 
 /// Lays the answers over the hop of every path that looks a name up.
 pub(super) fn confirm<'v>(

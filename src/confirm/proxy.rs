@@ -6,10 +6,11 @@ use super::Confirmed;
 use super::symptom::Symptom;
 use crate::cluster::ClusterView;
 use crate::cluster::access::ServiceExt;
+use crate::observe::{Attempts, Observations, Vantage};
+use crate::path::service_address;
 use crate::path::{Break, Hop, Outcome, Path, Stage, Status};
-use crate::probe::protocol::Task;
-use crate::probe::{Attempts, Observations, Vantage, service_address};
 use crate::resolve::Site;
+use netpath_protocol::Task;
 
 /// Adds the hop of the Service's address where it was asked.
 pub(super) fn confirm<'v>(

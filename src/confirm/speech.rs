@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use super::Confirmed;
 use super::symptom::Symptom;
+use crate::observe::{Observations, Vantage, time};
 use crate::path::{Stage, Status};
-use crate::probe::protocol::{HttpReply, MtuReply, Outcome, Task, TlsReply};
-use crate::probe::{Observations, Vantage, time};
+use netpath_protocol::{HttpReply, MtuReply, Outcome, Task, TlsReply};
 
 /// Adds what was said to the hop of every destination.
 pub(super) fn confirm(confirmed: &mut Confirmed<'_>, observations: &Observations) {

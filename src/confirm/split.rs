@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
+use crate::observe::{Observations, Vantage};
 use crate::path::{Backend, Path, Walk};
-use crate::probe::{Observations, Vantage};
 
 /// How a backend was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use k8s_openapi::api::core::v1::Service;
 
 use super::Inside;
 use crate::cluster::{ObjectRef, Pod};
+use crate::observe::Attempts;
 use crate::path::{Backend, Break, Denied};
-use crate::probe::Attempts;
-use crate::probe::protocol::{DnsReply, HttpReply, MtuReply, TlsReply, TraceHop};
 use crate::resolve::Site;
+use netpath_protocol::{DnsReply, HttpReply, MtuReply, TlsReply, TraceHop};
 
 /// One thing seen.
 #[derive(Debug, Clone)]
@@ -177,7 +177,7 @@ impl Symptom<'_> {
 
 /// One reply in words: `10.96.0.10: NXDOMAIN for api.shop.svc.cluster.local, 0.6 ms`.
 pub(super) fn reply_words(server: SocketAddr, name: &str, reply: &DnsReply) -> String {
-    let time = crate::probe::time(reply.elapsed_us);
+    let time = crate::observe::time(reply.elapsed_us);
     let said = match (&reply.rcode, &reply.error) {
         (Some(rcode), _) if reply.answers.is_empty() => rcode.clone(),
         (Some(_), _) => reply.answers.join(", "),

@@ -1,41 +1,30 @@
 //! From what was seen to what it means: causes, whom to blame, how to repair it.
 //!
 //! ```text
-//!  Walk { Path { hops, breaks } } ─► one file per family names the cause of a break ─► Finding
-//!                                 ─► beside: what is wrong on the path without breaking it
+//!  Walk { Path { hops, breaks } } ─► objects: the cause of a break that the API shows     ─► Finding
+//!                                 ─► nodes: of one that facts of a node or a pod show
+//!  Symptom                        ─► probes: of what a probe saw and nothing predicted
 //!                                 ─► hints: what only a probe or a node can confirm
 //!                                 ─► verdict over all paths
 //! ```
 //!
+//! The folder of a cause is the evidence that shows it, its file the family of its code.
+//!
 //! The codes are those of the catalogue (`kubectl netpath explain CODE`).
 
-mod beside;
 mod case;
 mod catalogue;
-mod dns;
-mod dst;
-mod ends;
-mod eps;
-mod eps_ready;
-mod ext;
 mod finding;
 mod hints;
-mod ing;
 pub(crate) mod kubectl;
-mod measured;
-mod node;
-mod pol;
-mod pol_cause;
-mod pol_idle;
-mod rte;
-mod src;
-mod svc;
-mod svc_near;
+mod nodes;
+mod objects;
+mod probes;
 mod verdict;
 
 pub(in crate::diagnose) use crate::path::Path;
 pub use case::Case;
 pub use catalogue::{Cause, FAMILIES, catalogue, cause};
 pub use finding::{Blame, Confidence, Finding, Fix, Severity};
-pub(crate) use pol_idle::notices;
+pub(crate) use objects::notices;
 pub use verdict::{Diagnosis, Verdict, diagnose};

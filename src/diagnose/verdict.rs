@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use super::objects::{beside, dns, dst, eps, ext, ing, pol, rte, src, svc};
 use super::{Case, Confidence, Finding, Severity};
-use super::{beside, dns, dst, eps, ext, hints, ing, measured, node, pol, rte, src, svc};
+use super::{hints, nodes, probes};
 use crate::cluster::access::ServiceExt;
 use crate::confirm::Symptom;
 use crate::path::{Basis, Break, Fault, NameTrouble, Outcome, Path, ProxyFault, Status};
@@ -55,7 +56,7 @@ pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
             }
             continue;
         }
-        let Some(mut finding) = measured::cause(case, symptom) else {
+        let Some(mut finding) = probes::cause(case, symptom) else {
             continue;
         };
         let any_works = case.paths().any(|path| path.outcome() == Outcome::Works);
@@ -191,7 +192,7 @@ fn name(case: Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
             address,
         } => eps::stale(service, slice, *address),
         Break::Policy(denied) => pol::denied(case, denied),
-        Break::Node(fault) => node::cause(case, path, fault),
+        Break::Node(fault) => nodes::cause(case, path, fault),
     }
 }
 

@@ -13,24 +13,14 @@
 //! is for `diagnose` to say.
 
 mod breaks;
-mod destination;
-mod dns;
-mod dns_name;
-mod dns_server;
-mod endpoints;
-mod entry;
+mod context;
 mod fault;
-mod group;
 mod hop;
-mod ingress;
-mod nodes;
-mod policy;
-mod service;
-mod source;
+mod order;
+mod stages;
 mod trail;
-mod walker;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::Service;
 use serde::Serialize;
@@ -40,17 +30,14 @@ use crate::net::Family;
 use crate::resolve::Site;
 
 pub use breaks::{Break, Denied, DnsTrouble, IngressTrouble, NameTrouble, PortTrouble};
-pub(crate) use endpoints::{resolve_port, selected, slices};
 pub use fault::{
     Colliding, Fault, KernelFault, NodeFault, PodFault, ProxyFault, TunnelFault, WayFault,
 };
 pub use hop::{Basis, Boundary, Evidence, Hop, Stage, Status, Translation};
-pub(crate) use ingress::{
-    addresses as ingress_addresses, class_name, reference as ingress_reference,
-};
-pub(crate) use service::ports_text;
-pub(crate) use walker::name_asked;
-pub use walker::{Walk, walk};
+pub use order::{Walk, walk};
+pub(crate) use order::{class_name, ingress_addresses, ingress_reference, name_asked};
+pub(crate) use stages::endpoints::{resolve_port, selected, slices};
+pub(crate) use stages::service::ports_text;
 
 /// One walk: sources that behave alike to backends that behave alike.
 #[derive(Debug, Clone)]
@@ -189,9 +176,16 @@ impl<'v> Backend<'v> {
     #[must_use]
     pub fn display(&self) -> String {
         match (self.address, self.pod) {
-            (Some(addr), _) => std::net::SocketAddr::new(addr, self.port).to_string(),
+            (Some(addr), _) => SocketAddr::new(addr, self.port).to_string(),
             (None, Some(pod)) => format!("{}:{}", crate::cluster::Named::name(pod), self.port),
             (None, None) => format!("?:{}", self.port),
         }
     }
+}
+
+/// The address a client of the Service sends to, on one path.
+pub(crate) fn service_address(path: &Path<'_>) -> Option<SocketAddr> {
+    let hop = path.hops.iter().find(|hop| hop.packet.is_some())?;
+    let packet = &hop.packet.as_ref()?.before;
+    Some(SocketAddr::new(packet.dst, packet.dport))
 }

@@ -1,8 +1,8 @@
 //! An image that holds the agent and nothing else, as an OCI archive for `ctr`, `kind` or `crane`.
 //!
 //! ```text
-//!  tar: oci-layout · index.json ─► manifest ─► config
-//!                                          └─► layer: a tar with one program
+//!  tar: oci-layout · index.json ─► index ─► a manifest per platform ─► config
+//!                                                                  └─► layer: a tar with one program
 //! ```
 //!
 //! Image layout of the OCI image specification 1.1; the same program makes the same archive.
@@ -14,25 +14,55 @@ use sha2::{Digest, Sha256};
 
 use super::binary::Binary;
 
-const PROGRAM: &str = "kubectl-netpath";
+const PROGRAM: &str = "netpath-agent";
 const BLOCK: usize = 512;
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// Writes the image under a name (`registry/netpath:0.1.0`).
+/// Writes the image under a name (`registry/netpath:0.1.0`), with a manifest for every agent's platform.
 ///
 /// # Errors
 /// When the archive cannot be written.
-pub fn write(binary: &Binary, name: &str, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(agents: &[Binary], name: &str, out: &mut dyn Write) -> io::Result<()> {
+    let mut blobs = Vec::new();
+    let mut manifests = Vec::new();
+    for agent in agents {
+        manifests.push(platform(agent, &mut blobs)?);
+    }
+    let index = Blob::json(&json!({
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "manifests": manifests,
+    }));
+    let tag = name.rsplit_once(':').map_or("latest", |(_, tag)| tag);
+    let mut named = index.described(INDEX);
+    named["annotations"] = json!({
+        "org.opencontainers.image.ref.name": tag,
+        "io.containerd.image.name": name,
+    });
+    blobs.push(index);
+    let top = json!({"schemaVersion": 2, "manifests": [named]});
+    let layout = json!({"imageLayoutVersion": "1.0.0"});
+    file(out, "oci-layout", 0o644, layout.to_string().as_bytes())?;
+    file(out, "index.json", 0o644, top.to_string().as_bytes())?;
+    for blob in &blobs {
+        let path = format!("blobs/sha256/{}", blob.hash);
+        file(out, &path, 0o644, &blob.bytes)?;
+    }
+    end(out)
+}
+
+/// The image of one platform: its blobs, and the descriptor of its manifest.
+fn platform(agent: &Binary, blobs: &mut Vec<Blob>) -> io::Result<Value> {
     let mut layer = Vec::new();
-    file(&mut layer, PROGRAM, 0o755, &binary.bytes)?;
+    file(&mut layer, PROGRAM, 0o755, &agent.bytes)?;
     end(&mut layer)?;
     let layer = Blob::of(layer);
     let config = Blob::json(&json!({
-        "architecture": binary.arch,
+        "architecture": agent.arch,
         "os": "linux",
         "config": {
             "Entrypoint": [format!("/{PROGRAM}")],
-            "Cmd": ["agent"],
             "User": "65534:65534",
             "WorkingDir": "/",
         },
@@ -45,21 +75,9 @@ pub fn write(binary: &Binary, name: &str, out: &mut dyn Write) -> io::Result<()>
         "layers": [layer.described("application/vnd.oci.image.layer.v1.tar")],
     }));
     let mut descriptor = manifest.described(MANIFEST);
-    let tag = name.rsplit_once(':').map_or("latest", |(_, tag)| tag);
-    descriptor["platform"] = json!({"os": "linux", "architecture": binary.arch});
-    descriptor["annotations"] = json!({
-        "org.opencontainers.image.ref.name": tag,
-        "io.containerd.image.name": name,
-    });
-    let index = json!({"schemaVersion": 2, "manifests": [descriptor]});
-    let layout = json!({"imageLayoutVersion": "1.0.0"});
-    file(out, "oci-layout", 0o644, layout.to_string().as_bytes())?;
-    file(out, "index.json", 0o644, index.to_string().as_bytes())?;
-    for blob in [&manifest, &config, &layer] {
-        let path = format!("blobs/sha256/{}", blob.hash);
-        file(out, &path, 0o644, &blob.bytes)?;
-    }
-    end(out)
+    descriptor["platform"] = json!({"os": "linux", "architecture": agent.arch});
+    blobs.extend([manifest, config, layer]);
+    Ok(descriptor)
 }
 
 /// Content by its hash.
@@ -124,13 +142,13 @@ mod tests {
     use super::*;
 
     fn image() -> Vec<u8> {
-        let binary = Binary {
-            path: "x".into(),
-            bytes: std::sync::Arc::new(b"program".to_vec()),
-            arch: "amd64",
-        };
+        let agents = ["amd64", "arm64"].map(|arch| Binary {
+            origin: "x".to_owned(),
+            bytes: arch.as_bytes().into(),
+            arch,
+        });
         let mut archive = Vec::new();
-        write(&binary, "example.com/netpath:1", &mut archive).unwrap();
+        write(&agents, "example.com/netpath:1", &mut archive).unwrap();
         archive
     }
 
@@ -174,14 +192,20 @@ mod tests {
             entry["annotations"]["io.containerd.image.name"],
             "example.com/netpath:1"
         );
-        let manifest: Value = serde_json::from_slice(&follow(entry)).unwrap();
-        let layer = follow(&manifest["layers"][0]);
-        assert_eq!(
-            super::tests::files(&layer),
-            [(PROGRAM.to_owned(), b"program".to_vec())]
-        );
-        let config: Value = serde_json::from_slice(&follow(&manifest["config"])).unwrap();
-        assert_eq!(config["rootfs"]["diff_ids"][0], Blob::of(layer).digest());
+        let index: Value = serde_json::from_slice(&follow(entry)).unwrap();
+        for (at, arch) in ["amd64", "arm64"].into_iter().enumerate() {
+            let platform = &index["manifests"][at];
+            assert_eq!(platform["platform"]["architecture"], arch);
+            let manifest: Value = serde_json::from_slice(&follow(platform)).unwrap();
+            let layer = follow(&manifest["layers"][0]);
+            assert_eq!(
+                super::tests::files(&layer),
+                [(PROGRAM.to_owned(), arch.as_bytes().to_vec())]
+            );
+            let config: Value = serde_json::from_slice(&follow(&manifest["config"])).unwrap();
+            assert_eq!(config["architecture"], arch);
+            assert_eq!(config["rootfs"]["diff_ids"][0], Blob::of(layer).digest());
+        }
     }
 
     #[test]

@@ -1,17 +1,30 @@
-//! Which file is uploaded as the agent, and whether it can run where it goes.
+//! Which programs can be uploaded as the agent, and where each of them runs.
+//!
+//! ```text
+//!  --agent-binary, else those inside the plugin, else those beside it ─► Agents ─► the one for a node
+//! ```
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::ProbeError;
+use crate::observe::ProbeError;
+
+/// The agents that this plugin was built with, by architecture.
+const BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/agents.rs"));
 
 /// An agent that can be uploaded.
 #[derive(Debug, Clone)]
 pub struct Binary {
-    pub path: PathBuf,
-    pub bytes: std::sync::Arc<Vec<u8>>,
+    /// Where it comes from, for messages.
+    pub origin: String,
+    pub bytes: Arc<[u8]>,
     /// `amd64`, `arm64` …, as Kubernetes names it.
     pub arch: &'static str,
 }
+
+/// The agents at hand, at most one for an architecture.
+#[derive(Debug, Clone)]
+pub struct Agents(Vec<Binary>);
 
 /// What keeps a file from being an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,58 +34,116 @@ enum Unfit {
     UnknownMachine(u16),
 }
 
+// === impl Agents ===
+
+impl Agents {
+    /// The file that `--agent-binary` names; else those built into the plugin; else those beside it, named
+    /// `netpath-agent-linux-ARCH` or `netpath-agent`.
+    ///
+    /// # Errors
+    /// When the named file cannot be read, is no Linux program, or needs a dynamic loader that a foreign
+    /// container does not have; or when there is none at all.
+    pub fn find(named: Option<&Path>) -> Result<Self, ProbeError> {
+        if let Some(path) = named {
+            return Ok(Self(vec![Binary::read(path)?]));
+        }
+        let built_in = BUILT_IN.iter().map(|(arch, bytes)| Binary {
+            origin: "the agent of this plugin".to_owned(),
+            bytes: (*bytes).into(),
+            arch,
+        });
+        let mut all: Vec<Binary> = built_in.collect();
+        if all.is_empty() {
+            all.extend(beside());
+        }
+        if all.is_empty() {
+            return Err(none("this plugin carries no agent", "amd64"));
+        }
+        Ok(Self(all))
+    }
+
+    /// The agent for a node of a system and an architecture; where a node does not say them, any.
+    ///
+    /// # Errors
+    /// When there is none for them.
+    pub fn for_node(&self, system: &str, arch: &str) -> Result<&Binary, ProbeError> {
+        if !system.is_empty() && system != "linux" {
+            let why = format!("the agent runs on Linux, the node on {system}");
+            return Err(none(&why, "amd64"));
+        }
+        let fits = |agent: &&Binary| arch.is_empty() || agent.arch == arch;
+        self.0.iter().find(fits).ok_or_else(|| {
+            let known: Vec<&str> = self.0.iter().map(|agent| agent.arch).collect();
+            let known = known.join(" and ");
+            none(
+                &format!("there is an agent for {known}, the node is {arch}"),
+                arch,
+            )
+        })
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> &[Binary] {
+        &self.0
+    }
+}
+
 // === impl Binary ===
 
 impl Binary {
-    /// Reads the file that `--agent-binary` names, else this very program.
-    ///
-    /// # Errors
-    /// When it cannot be read, is no Linux program, or needs a dynamic loader that a foreign
-    /// container does not have.
-    pub fn load(named: Option<&Path>) -> Result<Self, ProbeError> {
-        let path = match named {
-            Some(path) => path.to_owned(),
-            None => std::env::current_exe()
-                .map_err(|error| unusable(Path::new("this program"), &error.to_string()))?,
+    fn read(path: &Path) -> Result<Self, ProbeError> {
+        let origin = path.display().to_string();
+        let unusable = |why: &str| {
+            none(
+                &format!("{origin} cannot be uploaded as the agent: {why}"),
+                "amd64",
+            )
         };
-        let bytes = std::fs::read(&path).map_err(|error| unusable(&path, &error.to_string()))?;
-        match machine(&bytes) {
-            Ok(arch) => Ok(Self {
-                path,
-                bytes: std::sync::Arc::new(bytes),
-                arch,
-            }),
-            Err(unfit) => Err(unusable(&path, &unfit.to_string())),
-        }
-    }
-
-    /// Refuses a node of another system or architecture.
-    ///
-    /// # Errors
-    /// When the node's are known and differ.
-    pub fn fits(&self, system: &str, arch: &str) -> Result<(), ProbeError> {
-        let is = |known: &str, own: &str| known.is_empty() || known == own;
-        if is(system, "linux") && is(arch, self.arch) {
-            return Ok(());
-        }
-        let why = format!(
-            "it is built for linux/{}, the node is {system}/{arch}",
-            self.arch
-        );
-        Err(unusable(&self.path, &why))
+        let bytes = std::fs::read(path).map_err(|error| unusable(&error.to_string()))?;
+        let arch = machine(&bytes).map_err(|unfit| unusable(&unfit.to_string()))?;
+        Ok(Self {
+            origin,
+            bytes: bytes.into(),
+            arch,
+        })
     }
 }
 
-fn unusable(path: &Path, why: &str) -> ProbeError {
+/// Agents in the plugin's own folder, as an archive of a release or `cargo build` leaves them there.
+fn beside() -> Vec<Binary> {
+    let folder = std::env::current_exe().ok();
+    let Some(folder) = folder.as_deref().and_then(Path::parent) else {
+        return Vec::new();
+    };
+    let names = [
+        "netpath-agent-linux-amd64",
+        "netpath-agent-linux-arm64",
+        "netpath-agent",
+    ];
+    let paths = names.map(|name| PathBuf::from(folder).join(name));
+    let mut found: Vec<Binary> = Vec::new();
+    for agent in paths.iter().filter_map(|path| Binary::read(path).ok()) {
+        if found.iter().all(|other| other.arch != agent.arch) {
+            found.push(agent);
+        }
+    }
+    found
+}
+
+fn none(why: &str, arch: &str) -> ProbeError {
+    let triple = match arch {
+        "arm64" => "aarch64-unknown-linux-musl",
+        _ => "x86_64-unknown-linux-musl",
+    };
     ProbeError::Binary {
-        why: format!("{} cannot be uploaded as the probe: {why}", path.display()),
-        hint: "build a static one (RUSTFLAGS='-C target-feature=+crt-static' cargo build --release \
-               --target x86_64-unknown-linux-gnu) and name it with --agent-binary, use --agent-image, \
-               or --no-probe"
-            .to_owned(),
+        why: why.to_owned(),
+        hint: format!(
+            "build one (cargo build -p netpath-agent --profile agent --target {triple}) and name it with \
+             --agent-binary, use --agent-image, or --no-probe"
+        ),
     }
 }
-
 /// The architecture of a static ELF file (ELF-64 object file format: `e_machine` at 18, program
 /// headers from `e_phoff`, type 3 = `PT_INTERP` asks for a dynamic loader).
 fn machine(bytes: &[u8]) -> Result<&'static str, Unfit> {

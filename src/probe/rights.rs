@@ -5,8 +5,8 @@ use kube::Client;
 use kube::api::{PostParams, Request};
 use serde_json::{Value, json};
 
-use super::Depth;
 use crate::cluster::Resource;
+use crate::observe::Depth;
 
 /// One right: a verb on a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

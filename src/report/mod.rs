@@ -5,17 +5,18 @@
 //! ```
 
 mod build;
+mod format;
 mod gaps;
 pub mod json;
 pub mod matrix;
 mod model;
 pub mod policy;
-pub mod suite;
 mod text;
 
 use std::io::{self, Write};
 
 pub use build::build;
+pub use format::Format;
 pub use gaps::{Gaps, NotUnderstood};
 pub use model::{
     End, Left, PathReport, ReportBackend, ReportFinding, ReportHop, ReportPath, ReportSource,
@@ -23,7 +24,7 @@ pub use model::{
 
 pub(crate) use text::Style;
 
-use crate::cli::{Format, Terminal};
+use crate::terminal::Terminal;
 
 /// A named paragraph, wrapped to the terminal.
 #[must_use]

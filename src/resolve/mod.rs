@@ -22,24 +22,11 @@ use k8s_openapi::api::networking::v1::Ingress;
 use crate::cluster::access::NodeExt;
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
 use crate::net::{Family, Protocol};
-use crate::target::{PortSpec, Target, Url};
+use crate::target::{PortSpec, Request, Url};
 
 pub use destination::owner_of;
 pub use meant::{Change, Meant, meant};
 pub use workload::{controlled_pods, template_labels};
-
-/// The question, as plain data.
-#[derive(Debug, Clone)]
-pub struct Request {
-    pub source: Target,
-    pub destination: Target,
-    /// Where a source without a namespace lives.
-    pub source_namespace: String,
-    /// Where a destination without a namespace lives.
-    pub destination_namespace: String,
-    /// What was asked for; absent means what the destination offers, TCP before anything else.
-    pub protocol: Option<Protocol>,
-}
 
 /// Both ends, found.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 
 mod file;
 mod judge;
+pub mod report;
 
 pub use file::{BadSuite, Check, Suite};
 pub use judge::{Outcome, Tally, judge};

@@ -9,12 +9,14 @@
 
 mod grammar;
 mod kind;
+mod request;
 
 use std::fmt;
 use std::net::IpAddr;
 
 pub use grammar::BadTarget;
 pub use kind::Kind;
+pub use request::Request;
 
 /// One end of the question, as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]

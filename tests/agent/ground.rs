@@ -9,7 +9,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use netpath::probe::protocol::{Attempt, Failure, Hello, Line, Outcome};
+use netpath_protocol::{Attempt, Failure, Hello, Line, Outcome};
 use nix::sched::{CloneFlags, setns};
 
 /// Set to the test's name inside.
@@ -148,7 +148,7 @@ pub fn agent(place: &str, tasks: &str) -> Said {
     let plan = format!("{{\"version\":1,\"deadlineMs\":20000,\"tasks\":[{tasks}]}}");
     let mut command = Command::new("nsenter");
     command.arg(format!("--net=/run/netns/{place}"));
-    command.args([super::PROGRAM, "agent", "--plan", "-"]);
+    command.args([super::PROGRAM, "--plan", "-"]);
     ask(command, &plan)
 }
 

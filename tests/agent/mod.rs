@@ -6,4 +6,4 @@ mod reach;
 mod servers;
 
 /// The program under test.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_kubectl-netpath");
+const PROGRAM: &str = env!("NETPATH_AGENT");

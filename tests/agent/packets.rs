@@ -3,7 +3,7 @@
 use std::net::{IpAddr, TcpListener};
 
 use netpath::net::Family;
-use netpath::probe::protocol::{Failure, IcmpError, MtuReply, Outcome, TraceHop};
+use netpath_protocol::{Failure, IcmpError, MtuReply, Outcome, TraceHop};
 
 use super::ground::{Said, agent, at, chain, on_own_ground, sh};
 

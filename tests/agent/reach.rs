@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, UdpSocket};
 
-use netpath::probe::protocol::{Failure, Outcome};
+use netpath_protocol::{Failure, Outcome};
 
 use super::ground::{Said, agent, at, chain, on_own_ground, sh, told};
 

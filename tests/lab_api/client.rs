@@ -19,7 +19,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::lab::Lab;
+use netpath_lab::Lab;
 
 /// A way to the API server of a lab.
 #[derive(Clone)]

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Client, Frames};
 use super::compare::compare;
-use crate::lab::{Lab, Options};
 use crate::support;
+use netpath_lab::{Lab, Options};
 
 /// In the order in which they find what they need.
 const TOPICS: [&str; 11] = [
@@ -34,7 +34,7 @@ fn answers_as_a_real_api_server() {
         return;
     }
     let options = Options {
-        scenario: Some(support::project().join("tests/lab/scenarios/exchanges")),
+        scenario: Some(support::project().join("crates/lab/scenarios/exchanges")),
         ..Options::default()
     };
     let Some(lab) = Lab::start_or_skip(&options) else {

@@ -6,9 +6,9 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::client::Client;
-use crate::lab::api::Fault;
-use crate::lab::control::Request;
-use crate::lab::{Lab, Options};
+use netpath_lab::api::Fault;
+use netpath_lab::control::Request;
+use netpath_lab::{Lab, Options};
 
 const PODS: &str = "/api/v1/namespaces/shop/pods";
 

@@ -4,12 +4,12 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client};
-use crate::lab::{Lab, Options};
+use netpath_lab::{Lab, Options};
 
 #[test]
 fn objects_pods_and_rights() {
     let options = Options {
-        scenario: Some(crate::support::project().join("tests/lab/scenarios/exchanges")),
+        scenario: Some(crate::support::project().join("crates/lab/scenarios/exchanges")),
         ..Options::default()
     };
     let Some(lab) = Lab::start_or_skip(&options) else {

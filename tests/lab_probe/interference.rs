@@ -13,12 +13,12 @@ use std::sync::Mutex;
 use serde_json::Value;
 
 use super::{PROGRAM, ask, load, options};
-use crate::lab::Lab;
-use crate::lab::api::Fault;
-use crate::lab::control::{Answer, Request};
-use crate::lab::scenario::Question;
 use crate::lab_api::client::Client;
 use crate::lab_api::runtime;
+use netpath_lab::Lab;
+use netpath_lab::api::Fault;
+use netpath_lab::control::{Answer, Request};
+use netpath_lab::scenario::Question;
 
 /// How many labs at a time.
 const AT_A_TIME: usize = 2;

@@ -14,9 +14,9 @@ mod scenarios;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::lab::scenario::{Question, Scenario};
-use crate::lab::{Lab, Options};
 use crate::support::project;
+use netpath_lab::scenario::{Question, Scenario};
+use netpath_lab::{Lab, Options};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kubectl-netpath");
 
@@ -25,9 +25,9 @@ const IMAGE: &str = "localhost/kubectl-netpath:dev";
 
 /// The options of a scenario's lab, which has the probe's image.
 fn options(name: &str) -> Options {
-    let words = vec![PROGRAM.to_owned(), "agent".to_owned()];
+    let words = vec![env!("NETPATH_AGENT").to_owned()];
     Options {
-        scenario: Some(project().join("tests/lab/scenarios").join(name)),
+        scenario: Some(project().join("crates/lab/scenarios").join(name)),
         images: [(IMAGE.to_owned(), words)].into(),
         ..Options::default()
     }

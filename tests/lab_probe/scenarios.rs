@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::judge::{Expected, judge};
 use super::{ask, filled, load, options};
-use crate::lab::proxy::{Backend, Mode, WAYS};
-use crate::lab::scenario::Scenario;
-use crate::lab::{Lab, Options};
 use crate::support::project;
+use netpath_lab::proxy::{Backend, Mode, WAYS};
+use netpath_lab::scenario::Scenario;
+use netpath_lab::{Lab, Options};
 
 /// How many labs at a time: they wait more than they work.
 const AT_A_TIME: usize = 2;
@@ -111,7 +111,7 @@ fn what_is_broken_in_the_lab_is_named() {
 
 /// Every scenario that asks something.
 fn every() -> Vec<String> {
-    let folder = project().join("tests/lab/scenarios");
+    let folder = project().join("crates/lab/scenarios");
     let entries = std::fs::read_dir(folder).expect("the scenarios can be read");
     let mut names: Vec<String> = entries
         .flatten()

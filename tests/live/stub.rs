@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-use crate::lab::store::Selector;
+use netpath_lab::store::Selector;
 
 /// How long nobody may have asked before a held answer is given: long enough that requests of one
 /// round are all there, also on a machine with other things to do.

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
-use netpath::cli::{MatrixFormat, Terminal};
 use netpath::cluster::ClusterView;
 use netpath::net::Protocol;
 use netpath::policy::matrix::diff::{Change, Difference, Side, difference};
 use netpath::policy::{Policies, UnitMatrix};
 use netpath::report::Gaps;
+use netpath::report::matrix::MatrixFormat;
 use netpath::report::matrix::{MatrixReport, print};
+use netpath::terminal::Terminal;
 
 use super::{shop, view};
 

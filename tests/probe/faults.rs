@@ -7,8 +7,8 @@ use std::path::Path;
 use netpath::cluster::{Named, Unread};
 use netpath::confirm::confirm;
 use netpath::diagnose::{Case, Diagnosis, Finding, diagnose};
+use netpath::observe::{Observations, Seen};
 use netpath::path::{Basis, walk};
-use netpath::probe::{Observations, Seen};
 use netpath::resolve::resolve;
 use serde::Deserialize;
 

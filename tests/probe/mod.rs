@@ -8,7 +8,7 @@ mod faults;
 mod rounds;
 
 use netpath::cluster::{Builder, ClusterView, Provenance, snapshot};
-use netpath::resolve::Request;
+use netpath::target::Request;
 
 /// The healthy shop, with further objects.
 fn world(further: &str) -> ClusterView {

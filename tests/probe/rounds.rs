@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use netpath::confirm::confirm;
 use netpath::diagnose::{Case, diagnose};
+use netpath::observe::{Depth, Observations, Seen, Step, Vantage};
 use netpath::path::{Basis, walk};
-use netpath::probe::protocol::{Attempt, DnsReply, Failure, HttpReply, MtuReply, Outcome, Task};
-use netpath::probe::{Depth, Observations, Seen, Step, Vantage, plan};
+use netpath::plan::plan;
 use netpath::resolve::resolve;
+use netpath_protocol::{Attempt, DnsReply, Failure, HttpReply, MtuReply, Outcome, Task};
 use proptest::prelude::*;
 
 use super::{request, world};

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Parser;
-use netpath::app::{examine, question};
 use netpath::cli::Cli;
 use netpath::cluster::ClusterView;
+use netpath::commands::{examine, question};
 use netpath::diagnose::Severity;
-use netpath::probe::Observations;
+use netpath::observe::Observations;
 use netpath::report::{PathReport, ReportFinding};
-use netpath::resolve::Request;
+use netpath::target::Request;
 use serde::Deserialize;
 
 /// The question and its answer.

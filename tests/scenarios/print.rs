@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use clap::Parser;
-use netpath::cli::{Cli, Format, Terminal};
+use netpath::cli::Cli;
+use netpath::report::Format;
+use netpath::terminal::Terminal;
 
 use super::api::scenarios;
 use super::world::World;

@@ -6,8 +6,7 @@ use http::{HeaderName, HeaderValue};
 use kube::Client;
 use kube::config::{Config, KubeConfigOptions};
 
-use super::{LiveError, kubeconfig};
-use crate::cli::KubeArgs;
+use super::{KubeArgs, LiveError, kubeconfig};
 
 /// A client with what the kubeconfig says beside it.
 #[derive(Clone)]

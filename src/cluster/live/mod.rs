@@ -8,6 +8,7 @@
 //! cluster: every list is narrowed by selectors or cut at a limit. What is refused becomes
 //! [`Unread`](super::Unread) with the grant that is missing.
 
+mod access;
 mod all;
 mod connect;
 mod fetch;
@@ -20,8 +21,9 @@ use serde_json::Value;
 
 use super::scope::{self, Asked};
 use super::{Builder, ClusterView, Provenance};
-use crate::resolve::Request;
+use crate::target::Request;
 
+pub use access::KubeArgs;
 pub use all::{read_all, read_whole};
 pub use connect::{Connection, connect};
 pub use fetch::{Answer, LiveError, fetch};

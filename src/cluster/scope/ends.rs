@@ -3,7 +3,7 @@
 use crate::cluster::access::SERVICE_NAME;
 use crate::cluster::query::Query;
 use crate::cluster::{Resource, Scope};
-use crate::resolve::Request;
+use crate::target::Request;
 use crate::target::{Kind, Spec, Target};
 
 /// How many objects of a list that no selector narrows are worth fetching.

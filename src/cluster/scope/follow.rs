@@ -6,7 +6,7 @@ use super::ends::{self, PAGE, SELECTED};
 use crate::cluster::access::{EndpointExt, SERVICE_NAME, ServiceExt, SliceExt};
 use crate::cluster::query::Query;
 use crate::cluster::{ClusterView, Named, Pod, Resource, Selector};
-use crate::resolve::Request;
+use crate::target::Request;
 use crate::target::{Kind, Spec, Target};
 
 /// What follows from the view, most important first.

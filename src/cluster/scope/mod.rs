@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use super::query::Query;
 use super::{ClusterView, Resource, Unread};
-use crate::resolve::Request;
+use crate::target::Request;
 
 /// What was asked so far, and what was refused.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use super::follow::has_endpoints;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::query::Query;
 use crate::cluster::{ClusterView, Named, Resource};
-use crate::resolve::Request;
+use crate::target::Request;
 use crate::target::{Kind, Spec};
 
 /// What helps to name the cause of a failure that the view shows.

@@ -2,10 +2,11 @@
 
 use k8s_openapi::api::core::v1::Node;
 
-use super::super::kubectl::kubectl;
-use super::super::{Case, Finding, ends};
 use super::hint;
 use crate::cluster::{Named, Pod};
+use crate::diagnose::kubectl::kubectl;
+use crate::diagnose::objects::ends;
+use crate::diagnose::{Case, Finding};
 use crate::dns::is_link_local;
 use crate::path::{Basis, Stage};
 

@@ -1,10 +1,11 @@
 //! Hints about the cluster's DNS.
 
-use super::super::dns::corefile_object;
-use super::super::kubectl::kubectl;
-use super::super::{Case, Finding, ends};
 use super::hint;
 use crate::cluster::{Named, Pod};
+use crate::diagnose::kubectl::kubectl;
+use crate::diagnose::objects::dns::corefile_object;
+use crate::diagnose::objects::ends;
+use crate::diagnose::{Case, Finding};
 use crate::dns::ClusterDns;
 use crate::path::Stage;
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::super::{Case, Finding, ends};
 use super::{hint, is_probed};
 use crate::cluster::access::{EndpointExt, NodeExt, ServiceExt, ServicePortExt, target_port};
 use crate::cluster::endpoints::{ProxyNode, Topology, TrafficPolicies, categorize, endpoints_of};
 use crate::cluster::{Named, Pod};
+use crate::diagnose::objects::ends;
+use crate::diagnose::{Case, Finding};
 use crate::path::{Stage, selected, slices};
 use crate::text::list;
 

@@ -17,7 +17,7 @@ mod service;
 mod source;
 mod underlay;
 
-use super::{Case, Finding};
+use crate::diagnose::{Case, Finding};
 use crate::path::{Basis, Stage};
 
 /// Every hint about the path.

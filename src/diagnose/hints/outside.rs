@@ -3,11 +3,12 @@
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
 
-use super::super::kubectl::kubectl;
-use super::super::{Case, Finding, ends};
 use super::hint;
 use crate::cluster::access::{NodeExt, ServiceExt, ServiceKind, host_matches};
 use crate::cluster::{Named, ObjectRef, Resource};
+use crate::diagnose::kubectl::kubectl;
+use crate::diagnose::objects::ends;
+use crate::diagnose::{Case, Finding};
 use crate::path::{Stage, ingress_reference};
 use crate::resolve::{Place, Site};
 

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::super::{Case, Finding, ends};
 use super::hint;
 use crate::cluster::{Named, ObjectRef, Resource};
+use crate::diagnose::objects::ends;
+use crate::diagnose::{Case, Finding};
 use crate::path::{Break, Stage};
 use crate::text::list;
 

@@ -3,10 +3,11 @@
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::super::{Case, Finding, ends};
 use super::{hint, is_probed};
 use crate::cluster::access::{ServiceExt, target_port};
 use crate::cluster::{Named, Pod, Resource};
+use crate::diagnose::objects::ends;
+use crate::diagnose::{Case, Finding};
 use crate::net::parse_prefix;
 use crate::path::{Stage, selected};
 use crate::text::list;

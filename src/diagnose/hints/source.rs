@@ -1,9 +1,10 @@
 //! Hints about the client.
 
-use super::super::{Case, Finding, ends};
 use super::hint;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::{Named, Pod};
+use crate::diagnose::objects::ends;
+use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
 use crate::resolve::Place;
 use crate::text::list;

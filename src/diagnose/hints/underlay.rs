@@ -5,11 +5,12 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::Node;
 
-use super::super::kubectl::kubectl;
-use super::super::{Case, Finding, ends};
 use super::hint;
 use crate::cluster::access::{EndpointExt, NodeExt};
 use crate::cluster::{Named, Pod};
+use crate::diagnose::kubectl::kubectl;
+use crate::diagnose::objects::ends;
+use crate::diagnose::{Case, Finding};
 use crate::net::parse_prefix;
 use crate::path::{Stage, slices};
 use crate::resolve::Place;

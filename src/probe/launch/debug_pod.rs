@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::program::Program;
 use super::refusal::refused;
 use super::wait;
+use crate::observe::ProbeError;
 use crate::probe::pods::Pods;
-use crate::probe::{LABEL, ProbeError, RUN};
+use crate::probe::{LABEL, RUN};
 
 /// A debug pod that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::program::Program;
 use super::refusal::refused;
 use super::wait;
 use crate::cluster::{Named, Pod, PodStatus};
-use crate::probe::ProbeError;
+use crate::observe::ProbeError;
 use crate::probe::pods::Pods;
 
 /// A container that runs, or ran.

@@ -1,6 +1,6 @@
 //! What the API server's refusals mean, in its own words.
 
-use crate::probe::ProbeError;
+use crate::observe::ProbeError;
 
 /// Turns an error of the API into the reason a probe could not be made; `grant` is what a missing
 /// right would be called.

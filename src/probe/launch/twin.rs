@@ -17,8 +17,9 @@ use crate::cluster::access::ServiceExt;
 use crate::cluster::live::{self, Answer};
 use crate::cluster::query::Query;
 use crate::cluster::{Builder, ClusterView, Named, Pod, Resource, Selector};
+use crate::observe::ProbeError;
 use crate::probe::pods::Pods;
-use crate::probe::{LABEL, ProbeError, RUN};
+use crate::probe::{LABEL, RUN};
 
 const CONTAINER: &str = "netpath";
 

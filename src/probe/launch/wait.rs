@@ -9,7 +9,7 @@ use kube::api::WatchEvent;
 
 use super::ephemeral::status_of;
 use crate::cluster::{Pod, PodStatus};
-use crate::probe::ProbeError;
+use crate::observe::ProbeError;
 use crate::probe::pods::{self, Pods};
 
 /// How long an image may take to be pulled and a container to start.

@@ -4,12 +4,12 @@
 use super::place::{Host, Place, known};
 use super::{LIFETIME_S, Session};
 use crate::cluster::ClusterView;
+use crate::observe::{ProbeError, Step, Vantage};
 use crate::probe::launch::{Program, create_debug_pod, create_twin, refused, start_ephemeral};
 use crate::probe::pods::Pods;
-use crate::probe::protocol::{Line, Plan};
 use crate::probe::rights;
 use crate::probe::transport::{Image, Transport};
-use crate::probe::{ProbeError, Step, Vantage};
+use netpath_protocol::{Line, Plan};
 
 // === impl Session ===
 

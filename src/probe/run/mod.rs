@@ -13,16 +13,16 @@ use futures::future::join_all;
 use kube::Client;
 use tokio::time::timeout;
 
-use super::binary::Binary;
+use super::binary::{Agents, Binary};
 use super::cleanup::{self, Leftover};
 use place::Place;
 
 use super::launch::{Ephemeral, Existing, is_reusable};
-use super::observations::Seen;
-use super::protocol::{Fact, Line, Plan, VERSION};
 use super::transport::Transport;
-use super::{ProbeError, Progress, RUN, Step, Vantage};
+use super::{Progress, RUN};
 use crate::cluster::ClusterView;
+use crate::observe::{ProbeError, Seen, Step, Vantage};
+use netpath_protocol::{Fact, Line, Plan, VERSION};
 
 /// How to probe.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ pub struct Settings {
     pub image: String,
     /// An image that holds the agent; nothing is uploaded then.
     pub agent_image: Option<String>,
-    /// The program to upload instead of this one.
+    /// The program to upload, in place of the plugin's own agents.
     pub agent_binary: Option<PathBuf>,
     /// Where debug pods are made.
     pub debug_namespace: String,
@@ -54,7 +54,7 @@ pub struct Answers {
 pub struct Session {
     settings: Settings,
     places: BTreeMap<Vantage, Place>,
-    binary: Option<Binary>,
+    agents: Option<Agents>,
     /// Tells this run's pods from those of others.
     run: String,
     made: Mutex<Made>,
@@ -69,7 +69,7 @@ struct Made {
     /// Containers that nobody can remove.
     containers: Vec<Ephemeral>,
     /// Other people's containers that the agent was uploaded to.
-    borrowed: Vec<Existing>,
+    borrowed: Vec<(Existing, Binary)>,
 }
 
 /// How long tidying up waits for an API server that does not answer.
@@ -91,7 +91,7 @@ impl Session {
         Self {
             settings,
             places: BTreeMap::new(),
-            binary: None,
+            agents: None,
             run: format!("{:x}-{:x}", std::process::id(), now.as_micros()),
             made: Mutex::default(),
         }
@@ -142,9 +142,9 @@ impl Session {
         progress: &dyn Progress,
     ) -> Answers {
         let mut answers = Answers::default();
-        if self.binary.is_none() && self.settings.agent_image.is_none() && !steps.is_empty() {
-            match Binary::load(self.settings.agent_binary.as_deref()) {
-                Ok(binary) => self.binary = Some(binary),
+        if self.agents.is_none() && self.settings.agent_image.is_none() && !steps.is_empty() {
+            match Agents::find(self.settings.agent_binary.as_deref()) {
+                Ok(agents) => self.agents = Some(agents),
                 Err(error) => {
                     answers.failed = steps
                         .iter()
@@ -235,20 +235,27 @@ impl Session {
             let (host, lines) = self.run_image(host, step, &plan, view).await;
             return (Some(Place::Image(host)), lines);
         }
-        let lines = self.run(&place, &plan, is_new).await;
+        let lines = match self.agent_for(&step.vantage, view) {
+            Ok(agent) => self.run(&place, agent, &plan, is_new).await,
+            Err(error) => Err(error),
+        };
         (Some(place), lines)
     }
 
-    async fn run(&self, place: &Place, plan: &Plan, is_new: bool) -> Result<Vec<Line>, ProbeError> {
-        let upload = place
-            .container()
-            .and_then(|(namespace, pod, container)| self.upload(namespace, pod, container));
-        let Some(upload) = upload else {
+    async fn run(
+        &self,
+        place: &Place,
+        agent: &Binary,
+        plan: &Plan,
+        is_new: bool,
+    ) -> Result<Vec<Line>, ProbeError> {
+        let Some(container) = place.container() else {
             return Err(ProbeError::Transport {
                 what: "upload".to_owned(),
-                why: "there is no agent to upload".to_owned(),
+                why: "an image takes no upload".to_owned(),
             });
         };
+        let upload = self.upload(container, agent.clone());
         if is_new {
             upload.send().await?;
         }
@@ -263,9 +270,9 @@ impl Session {
             .lock()
             .map(|made| made.clone())
             .unwrap_or_default();
-        for own in &made.borrowed {
+        for (own, agent) in &made.borrowed {
             // It deletes itself in any case.
-            let _ = timeout(PATIENCE, self.wipe(own)).await;
+            let _ = timeout(PATIENCE, self.wipe(own, agent)).await;
         }
         let mut left = made.containers();
         for namespace in &made.namespaces {
@@ -390,7 +397,7 @@ impl Answers {
         for task in &step.tasks {
             let is_facts = matches!(
                 task,
-                super::protocol::Task::PodFacts | super::protocol::Task::NodeFacts { .. }
+                netpath_protocol::Task::PodFacts | netpath_protocol::Task::NodeFacts { .. }
             );
             let answered = self
                 .seen
@@ -405,7 +412,7 @@ impl Answers {
                 self.seen.push(Seen {
                     vantage: step.vantage.clone(),
                     task: task.clone(),
-                    outcome: super::protocol::Outcome::Unsupported {
+                    outcome: netpath_protocol::Outcome::Unsupported {
                         why: why.to_owned(),
                     },
                 });

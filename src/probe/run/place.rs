@@ -4,6 +4,8 @@ use futures::future::join;
 
 use super::{LIFETIME_S, Session};
 use crate::cluster::{ClusterView, Pod};
+use crate::observe::{ProbeError, Step, Vantage};
+use crate::probe::binary::Binary;
 use crate::probe::launch::{
     DebugPod, Ephemeral, Existing, Program, create_debug_pod, create_twin, find_existing, refused,
     start_ephemeral,
@@ -11,7 +13,6 @@ use crate::probe::launch::{
 use crate::probe::pods::Pods;
 use crate::probe::rights::{self, Right};
 use crate::probe::transport::Upload;
-use crate::probe::{ProbeError, Step, Vantage};
 
 /// Something that runs somewhere on our behalf.
 #[derive(Clone)]
@@ -71,10 +72,10 @@ impl Place {
 impl Session {
     /// Starts the best place there is for a vantage.
     pub(super) async fn start(&self, step: &Step, view: &ClusterView) -> Result<Place, ProbeError> {
-        self.fits(&step.vantage, view)?;
         if self.settings.agent_image.is_some() {
             return self.image_place(step).await;
         }
+        let agent = self.agent_for(&step.vantage, view)?;
         match &step.vantage {
             Vantage::Pod { namespace, name } => match self.start_in_pod(namespace, name).await {
                 Err(error @ ProbeError::Refused { .. }) if step.takes_twin => {
@@ -83,7 +84,7 @@ impl Session {
                 }
                 outcome => outcome,
             },
-            Vantage::Node(node) => match self.borrow(node).await {
+            Vantage::Node(node) => match self.borrow(node, agent).await {
                 Some(place) => Ok(place),
                 None => self.start_on_node(node).await,
             },
@@ -104,8 +105,12 @@ impl Session {
         started.map(Place::Ephemeral)
     }
 
-    /// Refuses a node that the agent cannot run on, before anything is made there.
-    fn fits(&self, vantage: &Vantage, view: &ClusterView) -> Result<(), ProbeError> {
+    /// The agent that runs where a vantage is, before anything is made there.
+    pub(super) fn agent_for(
+        &self,
+        vantage: &Vantage,
+        view: &ClusterView,
+    ) -> Result<&Binary, ProbeError> {
         let node = match vantage {
             Vantage::Node(name) => Some(name.as_str()),
             Vantage::Pod { namespace, name } => {
@@ -121,10 +126,14 @@ impl Session {
                 .node_info
                 .as_ref()
         });
-        match (&self.binary, info) {
-            (Some(binary), Some(info)) => binary.fits(&info.operating_system, &info.architecture),
-            _ => Ok(()),
-        }
+        let (system, arch) = info.map_or(("", ""), |info| {
+            (info.operating_system.as_str(), info.architecture.as_str())
+        });
+        let agents = self.agents.as_ref().ok_or_else(|| ProbeError::Transport {
+            what: "upload".to_owned(),
+            why: "no agent was looked for".to_owned(),
+        })?;
+        agents.for_node(system, arch)
     }
 
     /// A pod beside the source, where the source takes no container.
@@ -148,7 +157,7 @@ impl Session {
     }
 
     /// A pod that is there already, if it takes the agent.
-    async fn borrow(&self, node: &str) -> Option<Place> {
+    async fn borrow(&self, node: &str, agent: &Binary) -> Option<Place> {
         let client = &self.settings.client;
         let found = find_existing(client, node).await?;
         let exec = [rights::EPHEMERAL[2], rights::EPHEMERAL[3]];
@@ -158,8 +167,13 @@ impl Session {
         {
             return None;
         }
-        let upload = self.upload(&found.namespace, &found.pod, &found.container)?;
-        self.note(|made| made.borrowed.push(found.clone()));
+        let container = (
+            found.namespace.as_str(),
+            found.pod.as_str(),
+            found.container.as_str(),
+        );
+        let upload = self.upload(container, agent.clone());
+        self.note(|made| made.borrowed.push((found.clone(), agent.clone())));
         upload.send_for(LIFETIME_S).await.ok()?;
         Some(Place::Existing(found))
     }
@@ -198,22 +212,29 @@ impl Session {
         })
     }
 
-    /// The upload to a container, if there is an agent to upload.
-    pub(super) fn upload(&self, namespace: &str, pod: &str, container: &str) -> Option<Upload> {
-        Some(Upload {
+    /// The upload of an agent to a container: namespace, pod, name.
+    pub(super) fn upload(
+        &self,
+        (namespace, pod, container): (&str, &str, &str),
+        agent: Binary,
+    ) -> Upload {
+        Upload {
             client: self.settings.client.clone(),
             namespace: namespace.to_owned(),
             pod: pod.to_owned(),
             container: container.to_owned(),
-            binary: self.binary.clone()?,
-        })
+            binary: agent,
+        }
     }
 
     /// Takes the agent out of somebody else's container again.
-    pub(super) async fn wipe(&self, place: &Existing) {
-        if let Some(upload) = self.upload(&place.namespace, &place.pod, &place.container) {
-            upload.remove().await;
-        }
+    pub(super) async fn wipe(&self, place: &Existing, agent: &Binary) {
+        let container = (
+            place.namespace.as_str(),
+            place.pod.as_str(),
+            place.container.as_str(),
+        );
+        self.upload(container, agent.clone()).remove().await;
     }
 }
 

@@ -9,9 +9,9 @@ use kube::Client;
 use kube::api::{Api, LogParams};
 
 use super::{Transport, read_lines};
-use crate::probe::ProbeError;
+use crate::observe::ProbeError;
 use crate::probe::launch::refused;
-use crate::probe::protocol::{Line, Plan};
+use netpath_protocol::{Line, Plan};
 
 /// A container that was started with a plan.
 pub struct Image {

@@ -5,8 +5,8 @@ mod upload;
 
 use std::future::Future;
 
-use super::ProbeError;
-use super::protocol::{Line, Plan};
+use crate::observe::ProbeError;
+use netpath_protocol::{Line, Plan};
 
 pub use image::Image;
 pub use upload::Upload;

@@ -7,10 +7,10 @@ use kube::api::{Api, AttachParams, AttachedProcess};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Transport, read_lines};
-use crate::probe::ProbeError;
+use crate::observe::ProbeError;
 use crate::probe::binary::Binary;
 use crate::probe::launch::refused;
-use crate::probe::protocol::{Line, Plan};
+use netpath_protocol::{Line, Plan};
 
 /// A container that the agent is uploaded to.
 pub struct Upload {
@@ -142,7 +142,7 @@ impl Transport for Upload {
     async fn run(&self, plan: &Plan) -> Result<Vec<Line>, ProbeError> {
         let plan = serde_json::to_string(plan).map_err(|error| self.broken(&error.to_string()))?;
         let path = self.path();
-        let mut process = self.exec(&[&path, "agent", "--plan", &plan], false).await?;
+        let mut process = self.exec(&[&path, "--plan", &plan], false).await?;
         let (mut output, mut complaint) = (Vec::new(), Vec::new());
         let (stdout, stderr) = (process.stdout(), process.stderr());
         let status = process.take_status();

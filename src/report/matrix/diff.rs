@@ -5,13 +5,14 @@ use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
+use super::MatrixFormat;
 use super::names;
-use crate::cli::{MatrixFormat, Terminal};
 use crate::cluster::ObjectRef;
 use crate::policy::PortSet;
 use crate::policy::matrix::diff::{Cause, Change, ChangedPair, Difference};
 use crate::report::json;
 use crate::report::text::Style;
+use crate::terminal::Terminal;
 use crate::text::{count, list};
 
 /// How many ends of a group are named in text.

@@ -7,6 +7,7 @@
 
 mod csv;
 mod diff;
+mod format;
 mod grid;
 mod json;
 mod listing;
@@ -19,11 +20,12 @@ mod text;
 use std::io::{self, Write};
 
 use super::Gaps;
-use crate::cli::{MatrixFormat, Terminal};
 use crate::net::Protocol;
 use crate::policy::{Policies, UnitMatrix};
+use crate::terminal::Terminal;
 
 pub use diff::{DiffReport, print_difference};
+pub use format::MatrixFormat;
 
 /// A matrix, and what of it was asked for.
 #[derive(Debug)]

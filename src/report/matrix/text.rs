@@ -7,9 +7,9 @@ use super::grid::{Cell, Grid};
 use super::listing::{Entry, listing};
 use super::names::LONGEST;
 use super::reasons::Reasons;
-use crate::cli::Terminal;
 use crate::policy::matrix::Tally;
 use crate::report::text::Style;
+use crate::terminal::Terminal;
 use crate::text::count;
 
 /// The most lines of a grid, where the width of the terminal sets no limit.

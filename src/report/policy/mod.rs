@@ -10,10 +10,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Gaps, ReportFinding, json};
-use crate::cli::{Format, Terminal};
 use crate::cluster::ObjectRef;
 use crate::net::Protocol;
 use crate::policy::{Direction, RuleRef, Verdict};
+use crate::report::Format;
+use crate::terminal::Terminal;
 
 pub use build::build;
 

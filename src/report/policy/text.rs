@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use super::{Change, FlowReport, PolicyReport, SideReport};
-use crate::cli::Terminal;
 use crate::path::Status;
 use crate::policy::{Direction, Verdict};
 use crate::report::text::{Style, short};
+use crate::terminal::Terminal;
 use crate::text::{count, list};
 
 /// How many near misses are told when not all are asked for.

@@ -7,10 +7,10 @@ mod style;
 use std::io::{self, Write};
 
 use super::model::PathReport;
-use crate::cli::Terminal;
 use crate::cluster::ObjectRef;
 use crate::diagnose::Verdict;
 use crate::path::Basis;
+use crate::terminal::Terminal;
 pub(crate) use style::Style;
 
 /// How much is told.

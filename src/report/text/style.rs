@@ -2,9 +2,9 @@
 
 use owo_colors::OwoColorize;
 
-use crate::cli::Terminal;
 use crate::diagnose::{Severity, Verdict};
 use crate::path::Status;
+use crate::terminal::Terminal;
 
 /// How to show things on one terminal.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,95 @@
+//! Names in scripts that only the running cluster knows.
+//!
+//! | in a script | stands for |
+//! | --- | --- |
+//! | `@(svc shop/api)` | the Service's ClusterIP |
+//! | `@(pod shop/client-1)`, `@(pod shop app=api node2)` | a pod's address; the first that fits, by name |
+//! | `@(pod6 …)` | its IPv6 address |
+//! | `@(name shop app=api node2)` | `shop/api-…`, as a place is written |
+//! | `@(podname shop app=api node2)` | `api-…` |
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::store::{Key, Selector, labels};
+use crate::world::World;
+
+/// Puts in what the names stand for.
+pub fn expand(world: &World, text: &str) -> Result<String> {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("@(") {
+        let (name, after) = after.split_once(')').context("@( without its end")?;
+        expanded += before;
+        expanded += &value(world, name).with_context(|| format!("@({name})"))?;
+        rest = after;
+    }
+    Ok(expanded + rest)
+}
+
+fn value(world: &World, name: &str) -> Result<String> {
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let (what, rest) = words.split_first().context("a word is missing")?;
+    match *what {
+        "svc" => {
+            let (namespace, name) = path(rest)?;
+            let service = world.store.get(&Key::new("", "services", namespace, name));
+            let service = service.context("no such Service")?;
+            Ok(text(&service["spec"]["clusterIP"]).to_owned())
+        }
+        "pod" => address(&*pod(world, rest)?, false),
+        "pod6" => address(&*pod(world, rest)?, true),
+        "podname" => Ok(text(&pod(world, rest)?["metadata"]["name"]).to_owned()),
+        "name" => {
+            let pod = pod(world, rest)?;
+            let meta = &pod["metadata"];
+            Ok(format!(
+                "{}/{}",
+                text(&meta["namespace"]),
+                text(&meta["name"])
+            ))
+        }
+        other => bail!("{other}: not understood"),
+    }
+}
+
+fn path<'a>(words: &[&'a str]) -> Result<(&'a str, &'a str)> {
+    let word = words.first().context("a name is missing")?;
+    word.split_once('/').context("a name is namespace/name")
+}
+
+/// By its name, or by namespace, labels and perhaps node.
+fn pod(world: &World, words: &[&str]) -> Result<Arc<Value>> {
+    if let [name] = words {
+        let (namespace, name) = path(&[name])?;
+        let pod = world.store.get(&Key::pod(namespace, name));
+        return pod.context("no such pod");
+    }
+    let (namespace, selector) = match words {
+        [namespace, selector, ..] => (*namespace, *selector),
+        _ => bail!("a pod is NAMESPACE/NAME or NAMESPACE LABELS [NODE]"),
+    };
+    let node = words.get(2);
+    let selector = Selector::parse(selector).map_err(|bad| anyhow::anyhow!(bad.0))?;
+    let fits = |pod: &Arc<Value>| {
+        text(&pod["metadata"]["namespace"]) == namespace
+            && selector.matches(&labels(pod))
+            && node.is_none_or(|node| text(&pod["spec"]["nodeName"]) == *node)
+            && pod["metadata"]["deletionTimestamp"].is_null()
+    };
+    let pods = world.store.list("", "pods");
+    pods.into_iter().find(fits).context("no pod fits")
+}
+
+fn address(pod: &Value, ipv6: bool) -> Result<String> {
+    let addresses = pod["status"]["podIPs"].as_array().into_iter().flatten();
+    let mut own = addresses.map(|one| text(&one["ip"]));
+    let found = own.find(|ip| ip.contains(':') == ipv6);
+    Ok(found.context("the pod has no such address")?.to_owned())
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

@@ -1,0 +1,59 @@
+//! `kubectl netpath snapshot`.
+
+use std::io::Write;
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::trace::Known;
+use super::{probe, runtime, trace};
+use crate::cli::SnapshotArgs;
+use crate::cluster::snapshot::Capture;
+use crate::cluster::{Facts, live};
+use crate::error::{Error, Exit};
+use crate::observe::Depth;
+use crate::text::count;
+
+pub(super) fn run(args: &SnapshotArgs, out: &mut dyn Write) -> Result<Exit, Error> {
+    let capture = runtime()?.block_on(read(args))?;
+    capture.write(&args.dir)?;
+    let objects = count(capture.objects.len(), "object");
+    writeln!(out, "{objects} written to {}", args.dir.display())?;
+    for unread in &capture.unread {
+        eprintln!(
+            "warning: not read: {} ({}); needs {}",
+            unread.what, unread.why, unread.grant
+        );
+    }
+    Ok(Exit::Fine)
+}
+
+async fn read(args: &SnapshotArgs) -> Result<Capture, Error> {
+    let connection = live::connect(&args.kube).await?;
+    let client = &connection.client;
+    let version = client.apiserver_version().await.ok();
+    let (objects, unread, facts) =
+        if let (Some(source), Some(destination)) = (&args.source, &args.destination) {
+            let to_namespace = args.to_namespace.as_deref();
+            let request = trace::request(source, destination, &connection.namespace, to_namespace)?;
+            let mut objects = Vec::new();
+            let view = live::read_keeping(client, &request, Some(&mut objects)).await?;
+            let mut known = Known::from_view(request, view);
+            if args.deep {
+                probe::run(client, Depth::Deep, &args.launch, &mut known).await?;
+            }
+            for left in &known.left {
+                eprintln!("left: {} ({})", left.what, left.why);
+            }
+            (objects, known.view.unread, known.view.facts)
+        } else {
+            let (objects, unread) = live::read_all(client).await?;
+            (objects, unread, Facts::default())
+        };
+    Ok(Capture {
+        objects,
+        facts,
+        unread,
+        server_version: version.map(|version| version.git_version),
+        taken_at: Timestamp::now(),
+    })
+}

@@ -1,0 +1,80 @@
+//! The shell around the pure core: one file per command, each in running order.
+
+mod agent;
+mod capture;
+mod check;
+mod cleanup;
+mod complete;
+mod demo;
+mod explain;
+mod matrix;
+mod policy;
+mod probe;
+mod rules;
+mod trace;
+
+use std::io::Write;
+
+use crate::cli::{Cli, Command, ViewArgs};
+use crate::cluster::{ClusterView, live, snapshot};
+use crate::error::{Error, Exit};
+use crate::observe::Depth;
+use crate::probe::rights::cluster_role;
+use crate::report;
+use crate::terminal::Terminal;
+
+pub use trace::{examine, question};
+
+/// Does what the command line asks for; the report goes to `out`.
+///
+/// # Errors
+/// When the request makes no sense, or what it needs cannot be read.
+pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
+    let terminal = Terminal::detect(cli.color);
+    match cli.command {
+        None => trace::run(&cli.trace, terminal, out),
+        Some(Command::Snapshot(args)) => capture::run(&args, out),
+        Some(Command::Demo(args)) => demo::run(&args, terminal, out),
+        Some(Command::Check(args)) => check::run(&args, terminal, out),
+        Some(Command::Explain(args)) => explain::run(&args, terminal, out),
+        Some(Command::Policy(args)) => policy::run(&args, terminal, out),
+        Some(Command::Matrix(args)) => matrix::run(&args, terminal, out),
+        Some(Command::Rules(args)) => rules::run(&args, terminal, out),
+        Some(Command::Cleanup(args)) => cleanup::run(&args, out),
+        Some(Command::Rbac(args)) => {
+            let depth = Depth::of(args.no_probe, args.deep);
+            report::json::print_yaml(&cluster_role(depth), out)?;
+            Ok(Exit::Fine)
+        }
+        Some(Command::Agent(args)) => agent::run(&args, out),
+        Some(Command::Complete(args)) => complete::run(&args, out),
+        Some(Command::Completion { shell }) => {
+            crate::cli::completion(shell, out);
+            Ok(Exit::Fine)
+        }
+    }
+}
+
+/// A view of everything: the snapshot, or the whole cluster.
+fn whole(args: &ViewArgs) -> Result<ClusterView, Error> {
+    whole_and_namespace(args).map(|(view, _)| view)
+}
+
+/// The same, with the namespace where names without one live.
+fn whole_and_namespace(args: &ViewArgs) -> Result<(ClusterView, String), Error> {
+    if let Some(path) = &args.snapshot {
+        let namespace = args.kube.namespace.as_deref().unwrap_or("default");
+        return Ok((snapshot::load(path)?, namespace.to_owned()));
+    }
+    runtime()?.block_on(async {
+        let connection = live::connect(&args.kube).await?;
+        let view = live::read_whole(&connection.client).await?;
+        Ok((view, connection.namespace))
+    })
+}
+
+/// The runtime of the two edges that wait for a network.
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    Ok(builder.enable_all().build()?)
+}

@@ -1,0 +1,267 @@
+//! Probing in rounds: plan, ask, put what was learned beside what was known; until nothing is left
+//! to ask, the time is over, or somebody interrupts.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::time::Instant;
+
+use kube::Client;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+use super::trace::Known;
+use crate::cli::LaunchArgs;
+use crate::cluster::Unread;
+use crate::confirm::confirm;
+use crate::diagnose::Case;
+use crate::error::Error;
+use crate::observe::{Depth, ProbeError, Step, Vantage};
+use crate::path::walk;
+use crate::plan::plan;
+use crate::probe::{Answers, Plain, Progress, Session, Settings, Spinner};
+use crate::report::Left;
+use crate::resolve::resolve;
+
+/// All of the probing ends after so many times the time for one answer.
+const ROUNDS_OF_WAITING: u32 = 12;
+
+/// Something to be asked, and by when.
+struct Asking<'a> {
+    args: &'a LaunchArgs,
+    depth: Depth,
+    until: Instant,
+}
+
+/// Asks what the depth allows; what was learned is added to what is known.
+pub(super) async fn run(
+    client: &Client,
+    depth: Depth,
+    args: &LaunchArgs,
+    known: &mut Known,
+) -> Result<(), Error> {
+    if depth == Depth::Api {
+        return Ok(());
+    }
+    let mut session = Session::new(Settings {
+        client: client.clone(),
+        image: args.image.clone(),
+        agent_image: args.agent_image.clone(),
+        agent_binary: args.agent_binary.clone(),
+        debug_namespace: args.debug_namespace.clone(),
+        deadline: args.timeout * 4,
+    });
+    // From here on there is something to tidy up.
+    let mut interrupts = Interrupts::new();
+    let progress = progress();
+    let asking = Asking {
+        args,
+        depth,
+        until: Instant::now() + args.timeout * ROUNDS_OF_WAITING,
+    };
+    let outcome = tokio::select! {
+        outcome = rounds(&mut session, &asking, known, progress.as_ref()) => outcome,
+        () = interrupts.next() => Err(Error::Interrupted),
+    };
+    progress.doing("tidying up");
+    // Who interrupts once more does not want to wait even for that.
+    let closed = tokio::select! {
+        left = session.close() => Some(left),
+        () = interrupts.next() => None,
+    };
+    let left = closed.unwrap_or_else(|| session.unfinished());
+    if outcome.is_err() {
+        // There will be no report to say it.
+        for (what, why) in &left {
+            progress.say(&format!("left: {what} ({why})"));
+        }
+    }
+    progress.finish();
+    known
+        .left
+        .extend(left.into_iter().map(|(what, why)| Left { what, why }));
+    outcome
+}
+
+async fn rounds(
+    session: &mut Session,
+    asking: &Asking<'_>,
+    known: &mut Known,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    let args = asking.args;
+    loop {
+        let steps = next(known, asking.depth, args)?;
+        if steps.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= asking.until {
+            progress.say("the time for probing is over; what was learned so far counts");
+            known.view.unread.push(Unread {
+                what: "further probes".to_owned(),
+                why: "the time for probing is over".to_owned(),
+                grant: "a longer --timeout".to_owned(),
+                resource: None,
+                namespace: String::new(),
+            });
+            return Ok(());
+        }
+        let creations = session.announce(&known.view, &steps);
+        for creation in &creations {
+            progress.say(&format!("creates {creation}"));
+        }
+        if args.confirm && !creations.is_empty() && !is_confirmed().await {
+            progress.say("nothing was created; the answer is a prediction");
+            return Ok(());
+        }
+        let answers = session
+            .ask(&known.view, &steps, asking.until, progress)
+            .await;
+        learn(known, answers, &steps);
+    }
+}
+
+/// The next questions, from everything known so far.
+fn next(known: &Known, depth: Depth, args: &LaunchArgs) -> Result<Vec<Step>, Error> {
+    let view = &known.view;
+    let flow = resolve(view, &known.request)?.knowing(known.observations.names());
+    let confirmed = confirm(view, &flow, walk(view, &flow), &known.observations);
+    let case = Case {
+        view,
+        flow: &flow,
+        walk: &confirmed.walk,
+        symptoms: &confirmed.symptoms,
+        basis: &confirmed.walk.basis(),
+    };
+    Ok(plan(case, &known.observations, depth, args.timeout))
+}
+
+/// Puts answers and facts where the next round and the report find them.
+fn learn(known: &mut Known, answers: Answers, steps: &[Step]) {
+    for (vantage, fact) in answers.facts {
+        if let Some(why) = fact.missing {
+            known.view.unread.extend(missing(&vantage, &fact.file, why));
+            continue;
+        }
+        let facts = &mut known.view.facts;
+        match vantage {
+            Vantage::Pod { namespace, name } => facts
+                .pods
+                .entry((namespace, name))
+                .or_default()
+                .set(&fact.file, fact.text),
+            Vantage::Node(node) => facts
+                .nodes
+                .entry(node)
+                .or_default()
+                .set(&fact.file, fact.text),
+        };
+    }
+    for (vantage, why) in answers.notes {
+        known.view.unread.push(Unread {
+            what: format!("probe in {vantage} itself"),
+            why,
+            grant: "patch pods/ephemeralcontainers and create pods/exec there".to_owned(),
+            resource: None,
+            namespace: String::new(),
+        });
+    }
+    known.observations.seen.extend(answers.seen);
+    for (vantage, error) in answers.failed {
+        known.view.unread.push(unread(&vantage, &error));
+        known.observations.failed.push((vantage, error));
+    }
+    // A vantage that neither answered nor failed would be asked for ever.
+    for step in steps {
+        let is_answered = known.observations.has_seen(&step.vantage)
+            || known.observations.has_failed(&step.vantage);
+        debug_assert!(is_answered, "{} was lost", step.vantage);
+    }
+}
+
+/// Facts that decide something and could not be gathered. Of rules one kind is enough, and a node
+/// without kube-proxy, legacy tables or IPVS lacks nothing.
+fn missing(vantage: &Vantage, file: &str, why: String) -> Option<Unread> {
+    let what = match (vantage, file) {
+        (Vantage::Node(_), "nft-ruleset.json" | "iptables-save.txt") => "packet rules",
+        (_, "ip-addr.json" | "ip-route.json") => "interfaces and routes",
+        (_, "sockets.txt") => "sockets",
+        _ => return None,
+    };
+    Some(Unread {
+        what: format!("{what} of {vantage} ({file})"),
+        why,
+        grant: "the tool on the node, or a pod there that has it".to_owned(),
+        resource: None,
+        namespace: String::new(),
+    })
+}
+
+fn unread(vantage: &Vantage, error: &ProbeError) -> Unread {
+    let grant = match error {
+        ProbeError::Refused { grant, .. } if !grant.is_empty() => grant.clone(),
+        ProbeError::Binary { hint, .. } => hint.clone(),
+        _ => "to be tried again, or --no-probe".to_owned(),
+    };
+    Unread {
+        what: format!("probe in {vantage}"),
+        why: error.to_string(),
+        grant,
+        resource: None,
+        namespace: String::new(),
+    }
+}
+
+fn progress() -> Box<dyn Progress + Send> {
+    if std::io::stderr().is_terminal() {
+        Box::new(Spinner::new())
+    } else {
+        Box::new(Plain)
+    }
+}
+
+/// Asks on stderr and reads one line, on a thread that may be left behind: an interrupt must be heard
+/// while nobody answers.
+async fn is_confirmed() -> bool {
+    let _ = write!(std::io::stderr(), "Go on? [y/N] ");
+    let (answered, answer) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        let is_yes = read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes");
+        let _ = answered.send(is_yes);
+    });
+    answer.await.unwrap_or(false)
+}
+
+/// SIGINT and SIGTERM, heard from the moment this is made.
+struct Interrupts {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+}
+
+// === impl Interrupts ===
+
+impl Interrupts {
+    fn new() -> Self {
+        Self {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
+        }
+    }
+
+    /// Resolves on the next of them.
+    async fn next(&mut self) {
+        tokio::select! {
+            () = heard(self.interrupt.as_mut()) => {}
+            () = heard(self.terminate.as_mut()) => {}
+        }
+    }
+}
+
+async fn heard(signal: Option<&mut Signal>) {
+    if let Some(signal) = signal
+        && signal.recv().await.is_some()
+    {
+        return;
+    }
+    std::future::pending::<()>().await;
+}

@@ -1,0 +1,156 @@
+//! `kubectl netpath SRC DST`.
+
+use std::io::Write;
+use std::time::Instant;
+
+use super::{probe, runtime};
+use crate::cli::TraceArgs;
+use crate::cluster::{ClusterView, live, snapshot};
+use crate::confirm::confirm;
+use crate::diagnose::{Case, Verdict, diagnose};
+use crate::error::{Error, Exit};
+use crate::observe::{Depth, Observations};
+use crate::path::walk;
+use crate::report::Format;
+use crate::report::{self, Left, PathReport};
+use crate::resolve::resolve;
+use crate::target::Request;
+use crate::target::Target;
+use crate::terminal::Terminal;
+
+/// Everything an answer rests on.
+pub(super) struct Known {
+    pub request: Request,
+    pub view: ClusterView,
+    pub observations: Observations,
+    /// The cluster that was asked, as the kubeconfig calls it.
+    pub context: Option<String>,
+    /// When asking it began.
+    pub since: Option<Instant>,
+    /// What was created and is still there.
+    pub left: Vec<Left>,
+}
+
+pub(super) fn run(
+    args: &TraceArgs,
+    terminal: Terminal,
+    out: &mut dyn Write,
+) -> Result<Exit, Error> {
+    let known = learn(args)?;
+    answer(&known, args.output, terminal, out)
+}
+
+/// Answers from what is known.
+pub(super) fn answer(
+    known: &Known,
+    format: Format,
+    terminal: Terminal,
+    out: &mut dyn Write,
+) -> Result<Exit, Error> {
+    let mut report = examine(&known.view, &known.request, &known.observations)?;
+    report.left.clone_from(&known.left);
+    report.context.clone_from(&known.context);
+    let elapsed = known.since.map(|since| since.elapsed().as_millis());
+    report.elapsed_ms = elapsed.and_then(|elapsed| u64::try_from(elapsed).ok());
+    report::print(&report, format, terminal, out)?;
+    Ok(match report.verdict {
+        Verdict::Reachable => Exit::Fine,
+        Verdict::Degraded | Verdict::Unreachable => Exit::Broken,
+        Verdict::Undetermined => Exit::Undetermined,
+    })
+}
+
+/// The pure part, from resolving to the report: the same for a live cluster, a snapshot and a test.
+///
+/// # Errors
+/// When an end of the question cannot be found in the view.
+pub fn examine(
+    view: &ClusterView,
+    request: &Request,
+    observations: &Observations,
+) -> Result<PathReport, Error> {
+    let flow = resolve(view, request)?.knowing(observations.names());
+    let confirmed = confirm(view, &flow, walk(view, &flow), observations);
+    let basis = confirmed.basis();
+    let case = Case {
+        view,
+        flow: &flow,
+        walk: &confirmed.walk,
+        symptoms: &confirmed.symptoms,
+        basis: &basis,
+    };
+    Ok(report::build(case, &diagnose(case)))
+}
+
+/// Reads the snapshot, or the cluster and what probes say of it.
+fn learn(args: &TraceArgs) -> Result<Known, Error> {
+    if let Some(path) = &args.view.snapshot {
+        let namespace = args.view.kube.namespace.as_deref().unwrap_or("default");
+        let request = question(args, namespace)?;
+        return Ok(Known::from_view(request, snapshot::load(path)?));
+    }
+    let since = Instant::now();
+    runtime()?.block_on(async {
+        let connection = live::connect(&args.view.kube).await?;
+        let request = question(args, &connection.namespace)?;
+        let view = live::read(&connection.client, &request).await?;
+        let mut known = Known::from_view(request, view);
+        known.context = connection.context;
+        known.since = Some(since);
+        let depth = Depth::of(args.probe.no_probe, args.probe.deep);
+        probe::run(&connection.client, depth, &args.probe.launch, &mut known).await?;
+        Ok(known)
+    })
+}
+
+/// What was typed, made into a question; `namespace` is where a name without one lives.
+///
+/// # Errors
+/// When a target or the port makes no sense.
+pub fn question(args: &TraceArgs, namespace: &str) -> Result<Request, Error> {
+    let mut request = request(
+        args.source.as_deref().unwrap_or_default(),
+        args.destination.as_deref().unwrap_or_default(),
+        namespace,
+        args.to_namespace.as_deref(),
+    )?;
+    if let Some(port) = &args.port {
+        request.destination = request.destination.with_port(port)?;
+    }
+    request.protocol = args.protocol;
+    Ok(request)
+}
+
+/// What was typed, made into a question.
+pub(super) fn request(
+    source: &str,
+    destination: &str,
+    namespace: &str,
+    to_namespace: Option<&str>,
+) -> Result<Request, Error> {
+    let source: Target = source.parse()?;
+    let destination: Target = destination.parse()?;
+    Ok(Request {
+        source,
+        destination,
+        source_namespace: namespace.to_owned(),
+        destination_namespace: to_namespace.unwrap_or(namespace).to_owned(),
+        protocol: None,
+    })
+}
+
+// === impl Known ===
+
+impl Known {
+    /// What a view alone tells.
+    pub(super) fn from_view(request: Request, view: ClusterView) -> Self {
+        Self {
+            request,
+            view,
+            observations: Observations::default(),
+            context: None,
+            since: None,
+            left: Vec::new(),
+        }
+    }
+}

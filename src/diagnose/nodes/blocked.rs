@@ -1,0 +1,129 @@
+//! A rule stops the packet: whose it is decides the cause.
+
+use super::proxy::{field, held, removal};
+use super::{at, on_node};
+use crate::diagnose::{Case, Finding, Path};
+use std::net::SocketAddr;
+
+use crate::nat::eval::TrailStep;
+use crate::net::Packet;
+use crate::path::{Mode, NodeFault, Stage};
+
+/// Chains and tables of policy engines.
+const ENGINES: [&str; 12] = [
+    "cali-",
+    "KUBE-NWPLCY-",
+    "KUBE-POD-FW-",
+    "KUBE-ROUTER-",
+    "CILIUM_",
+    "ANTREA-",
+    "OVN-KUBE-",
+    "kube-network-policies",
+    "kindnet-network-policies",
+    "ip calico",
+    "ip6 calico",
+    "AWS-",
+];
+
+pub(super) fn cause(
+    case: Case<'_, '_>,
+    path: &Path<'_>,
+    fault: &NodeFault,
+    (rule, answer, packet): (&TrailStep, Option<&str>, Packet),
+) -> Finding {
+    let node = &fault.at.name;
+    let verb = answer.map_or_else(|| "drops".to_owned(), |with| format!("rejects ({with})"));
+    let what = if fault.is_return {
+        "answers"
+    } else {
+        "packets"
+    };
+    let client = path.sources.first().map(|site| site.ip(packet.family()));
+    let packet = match client {
+        Some(None) => format!("to {}", SocketAddr::new(packet.dst, packet.dport)),
+        _ => packet.to_string(),
+    };
+    let is_engine = ENGINES
+        .iter()
+        .any(|name| rule.chain.starts_with(name) || rule.table.contains(name));
+    let is_policy_of_chain = &*rule.text == "policy drop";
+    let from_outside = fault.stage == Stage::Entry
+        || path.mode == Mode::OutsideToService
+            && !fault.is_return
+            && !rule.chain.contains("FORWARD");
+    let (code, summary) = if is_engine {
+        (
+            "POL-16",
+            format!(
+                "the policy engine on {node} {verb} {what} {packet}, which the policies admit: it is behind, or broken"
+            ),
+        )
+    } else if is_policy_of_chain && rule.chain.to_uppercase().contains("FORWARD") {
+        (
+            "RTE-02",
+            format!("{node} forwards nothing that no rule accepts, and none accepts {packet}"),
+        )
+    } else if from_outside {
+        (
+            "EXT-01",
+            format!("a firewall on {node} {verb} {what} {packet} that come from outside"),
+        )
+    } else {
+        (
+            "RTE-21",
+            format!("a firewall on {node} {verb} {what} {packet}"),
+        )
+    };
+    let finding = at(fault, code, &field(rule), summary).because(held(node, rule));
+    match code {
+        "POL-16" => finding
+            .fix("make the policy agent of that node write its rules again; its log says why it is behind")
+            .run(format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}")),
+        "RTE-02" => finding
+            .fix("accept the pods' range in FORWARD, or set its policy to ACCEPT; Docker sets it to DROP when it starts")
+            .run(on_node(&fault.at))
+            .run(accept(case, rule)),
+        _ => finding
+            .fix("remove the rule, or let the pods' ranges pass before it")
+            .run(on_node(&fault.at))
+            .run(removal(rule)),
+    }
+}
+
+/// RTE-24: a rule that takes some packets and lets others pass.
+pub(super) fn share(
+    fault: &NodeFault,
+    (rule, answer, packet): (&TrailStep, Option<&str>, Packet),
+) -> Finding {
+    let node = &fault.at.name;
+    let verb = answer.map_or_else(|| "drops".to_owned(), |with| format!("rejects ({with})"));
+    let summary = format!("a rule on {node} {verb} a share of packets like {packet}");
+    at(fault, "RTE-24", &field(rule), summary)
+        .degraded()
+        .because(held(node, rule))
+        .fix("remove the rule, if it is not there on purpose")
+        .run(on_node(&fault.at))
+        .run(removal(rule))
+}
+
+/// Rules that let pods through.
+fn accept(case: Case<'_, '_>, rule: &TrailStep) -> String {
+    use crate::cluster::access::NodeExt;
+    let ranges: Vec<String> = case
+        .view
+        .nodes
+        .iter()
+        .flat_map(|node| node.pod_cidrs().into_iter().map(|net| net.to_string()))
+        .collect();
+    let chain = &rule.chain;
+    let commands: Vec<String> = ranges
+        .iter()
+        .flat_map(|range| {
+            ["-s", "-d"].map(|side| format!("iptables -I {chain} {side} {range} -j ACCEPT"))
+        })
+        .collect();
+    if commands.is_empty() {
+        return format!("iptables -P {chain} ACCEPT");
+    }
+    commands.join(" && ")
+}

@@ -1,0 +1,177 @@
+//! Family DST: what the destination's own network namespace holds.
+
+use serde_json::json;
+
+use super::at;
+use super::proxy::{field, held};
+use crate::cluster::access::{ServiceExt, ServicePortExt, target_port};
+use crate::cluster::{ObjectRef, Pod};
+use crate::diagnose::kubectl::{json_patch, kubectl};
+use crate::diagnose::{Case, Finding, Path};
+use crate::path::{Break, Fault, NodeFault, Outcome, PodFault, Stage, resolve_port};
+use crate::text::list;
+
+pub(super) fn cause(
+    case: Case<'_, '_>,
+    path: &Path<'_>,
+    fault: &NodeFault,
+    kind: &PodFault,
+) -> Finding {
+    // The same in several pods is one cause, told of the first.
+    let pods = alike(case, path, kind);
+    let first = pods.first().cloned().unwrap_or_else(|| fault.at.clone());
+    let fault = &NodeFault {
+        at: first,
+        ..fault.clone()
+    };
+    let pod = &fault.at;
+    let name = match pods.len() {
+        0 | 1 => pod.name.clone(),
+        many => format!("{} (like {} more)", pod.name, many - 1),
+    };
+    let logs = kubectl(&pod.namespace, format!("logs {}", pod.name));
+    let finding = match kind {
+        PodFault::NotListening { port, open } => {
+            if let Some(finding) = other_port(path, fault, *port, open) {
+                return one_of_many(case, path, fault, pods.len(), finding);
+            }
+            let finding = at(fault, "DST-01", "", format!("nothing in {name} listens on port {port}"))
+                .fix("see why the server does not run, or which port it uses")
+                .run(logs);
+            if open.is_empty() {
+                finding.because(format!("{pod} sockets: none listens for others"))
+            } else {
+                let open: Vec<String> = open.iter().map(ToString::to_string).collect();
+                finding.because(format!("{pod} sockets: it listens on {}", list(&open)))
+            }
+        }
+        PodFault::LoopbackOnly { port, address } => at(fault, "DST-02", "", format!("{name} listens on {address}:{port} only, where nobody else can reach it"))
+            .because(format!("{pod} sockets: the only one on port {port} is bound to {address}"))
+            .fix("bind the server to all addresses (0.0.0.0 or [::]) instead of localhost")
+            .run(logs),
+        PodFault::OtherFamily {
+            port,
+            address,
+            family,
+        } => at(fault, "DST-03", "", format!("{name} does not listen on port {port} for {family}"))
+            .because(format!("{pod} sockets: bound to {address}"))
+            .fix("bind the server to both families"),
+        PodFault::QueueFull {
+            port,
+            waiting,
+            backlog,
+        } => at(fault, "DST-04", "", format!("the accept queue of port {port} of {name} is full: the server does not take connections"))
+            .degraded()
+            .because(format!("{pod} sockets: {waiting} connections wait, the backlog is {backlog}"))
+            .fix("the application is stuck or too slow: look at its threads, limits and logs")
+            .run(logs),
+        PodFault::Filtered { port, rule } => at(fault, "DST-05", &field(rule), format!("a packet filter inside {name} stops port {port}"))
+            .because(held("pod", rule).replace("Node/pod", &pod.to_string()))
+            .fix("look at init containers and sidecars that write rules in the pod"),
+        PodFault::AnswersFrom { address, entries } => {
+            let [question, answer] = entries;
+            at(fault, "DST-10", "", format!("{name} answers datagrams from {address}, not from the address that was asked: clients do not take them"))
+                .degraded()
+                .because(format!("conntrack of its node: {question} has no answer, and {answer} belongs to nothing"))
+                .fix("bind the server to the address it is asked at, or have it answer from there (IP_PKTINFO)")
+        }
+        PodFault::AddressGone { address, has } => {
+            let has: Vec<String> = has.iter().map(ToString::to_string).collect();
+            at(fault, "DST-09", "status.podIPs", format!("{name} does not have {address} any more"))
+                .because(format!("{pod} interfaces: {}", list(&has)))
+                .fix("delete the pod; if its status stays wrong, restart the kubelet of its node")
+                .run(kubectl(&pod.namespace, format!("delete pod {}", pod.name)))
+        }
+    };
+    one_of_many(case, path, fault, pods.len(), finding)
+}
+
+/// The pods of this family's walks that the same thing ails.
+fn alike(case: Case<'_, '_>, path: &Path<'_>, kind: &PodFault) -> Vec<ObjectRef> {
+    let is_same = |seen: &Break<'_>| match seen {
+        Break::Node(fault) => matches!(
+            &fault.kind,
+            Fault::Pod(other) if std::mem::discriminant(other) == std::mem::discriminant(kind)
+        ),
+        _ => false,
+    };
+    let paths = case.paths().filter(|other| other.family == path.family);
+    let ailing = paths.filter(|other| other.breaks.iter().any(is_same));
+    let mut pods: Vec<ObjectRef> = Vec::new();
+    for backend in ailing.flat_map(|other| &other.backends) {
+        let own = backend.pod.map(Pod::reference);
+        pods.extend(own.filter(|own| !pods.contains(own)));
+    }
+    pods
+}
+
+/// SVC-03: every pod listens, on another port than the Service asks.
+fn other_port(path: &Path<'_>, fault: &NodeFault, port: u16, open: &[u16]) -> Option<Finding> {
+    let (service, first) = (path.service?, open.first()?);
+    let pod = path.backends.first()?.pod?;
+    let index = service
+        .ports()
+        .iter()
+        .position(|own| resolve_port(pod, &target_port(own), own.protocol()) == Some(port))?;
+    let object = service.reference();
+    let listening: Vec<String> = open.iter().map(ToString::to_string).collect();
+    let change = json!([{"op": "replace", "path": format!("/spec/ports/{index}/targetPort"), "value": first}]);
+    let summary = format!(
+        "targetPort {port} of {} has no listener: the pods listen on {}",
+        object.name,
+        list(&listening)
+    );
+    Some(
+        Finding::new("SVC-03", Stage::Destination, summary)
+            .blame(object.clone(), format!("spec.ports[{index}].targetPort"))
+            .because(format!("{} sockets: {}", fault.at, list(&listening)))
+            .fix(format!(
+                "use targetPort {first}, or make the server listen on {port}"
+            ))
+            .patch(json_patch(&object, &change), change.to_string()),
+    )
+}
+
+/// EPS-04: among siblings that nothing ails, the endpoint is the fault; what ails it is the proof.
+fn one_of_many(
+    case: Case<'_, '_>,
+    path: &Path<'_>,
+    fault: &NodeFault,
+    failing: usize,
+    finding: Finding,
+) -> Finding {
+    let siblings = case.paths().filter(|other| other.family == path.family);
+    let working: usize = siblings
+        .filter(|other| other.outcome() == Outcome::Works)
+        .map(|other| other.backends.len())
+        .sum();
+    let is_dead = path.outcome() == Outcome::Fails && finding.code != "DST-09";
+    if path.service.is_none() || working == 0 || !is_dead {
+        return finding;
+    }
+    let readiness = path
+        .backends
+        .iter()
+        .filter_map(|backend| backend.pod)
+        .any(|pod| {
+            let mut containers = pod.running_containers().into_iter();
+            containers.any(|container| container.readiness_probe.is_some())
+        });
+    Finding {
+        code: "EPS-04",
+        summary: format!(
+            "{failing} of {} endpoints is ready and does not answer: {} ({})",
+            failing + working,
+            fault.at.name,
+            finding.summary
+        ),
+        ..finding
+    }
+    .blame(fault.at.clone(), "")
+    .because(format!("{working} of its siblings listen"))
+    .because(if readiness {
+        "its readiness probe does not notice"
+    } else {
+        "it has no readiness probe, so running counts as ready"
+    })
+}

@@ -1,0 +1,137 @@
+//! Settings and tables of a node's kernel.
+
+use super::at;
+use crate::diagnose::Finding;
+use crate::net::Family;
+use crate::path::{Colliding, KernelFault, NodeFault, Stage};
+
+pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
+    let node = &fault.at.name;
+    match kind {
+        KernelFault::NotForwarding { setting, family } => {
+            let code = match family {
+                Family::V4 => "RTE-01",
+                Family::V6 => "RTE-28",
+            };
+            at(fault, code, setting, format!("{node} does not forward {family} packets"))
+                .because(format!("Node/{node} sysctl {setting} = 0"))
+                .fix("switch forwarding on, and find the file in /etc/sysctl.d that switches it off")
+                .run(set(fault, setting, 1))
+        }
+        KernelFault::ReversePath {
+            setting,
+            interface,
+            source,
+            back,
+            is_entering: true,
+        } => at(fault, "EXT-12", setting, format!("what enters {node} by {interface} would be answered by {back}: {node} drops it"))
+            .because(format!("Node/{node} sysctl {setting} = 1 (strict reverse-path filtering)"))
+            .because(format!("Node/{node} routes: the way back to {source} is {back}"))
+            .fix("route answers by the interface that questions come in by (a policy rule by source address), or use loose filtering (2)")
+            .run(set(fault, setting, 2)),
+        KernelFault::ReversePath {
+            setting,
+            interface,
+            source,
+            back,
+            ..
+        } => at(fault, "RTE-14", setting, format!("{node} drops packets from {source} that come in by {interface}: its own way there is {back}"))
+            .because(format!("Node/{node} sysctl {setting} = 1 (strict reverse-path filtering)"))
+            .because(format!("Node/{node} routes: {source} by {back}"))
+            .fix("use loose filtering (2), or route answers by the interface that questions come in by")
+            .run(set(fault, setting, 2)),
+        KernelFault::BridgeBypass {
+            setting,
+            value,
+            bridge,
+        } => {
+            let how = if value.is_some() {
+                format!("{setting} = 0")
+            } else {
+                format!("{setting} does not exist: br_netfilter is not loaded")
+            };
+            let finding = at(fault, "KPX-17", setting, format!("on {node} answers between pods of {bridge} are not translated back: a Service fails where its endpoint is on the client's own node"))
+                .because(format!("Node/{node} sysctl {how}"))
+                .because(format!("client and endpoint are ports of the same bridge {bridge}"))
+                .fix("load br_netfilter and switch the setting on (kubeadm's preflight asks for both)");
+            let finding = if value.is_none() {
+                finding.run(format!(
+                    "kubectl debug node/{node} -it --image=busybox --profile=sysadmin -- chroot /host modprobe br_netfilter"
+                ))
+            } else {
+                finding
+            };
+            finding.run(set(fault, setting, 1))
+        }
+        KernelFault::ConnectionsFull { count, max } => at(fault, "KPX-11", "net.netfilter.nf_conntrack_max", format!("the connection table of {node} is full: new connections are dropped"))
+            .degraded()
+            .because(format!("Node/{node} sysctl nf_conntrack_count = {count}, nf_conntrack_max = {max}"))
+            .fix("raise the limit, and find who opens so many connections")
+            .run(set(fault, "net.netfilter.nf_conntrack_max", max * 2)),
+        KernelFault::NeighboursFull { count, max } => at(fault, "RTE-19", "net.ipv4.neigh.default.gc_thresh3", format!("the neighbour table of {node} is full: new neighbours are not resolved"))
+            .degraded()
+            .because(format!("Node/{node}: {count} neighbours, gc_thresh3 = {max}"))
+            .fix("raise gc_thresh1, 2 and 3")
+            .run(set(fault, "net.ipv4.neigh.default.gc_thresh3", max * 4)),
+        KernelFault::Collides { count, among } => collides(fault, *count, among),
+        KernelFault::LetsStraysPass { count } => at(fault, "KPX-12", LIBERAL, format!("packets that belong to no connection pass {node} untranslated: long transfers through a Service may end in a reset"))
+            .degraded()
+            .suspected()
+            .because(format!("Node/{node} conntrack statistics: {count} more invalid packets at the end of the look than at its beginning"))
+            .because(format!("Node/{node} sysctl {LIBERAL} = 0, and no rule drops what is INVALID"))
+            .fix("accept packets outside of the window as part of their connection")
+            .run(set(fault, LIBERAL, 1)),
+        KernelFault::Program(program) => at(fault, "RTE-31", &program.device, format!("a program on {} of {node} sees packets before its rules do, and what it does is not known", program.device))
+            .notice()
+            .suspected()
+            .because(format!("Node/{node} bpftool net: {} {} {}", program.device, program.hook, program.name))
+            .because("nobody who is known to use such programs left a sign on the node")
+            .fix("find whose it is; one that a removed agent left behind can be detached")
+            .run(super::on_node(&fault.at))
+            .run(detach(&program.device, &program.hook)),
+        KernelFault::ForgetsIdle { setting, seconds } => at(fault, "KPX-19", setting, format!("{node} forgets a connection that is silent for {seconds} s: the next packet through a Service finds no way"))
+            .degraded()
+            .because(format!("Node/{node} sysctl {setting} = {seconds}; the kernel's own value is {DEFAULT_TIMEOUT}, kube-proxy sets 86400"))
+            .fix("raise the setting, or let clients send TCP keepalives more often than that")
+            .run(set(fault, setting, DEFAULT_TIMEOUT)),
+    }
+}
+
+const LIBERAL: &str = "net.netfilter.nf_conntrack_tcp_be_liberal";
+
+/// DNS-15 or KPX-13: what grows says that connections are lost, not that those of this path are.
+fn collides(fault: &NodeFault, count: u64, among: &Colliding) -> Finding {
+    let node = &fault.at.name;
+    let finding = match among {
+        Colliding::Lookups { kernel } => Finding {
+            stage: Stage::Dns,
+            ..at(fault, "DNS-15", "conntrack", format!("{node} loses new connections to collisions: a lookup of both address families may wait 5 s"))
+                .because(format!("Node/{node} status.nodeInfo.kernelVersion is {kernel}; from 5.7 on the kernel resolves them"))
+                .fix("use a newer kernel or NodeLocal DNSCache; `options single-request-reopen` helps glibc clients")
+        },
+        Colliding::Ports { rule } => at(fault, "KPX-13", &super::proxy::field(rule), format!("{node} loses new connections to collisions: masqueraded ones may get the same source port"))
+            .because(super::proxy::held(node, rule))
+            .fix("let the rule pick ports at random (--random-fully), or masquerade as more addresses"),
+    };
+    finding.degraded().suspected().because(format!(
+        "Node/{node} conntrack statistics: insert_failed is {count} larger at the end of the look than at its beginning"
+    ))
+}
+
+fn detach(device: &str, hook: &str) -> String {
+    if hook == "xdp" {
+        format!("ip link set dev {device} xdp off")
+    } else {
+        format!("tc qdisc del dev {device} clsact")
+    }
+}
+
+/// `nf_conntrack_tcp_timeout_established` unless changed: five days.
+const DEFAULT_TIMEOUT: i64 = 432_000;
+
+fn set(fault: &NodeFault, setting: &str, value: i64) -> String {
+    format!(
+        "kubectl debug node/{} -it --image=busybox --profile=sysadmin -- chroot /host sysctl -w {setting}={value}",
+        fault.at.name
+    )
+}

@@ -1,0 +1,304 @@
+//! Family KPX: the rules for Services.
+
+use std::net::IpAddr;
+
+use super::{at, on_node, restart};
+use crate::diagnose::Finding;
+use crate::nat::eval::TrailStep;
+use crate::nat::proxy::{Difference, DifferenceKind, Mode, NodePortAddresses};
+use crate::path::{NodeFault, ProxyFault};
+use crate::text::list;
+
+/// The pods of kube-proxy, as kubeadm labels them.
+const KUBE_PROXY: &str = "k8s-app=kube-proxy";
+
+pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
+    let node = &fault.at.name;
+    let service = fault
+        .service
+        .as_ref()
+        .map_or_else(|| "the Service".to_owned(), ToString::to_string);
+    match kind {
+        ProxyFault::Absent => at(fault, "KPX-01", "rules of kube-proxy", format!("{node} has no rules for any Service: kube-proxy does not work there"))
+            .because(format!("Node/{node}: no chain KUBE-SERVICES, no table kube-proxy, no virtual server"))
+            .fix("bring kube-proxy up on that node; its log says what keeps it down")
+            .run(format!("kubectl -n kube-system get pods -l {KUBE_PROXY} -o wide --field-selector spec.nodeName={node}"))
+            .run(restart(KUBE_PROXY, node)),
+        ProxyFault::Unreferenced { missing } => at(fault, "KPX-03", "rules of kube-proxy", format!("the rules for Services on {node} were flushed in part: packets never reach them"))
+            .because(format!("Node/{node}: chains of Services are there; missing: {}", list(missing)))
+            .fix("make kube-proxy write its rules again, and keep firewall tools from flushing tables (firewalld: FlushAllOnReload=no)")
+            .run(restart(KUBE_PROXY, node)),
+        ProxyFault::Drift {
+            difference,
+            is_older_state,
+            others,
+        } => drift(fault, &service, difference, *is_older_state, *others),
+        ProxyFault::Foreign { rule, to } => at(fault, "KPX-08", &field(rule), format!("a rule on {node} that is not kube-proxy's takes packets for {service} and sends them to {to}"))
+            .because(held(node, rule))
+            .fix("remove that rule, and what writes it")
+            .run(on_node(&fault.at))
+            .run(removal(rule)),
+        ProxyFault::Contested { rule, to, why } => at(fault, "KPX-08", &field(rule), format!("a rule on {node} that is not kube-proxy's sends packets for {service} to {to} where it is asked first"))
+            .suspected()
+            .because(held(node, rule))
+            .because(undecided(why))
+            .fix("remove that rule, and what writes it")
+            .run(on_node(&fault.at))
+            .run(removal(rule)),
+        ProxyFault::Masqueraded { rule } => at(fault, "RTE-26", &field(rule), format!("a rule on {node} hides the client's address from {service}: policies and logs see the node"))
+            .notice()
+            .because(held(node, rule))
+            .fix("leave pod ranges out of the rule (nonMasqueradeCIDRs of ip-masq-agent, ipMasq of the CNI)"),
+        ProxyFault::Untracked { rule } => at(fault, "KPX-20", &field(rule), format!("{node} does not track packets for {service}, so its address is never translated"))
+            .because(held(node, rule))
+            .fix("remove the rule: what is not tracked is not translated")
+            .run(on_node(&fault.at))
+            .run(removal(rule)),
+        ProxyFault::Ambiguous { why, modes } => ambiguous(fault, &service, modes)
+            .suspected()
+            .because(undecided(why)),
+        ProxyFault::NodePortElsewhere {
+            asked,
+            answers,
+            addresses,
+        } => elsewhere(fault, *asked, answers, addresses),
+        ProxyFault::StaleConnection { entry, endpoint } => at(fault, if fault.service.as_ref().is_some_and(|service| service.name == "kube-dns") { "DNS-19" } else { "KPX-10" }, "conntrack", format!("a UDP connection on {node} still leads to {endpoint}, which is no endpoint of {service} any more"))
+            .degraded()
+            .because(format!("Node/{node} conntrack: {entry}"))
+            .fix("delete the entry; new sockets of the client are not affected")
+            .run(on_node(&fault.at))
+            .run(format!("conntrack -D -p udp --reply-src {endpoint}")),
+        ProxyFault::NoHostPort { pod, port } => at(fault, "EXT-10", "rules of CNI portmap", format!("no rule of {node} leads host port {port} to {}", pod.name))
+            .because(format!("Node/{node} iptables-save, nft list: no CNI-HOSTPORT-DNAT, no table cni_hostport with {port}; nothing listens on it either"))
+            .fix("put the portmap plugin into the CNI configuration; rules that were flushed come back with the pod alone")
+            .run(format!("kubectl -n {} delete pod {}", pod.namespace, pod.name)),
+        ProxyFault::NoHairpin { port } => at(fault, "KPX-16", "bridge port hairpin", format!("a pod on {node} cannot reach itself through {service}: its bridge port {port} sends nothing back"))
+            .because(format!("Node/{node} bridge -d link: {port} hairpin off"))
+            .fix("set hairpinMode in the CNI configuration; for the pod as it is, switch the port")
+            .run(on_node(&fault.at))
+            .run(format!("bridge link set dev {port} hairpin on")),
+    }
+}
+
+/// What the rules leave open, and what settles it.
+fn undecided(why: &str) -> String {
+    format!("{why}: no dump shows which, a probe of the address does")
+}
+
+/// Two rule sets: of one proxy in two backends of iptables, or of two proxies.
+fn ambiguous(fault: &NodeFault, service: &str, modes: &[Mode]) -> Finding {
+    let node = &fault.at.name;
+    if modes.len() > 1 {
+        let names: Vec<String> = modes.iter().map(|mode| mode.name().to_owned()).collect();
+        let summary = format!(
+            "two service proxies serve {service} on {node}: {}",
+            list(&names)
+        );
+        return at(fault, "KPX-18", "rules of kube-proxy", summary)
+            .fix("remove the rules of the one that no longer runs (kube-proxy --cleanup), or stop one of them")
+            .run(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={node}"));
+    }
+    let summary = format!("{node} holds two sets of rules for {service}");
+    at(fault, "KPX-04", "rules of kube-proxy", summary)
+        .fix("flush the rule set that is not in use, and restart the node")
+}
+
+/// A node port that was asked for at another address than those that answer.
+fn elsewhere(
+    fault: &NodeFault,
+    asked: IpAddr,
+    answers: &[IpAddr],
+    addresses: &NodePortAddresses,
+) -> Finding {
+    let node = &fault.at.name;
+    let answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
+    let on = if answers.is_empty() {
+        "none of its addresses".to_owned()
+    } else {
+        format!("{} only", list(&answers))
+    };
+    let (code, why) = match addresses {
+        NodePortAddresses::Within(nets) => {
+            let nets: Vec<String> = nets.iter().map(ToString::to_string).collect();
+            let why = format!("kube-proxy's configuration: nodePortAddresses {}", list(&nets));
+            ("KPX-15", why)
+        }
+        NodePortAddresses::Primary | NodePortAddresses::All => (
+            "KPX-14",
+            "nftables mode serves node ports on the primary address alone unless nodePortAddresses says otherwise"
+                .to_owned(),
+        ),
+    };
+    let summary = format!("node ports of {node} answer on {on}; {asked} was asked");
+    at(fault, code, "kube-proxy nodePortAddresses", summary)
+        .because(why)
+        .fix(format!("set nodePortAddresses in kube-proxy's configuration so that it holds {asked}, or ask an address that answers"))
+        .run("kubectl -n kube-system edit configmap kube-proxy")
+}
+
+/// One address of one Service differs: edited, or as it was some time ago.
+fn drift(
+    fault: &NodeFault,
+    service: &str,
+    difference: &Difference,
+    is_older_state: bool,
+    others: usize,
+) -> Finding {
+    use DifferenceKind as Kind;
+    let node = &fault.at.name;
+    let (code, summary) = what(service, node, difference, is_older_state);
+    let mut finding = at(fault, code, "rules of kube-proxy", summary).because(format!(
+        "Node/{node} {}: to be {}, is {}",
+        difference.entry,
+        list(&difference.expected),
+        list(&difference.actual)
+    ));
+    if let Some(rule) = &difference.rule {
+        finding = finding.because(held(node, rule));
+    }
+    finding = if difference.kind == Kind::IdleTarget {
+        finding
+    } else if others > 0 {
+        finding.because(match others {
+            1 => "1 address of another Service differs, too".to_owned(),
+            many => format!("{many} addresses of other Services differ, too"),
+        })
+    } else {
+        finding.because("the rules of all other Services are right")
+    };
+    match difference.kind {
+        Kind::MasqueradeUnexpected => finding
+            .notice()
+            .fix("set clusterCIDR (or detectLocalMode) of kube-proxy to the range the pods really have"),
+        Kind::IdleTarget => finding
+            .notice()
+            .fix("delete the rule: it takes over as soon as the one before it goes")
+            .run(on_node(&fault.at))
+            .run(difference.rule.as_ref().map(removal).unwrap_or_default()),
+        Kind::EndpointStale => finding
+            .degraded()
+            .fix("make kube-proxy write its rules again")
+            .run(restart(KUBE_PROXY, node)),
+        _ => finding
+            .fix("make kube-proxy write its rules again; its log says whether it reaches the API server")
+            .run(restart(KUBE_PROXY, node))
+            .run(format!("kubectl -n kube-system logs -l {KUBE_PROXY} --tail=50")),
+    }
+}
+
+/// The code of a difference, and what it comes to.
+fn what(
+    service: &str,
+    node: &str,
+    difference: &Difference,
+    is_older_state: bool,
+) -> (&'static str, String) {
+    use DifferenceKind as Kind;
+    let endpoint = difference
+        .endpoint
+        .map_or_else(|| "an endpoint".to_owned(), |endpoint| endpoint.to_string());
+    match difference.kind {
+        Kind::WrongTarget => {
+            let to = difference
+                .actual
+                .iter()
+                .filter(|to| !difference.expected.contains(to));
+            let to: Vec<String> = to.cloned().collect();
+            (
+                "KPX-09",
+                format!(
+                    "the rule of node {node} for endpoint {endpoint} of {service} leads to {}",
+                    list(&to)
+                ),
+            )
+        }
+        Kind::MasqueradeMissing => (
+            "KPX-07",
+            format!(
+                "{node} does not masquerade packets for {service} that need it: answers do not come back"
+            ),
+        ),
+        Kind::MasqueradeUnexpected => (
+            "KPX-05",
+            format!("{node} hides who calls {service}: pods are taken for outsiders"),
+        ),
+        Kind::Refused if difference.expected.len() == 1 && is_local_drop(difference) => (
+            "KPX-06",
+            format!(
+                "kube-proxy on {node} does not take the endpoint there for its own, and drops packets for {service}"
+            ),
+        ),
+        Kind::Refused => (
+            "KPX-02",
+            format!(
+                "{node} refuses {service} although it has endpoints: its rules are from an earlier time"
+            ),
+        ),
+        Kind::ServiceMissing => (
+            "KPX-02",
+            format!(
+                "{node} has no rules for {service} at {}: kube-proxy does not follow the API there",
+                difference.entry
+            ),
+        ),
+        Kind::IdleTarget => (
+            "KPX-09",
+            format!(
+                "behind the rule of node {node} for endpoint {endpoint} of {service} stands another, which kube-proxy did not write and nothing reaches"
+            ),
+        ),
+        Kind::EndpointStale if is_older_state => (
+            "KPX-02",
+            format!(
+                "{node} sends packets for {service} to {endpoint}, which is no endpoint any more"
+            ),
+        ),
+        Kind::EndpointMissing if is_older_state => (
+            "KPX-02",
+            format!("{node} does not know endpoint {endpoint} of {service}"),
+        ),
+        Kind::EndpointStale => (
+            "KPX-09",
+            format!("a rule of {node} for {service} leads to {endpoint}, which is no endpoint"),
+        ),
+        _ => (
+            "KPX-09",
+            format!("the rules of {node} for {service} leave out endpoint {endpoint}"),
+        ),
+    }
+}
+
+/// Where nothing serves at all, kube-proxy rejects; it drops only where the endpoints are elsewhere and the
+/// policy is Local.
+fn is_local_drop(difference: &Difference) -> bool {
+    difference.actual.iter().all(|fate| fate == "drop")
+}
+
+/// `nat PREROUTING`
+pub(super) fn field(rule: &TrailStep) -> String {
+    format!("{} {}", rule.table, rule.chain)
+}
+
+/// The rule with how many packets it has met.
+pub(super) fn held(node: &str, rule: &TrailStep) -> String {
+    rule.packets.map_or_else(
+        || format!("Node/{node} {rule}"),
+        |packets| format!("Node/{node} {rule} [{packets} packets]"),
+    )
+}
+
+/// The command that removes a rule: `iptables -D` takes the rule's own words.
+pub(super) fn removal(rule: &TrailStep) -> String {
+    rule.text.strip_prefix("-A ").map_or_else(
+        || {
+            format!(
+                "nft -a list chain {} {}   # then: nft delete rule {} {} handle N",
+                rule.table, rule.chain, rule.table, rule.chain
+            )
+        },
+        |words| {
+            let table = rule.table.split_whitespace().last().unwrap_or("filter");
+            format!("iptables -t {table} -D {words}")
+        },
+    )
+}

@@ -1,0 +1,546 @@
+//! Family DNS (and the SRC causes that show up as DNS): names and the servers behind them.
+
+use k8s_openapi::api::core::v1::Service;
+use serde_json::json;
+
+use super::{ends, eps, pol, svc_near};
+use crate::cluster::access::ServiceExt;
+use crate::cluster::{Named, ObjectRef, Pod, Resource};
+use crate::diagnose::kubectl::{kubectl, merge_patch};
+use crate::diagnose::{Case, Finding, Path, nodes};
+use crate::dns::ClusterDns;
+use crate::net::{Family, Protocol};
+use crate::path::{DnsTrouble, NameTrouble, Stage};
+use crate::text::{count, list, nearest};
+
+/// What is wrong with a name.
+pub(in crate::diagnose) fn name(case: Case<'_, '_>, trouble: &NameTrouble<'_>) -> Finding {
+    match trouble {
+        NameTrouble::NoService { namespace, name } => no_service(case, namespace, name),
+        NameTrouble::NothingReady(service) => nothing_ready(case, service),
+        NameTrouble::NoHostname { service, hostname } => no_hostname(case, service, hostname),
+        NameTrouble::Form(name) => form(case, name),
+        NameTrouble::HostAlias { pod, name, address } => Finding::new(
+            "SRC-09",
+            Stage::Dns,
+            format!("the hosts file of {} sends {name} to {address}", pod.name()),
+        )
+        .blame(pod.reference(), "spec.hostAliases")
+        .because(format!(
+            "spec.hostAliases has {address} {name}, and the hosts file is asked before the DNS"
+        ))
+        .fix("remove the alias from the pod's template")
+        .run(edit_maker(pod)),
+        NameTrouble::Bypassed { pod, name } => bypassed(pod, name),
+        NameTrouble::Search { pod, name, full } => search(pod, name, full),
+        NameTrouble::Corefile { line, what, name } => corefile(case, *line, what, name),
+        NameTrouble::Unserved { name } => unserved(case, name),
+        NameTrouble::Domain {
+            pod,
+            name,
+            searched,
+        } => other_domain(case, pod, name, searched),
+        NameTrouble::BadAlias {
+            service,
+            target,
+            why,
+        } => bad_alias(service, target, why),
+    }
+}
+
+/// DNS-01, or DNS-02 when a Service of that name is elsewhere.
+fn no_service(case: Case<'_, '_>, namespace: &str, name: &str) -> Finding {
+    let services = || case.view.services.iter();
+    let elsewhere: Vec<&Service> = services()
+        .filter(|service| service.name() == name && service.namespace() != namespace)
+        .collect();
+    if let Some(first) = elsewhere.first() {
+        let places: Vec<String> = elsewhere
+            .iter()
+            .take(4)
+            .map(|service| service.namespace().to_owned())
+            .collect();
+        return Finding::new(
+            "DNS-02",
+            Stage::Dns,
+            format!(
+                "{name} is not in namespace {namespace}; there is one in {}",
+                list(&places)
+            ),
+        )
+        .blame(
+            ObjectRef::new("Service", namespace, name),
+            "metadata.namespace",
+        )
+        .because(format!("NXDOMAIN for {name} in {namespace}"))
+        .because(format!("{} exists", first.reference()))
+        .fix(format!("ask for {name}.{}", first.namespace()));
+    }
+    let here = services()
+        .filter(|service| service.namespace() == namespace)
+        .map(Named::name);
+    let near_here = nearest(name, here);
+    let near_elsewhere = nearest(name, services().map(Named::name));
+    let mut finding = Finding::new(
+        "DNS-01",
+        Stage::Dns,
+        format!("there is no Service {name} in namespace {namespace}"),
+    )
+    .blame(ObjectRef::new("Service", namespace, name), "")
+    .because(format!("NXDOMAIN for {name} in {namespace}"));
+    let others: Vec<String> = services()
+        .filter(|service| {
+            near_elsewhere.contains(&service.name()) && service.namespace() != namespace
+        })
+        .map(|service| format!("{}.{}", service.name(), service.namespace()))
+        .take(3)
+        .collect();
+    finding = match (near_here.as_slice(), others.as_slice()) {
+        ([], []) => finding
+            .fix("create it, or correct the name")
+            .run(kubectl(namespace, "get svc")),
+        ([], others) => finding.fix(format!("did you mean {}?", others.join(" or "))),
+        (near, _) => finding.fix(format!("did you mean {}?", near.join(" or "))),
+    };
+    finding
+}
+
+/// DNS-21, unless there is more to it than pods that are not ready.
+fn nothing_ready(case: Case<'_, '_>, service: &Service) -> Finding {
+    let object = service.reference();
+    let family = service.families().first().copied().unwrap_or(Family::V4);
+    let deeper = service
+        .ports()
+        .first()
+        .map(|port| eps::none(case, service, port, family));
+    let deeper = match deeper {
+        Some(deeper) if deeper.code == "EPS-01" => deeper.evidence,
+        Some(deeper) => {
+            return Finding {
+                stage: Stage::Dns,
+                ..deeper
+            }
+            .because("a headless Service has records for ready endpoints only");
+        }
+        None => Vec::new(),
+    };
+    let patch = json!({"spec": {"publishNotReadyAddresses": true}});
+    Finding::new("DNS-21", Stage::Dns, format!("{} is headless and has no ready pod, so its name does not exist", service.name()))
+        .blame(object.clone(), "spec.clusterIP")
+        .because("a headless Service has records for ready endpoints only")
+        .because_all(deeper)
+        .fix("make its pods ready; peers that must find each other before that need publishNotReadyAddresses")
+        .run(kubectl(service.namespace(), format!("get endpointslices -l kubernetes.io/service-name={}", service.name())))
+        .patch(merge_patch(&object, &patch), patch.to_string())
+}
+
+/// DNS-22: the records of single pods hang on `serviceName`, or `hostname` and `subdomain`.
+fn no_hostname(case: Case<'_, '_>, service: &Service, hostname: &str) -> Finding {
+    let pod = case.view.pods.get(service.namespace(), hostname);
+    let set = case
+        .view
+        .workloads_in(Resource::StatefulSets, service.namespace())
+        .find(|set| {
+            hostname
+                .strip_prefix(set.name())
+                .is_some_and(|rest| rest.starts_with('-'))
+        });
+    let asked = format!("{hostname}.{}", service.name());
+    if let Some(set) = set {
+        let named = set.service_name.as_deref().unwrap_or_default();
+        if named != service.name() {
+            return Finding::new(
+                "DNS-22",
+                Stage::Dns,
+                format!(
+                    "StatefulSet {} names serviceName {named:?}, so {asked} does not exist",
+                    set.name()
+                ),
+            )
+            .blame(
+                ObjectRef::new("StatefulSet", set.namespace(), set.name()),
+                "spec.serviceName",
+            )
+            .because(format!(
+                "{} has no endpoint with hostname {hostname}",
+                service.reference()
+            ))
+            .fix(format!(
+                "make the StatefulSet again with serviceName {} (the field cannot be changed)",
+                service.name()
+            ))
+            .run(kubectl(
+                set.namespace(),
+                format!("get sts {} -o yaml", set.name()),
+            ));
+        }
+    }
+    let state = match pod {
+        Some(pod) if !pod.is_ready() => format!("pod {hostname} is not ready"),
+        Some(pod) => format!(
+            "pod {hostname} has hostname {:?} and subdomain {:?}",
+            pod.spec
+                .as_ref()
+                .and_then(|spec| spec.hostname.as_deref())
+                .unwrap_or_default(),
+            pod.spec
+                .as_ref()
+                .and_then(|spec| spec.subdomain.as_deref())
+                .unwrap_or_default()
+        ),
+        None => format!("there is no pod {hostname} in {}", service.namespace()),
+    };
+    Finding::new("DNS-22", Stage::Dns, format!("{asked} does not exist: {state}"))
+        .blame(
+            pod.map_or_else(|| service.reference(), Pod::reference),
+            if pod.is_some() { "spec.subdomain" } else { "" },
+        )
+        .because(format!("{} has no endpoint with hostname {hostname}", service.reference()))
+        .fix(format!("a pod has this name when it is ready, its hostname is {hostname} and its subdomain (serviceName) is {}", service.name()))
+}
+
+/// A name of no form the cluster's DNS knows.
+fn form(case: Case<'_, '_>, name: &str) -> Finding {
+    let domain = ClusterDns::of(case.view).domain;
+    let clusterset = name.contains("clusterset.local");
+    let finding = Finding::new("DNS-01", Stage::Dns, format!("no Service can have the name {name}"))
+        .blame(ObjectRef::cluster_wide("Name", name), "")
+        .because(format!("the cluster's DNS answers SERVICE.NAMESPACE.svc.{domain} and POD.SERVICE.NAMESPACE.svc.{domain}"));
+    if clusterset {
+        finding.fix(
+            "clusterset.local needs a multi-cluster DNS block in the Corefile and a ServiceImport",
+        )
+    } else {
+        finding.fix("ask for SERVICE or SERVICE.NAMESPACE")
+    }
+}
+
+/// SRC-02, or SRC-03 for a hostNetwork pod.
+fn bypassed(pod: &Pod, name: &str) -> Finding {
+    let policy = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.dns_policy.as_deref())
+        .unwrap_or("ClusterFirst");
+    let host = pod.is_host_network();
+    let (code, want, why) = if host && policy == "ClusterFirst" {
+        (
+            "SRC-03",
+            "ClusterFirstWithHostNet",
+            "a hostNetwork pod with dnsPolicy ClusterFirst gets its node's resolver",
+        )
+    } else {
+        let want = if host {
+            "ClusterFirstWithHostNet"
+        } else {
+            "ClusterFirst"
+        };
+        (
+            "SRC-02",
+            want,
+            "so it asks servers that know nothing of the cluster",
+        )
+    };
+    Finding::new(
+        code,
+        Stage::Dns,
+        format!(
+            "{} has dnsPolicy {policy} and cannot resolve {name}",
+            pod.name()
+        ),
+    )
+    .blame(pod.reference(), "spec.dnsPolicy")
+    .because(format!(
+        "spec.dnsPolicy is {policy}, spec.hostNetwork is {host}: {why}"
+    ))
+    .fix(format!("set dnsPolicy: {want} in the pod's template"))
+    .run(edit_maker(pod))
+}
+
+/// SRC-04.
+fn search(pod: &Pod, name: &str, full: &str) -> Finding {
+    Finding::new(
+        "SRC-04",
+        Stage::Dns,
+        format!(
+            "the search list of {} never makes {full} of {name}",
+            pod.name()
+        ),
+    )
+    .blame(pod.reference(), "spec.dnsConfig")
+    .because("dnsConfig overrides ndots or the search list".to_owned())
+    .fix(format!(
+        "ask for {full}, or give dnsConfig the cluster's search domains back"
+    ))
+    .run(edit_maker(pod))
+}
+
+/// DNS-10: every name of the cluster is asked of the servers outside.
+fn unserved(case: Case<'_, '_>, name: &str) -> Finding {
+    let object = corefile_object(case);
+    Finding::new(
+        "DNS-10",
+        Stage::Dns,
+        format!(
+            "the Corefile serves no cluster zone, so {name} and every other Service has no name"
+        ),
+    )
+    .blame(object.clone(), "data.Corefile")
+    .because(
+        "no server block has the kubernetes plugin: cluster names are forwarded like any other",
+    )
+    .fix(format!(
+        "put `kubernetes {} in-addr.arpa ip6.arpa` back into the root block",
+        ClusterDns::of(case.view).domain
+    ))
+    .run(kubectl(
+        &object.namespace,
+        format!("edit configmap {}", object.name),
+    ))
+}
+
+/// DNS-08.
+fn other_domain(case: Case<'_, '_>, pod: &Pod, name: &str, searched: &str) -> Finding {
+    let served = ClusterDns::of(case.view).domain;
+    Finding::new(
+        "DNS-08",
+        Stage::Dns,
+        format!("{} looks {name} up below {searched}, the cluster's DNS serves {served}", pod.name()),
+    )
+    .blame(
+        ObjectRef::cluster_wide("Node", pod.node_name().unwrap_or_default()),
+        "kubelet clusterDomain",
+    )
+    .because(format!("its resolv.conf searches svc.{searched}"))
+    .because(format!("the Corefile serves {served}"))
+    .fix(format!("set clusterDomain: {served} in the kubelet's configuration, restart it, and make the pods again"))
+}
+
+/// DNS-12.
+fn corefile(case: Case<'_, '_>, line: usize, what: &str, name: &str) -> Finding {
+    let object = corefile_object(case);
+    let at = match line {
+        0 => "data.Corefile ".to_owned(),
+        line => format!("data.Corefile line {line} "),
+    };
+    Finding::new(
+        "DNS-12",
+        Stage::Dns,
+        format!("the Corefile gives {name} a wrong answer: {what}"),
+    )
+    .blame(object.clone(), at.trim_end())
+    .because(format!(
+        "{at}takes the name before the kubernetes plugin does"
+    ))
+    .fix("correct that block of the Corefile")
+    .run(kubectl(
+        &object.namespace,
+        format!("edit configmap {}", object.name),
+    ))
+}
+
+/// DNS-23.
+fn bad_alias(service: &Service, target: &str, why: &str) -> Finding {
+    let object = service.reference();
+    let is_address = target.parse::<std::net::IpAddr>().is_ok();
+    let finding = Finding::new(
+        "DNS-23",
+        Stage::Dns,
+        format!("externalName {target} of {} leads nowhere", service.name()),
+    )
+    .blame(object, "spec.externalName")
+    .because(why);
+    if !is_address && !target.contains(['/', ':', ' ']) {
+        finding.fix("name a host that exists")
+    } else if is_address {
+        finding.fix("for an address use a Service without selector and an EndpointSlice")
+    } else {
+        finding.fix("externalName is a bare host name: no scheme, no port, no path")
+    }
+    .run(kubectl(
+        service.namespace(),
+        format!("edit svc {}", service.name()),
+    ))
+}
+
+/// Why the DNS servers do not answer the pod.
+pub(in crate::diagnose) fn servers(
+    case: Case<'_, '_>,
+    path: &Path<'_>,
+    trouble: &DnsTrouble<'_>,
+) -> Finding {
+    match trouble {
+        DnsTrouble::NoService => {
+            Finding::new("DNS-06", Stage::Dns, "kube-system has no DNS Service")
+                .blame(ObjectRef::new("Service", "kube-system", "kube-dns"), "")
+                .because("no Service with k8s-app=kube-dns, kube-dns or coredns")
+                .fix("install the cluster DNS again (CoreDNS add-on)")
+        }
+        DnsTrouble::NoPort { service, protocol } => no_port(service, *protocol),
+        DnsTrouble::NoEndpoints(service) => no_endpoints(case, service),
+        DnsTrouble::WrongServer {
+            pod,
+            asked,
+            service,
+        } => {
+            let own: Vec<String> = service
+                .cluster_ips()
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            Finding::new("DNS-07", Stage::Dns, format!("{} asks {asked}, but the cluster's DNS is {}", pod.name(), list(&own)))
+                .blame(
+                    ObjectRef::cluster_wide("Node", pod.node_name().unwrap_or_default()),
+                    "kubelet clusterDNS",
+                )
+                .because(format!("its resolv.conf has nameserver {asked}"))
+                .because(format!("{} has clusterIP {}", service.reference(), list(&own)))
+                .fix("correct clusterDNS in the kubelet's configuration, restart it, and make the pods again")
+        }
+        DnsTrouble::Denied { first, .. } => pol::dns_denied(case, first),
+        DnsTrouble::Node { first, .. } => nodes::cause(case, path, first),
+    }
+}
+
+/// DNS-06.
+fn no_port(service: &Service, protocol: Protocol) -> Finding {
+    let object = service.reference();
+    let name = match protocol {
+        Protocol::Tcp => "dns-tcp",
+        _ => "dns",
+    };
+    let patch = json!([{"op": "add", "path": "/spec/ports/-", "value": {"name": name, "port": 53, "protocol": protocol, "targetPort": 53}}]);
+    let effect = match protocol {
+        Protocol::Tcp => "answers that do not fit a UDP packet fail",
+        _ => "every lookup fails",
+    };
+    Finding::new(
+        "DNS-06",
+        Stage::Dns,
+        format!("{} has no port 53/{protocol}: {effect}", service.name()),
+    )
+    .blame(object.clone(), "spec.ports")
+    .because(format!(
+        "{object} spec.ports is {}",
+        crate::path::ports_text(service)
+    ))
+    .fix("add the port")
+    .patch(
+        crate::diagnose::kubectl::json_patch(&object, &patch),
+        patch.to_string(),
+    )
+}
+
+/// DNS-03, or DNS-04 where the loop plugin said so.
+fn no_endpoints(case: Case<'_, '_>, service: &Service) -> Finding {
+    let pods = ClusterDns::of(case.view).pods(case.view);
+    let namespace = service.namespace();
+    let loops = pods
+        .iter()
+        .find_map(|pod| loop_message(pod).map(|message| (*pod, message)));
+    if let Some((pod, message)) = loops {
+        return Finding::new("DNS-04", Stage::Dns, "CoreDNS forwards to itself and exits")
+            .blame(corefile_object(case), "data.Corefile forward")
+            .because(format!("{}: {message}", pod.reference()))
+            .fix("forward to a real resolver, or set the kubelet's resolvConf to /run/systemd/resolve/resolv.conf")
+            .run(kubectl(namespace, "edit configmap coredns"));
+    }
+    let workload = case
+        .view
+        .workloads_in(Resource::Deployments, namespace)
+        .find(|deployment| {
+            let template = deployment.template.as_ref();
+            let labels = template.and_then(|template| template.metadata.labels.as_ref());
+            labels
+                .zip(service.selector())
+                .is_some_and(|(labels, selector)| selector.matches(labels))
+        });
+    let is_whole = |resource| case.view.holds_all(resource, namespace);
+    if pods.is_empty()
+        && workload.is_none()
+        && is_whole(Resource::Pods)
+        && is_whole(Resource::Deployments)
+        && let Some(selector) = service.selector()
+    {
+        return Finding {
+            code: "DNS-06",
+            stage: Stage::Dns,
+            ..svc_near::selector_misses(case, service, &selector)
+        }
+        .because("no name resolves anywhere");
+    }
+    let scaled_to_zero = workload.is_some_and(|workload| workload.replicas == Some(0));
+    let summary = match pods.len() {
+        0 if scaled_to_zero => {
+            "the cluster's DNS is scaled to 0: no name resolves anywhere".to_owned()
+        }
+        0 => "the cluster's DNS has no pod: no name resolves anywhere".to_owned(),
+        some => format!(
+            "none of {} of the cluster's DNS is ready: no name resolves anywhere",
+            count(some, "pod")
+        ),
+    };
+    let object = workload.map_or_else(
+        || service.reference(),
+        |workload| ObjectRef::new("Deployment", namespace, workload.name()),
+    );
+    let mut finding = Finding::new("DNS-03", Stage::Dns, summary)
+        .blame(
+            object.clone(),
+            if scaled_to_zero { "spec.replicas" } else { "" },
+        )
+        .because(format!(
+            "{} has no ready endpoint for port 53/UDP",
+            service.reference()
+        ));
+    for pod in pods.iter().take(3) {
+        finding = finding.because(format!(
+            "{}: {}",
+            pod.reference(),
+            super::src::why_down(pod).0
+        ));
+    }
+    if scaled_to_zero {
+        finding.fix("scale it up").run(kubectl(
+            namespace,
+            format!("scale deployment {} --replicas=2", object.name),
+        ))
+    } else {
+        finding
+            .fix("look at its pods")
+            .run(kubectl(namespace, "describe pods -l k8s-app=kube-dns"))
+            .run(kubectl(namespace, "logs -l k8s-app=kube-dns --previous"))
+    }
+}
+
+/// What the `loop` plugin says when it ends CoreDNS.
+fn loop_message(pod: &Pod) -> Option<String> {
+    pod.container_statuses().into_iter().find_map(|status| {
+        let ended = status.last_state.as_ref()?.terminated.as_ref()?;
+        let message = ended.message.as_deref()?;
+        message
+            .contains("plugin/loop")
+            .then(|| message.trim().to_owned())
+    })
+}
+
+/// The ConfigMap with the Corefile.
+pub(in crate::diagnose) fn corefile_object(case: Case<'_, '_>) -> ObjectRef {
+    let config = ClusterDns::of(case.view).config;
+    config.map_or_else(
+        || ObjectRef::new("ConfigMap", "kube-system", "coredns"),
+        |config| ObjectRef::new("ConfigMap", config.namespace(), config.name()),
+    )
+}
+
+/// A command that opens whatever makes the pod: its own spec cannot be changed.
+fn edit_maker(pod: &Pod) -> String {
+    let maker = ends::maker(pod);
+    let kind = maker.kind.to_lowercase();
+    let rest = if kind == "pod" {
+        format!("get pod {} -o yaml", maker.name)
+    } else {
+        format!("edit {kind} {}", maker.name)
+    };
+    kubectl(pod.namespace(), rest)
+}

@@ -1,0 +1,424 @@
+//! Family EPS (and the SVC causes that show up as missing endpoints): why a Service leads nowhere.
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::{Service, ServicePort};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde_json::json;
+
+use super::{eps_ready, svc_near};
+use crate::cluster::access::{
+    EndpointExt, SERVICE_NAME, ServiceExt, ServicePortExt, SliceExt, target_port,
+};
+use crate::cluster::{Named, ObjectRef, Pod, Resource, Selector};
+use crate::diagnose::kubectl::kubectl;
+use crate::diagnose::{Case, Finding};
+use crate::net::Family;
+use crate::path::{Stage, resolve_port, selected, slices};
+use crate::resolve::template_labels;
+use crate::text::{count, list};
+
+/// Why a Service has no endpoint for a port and family: the deepest cause that the objects show.
+pub(in crate::diagnose) fn none(
+    case: Case<'_, '_>,
+    service: &Service,
+    port: &ServicePort,
+    family: Family,
+) -> Finding {
+    let Some(selector) = service.selector() else {
+        return by_hand(case, service, port);
+    };
+    let namespace = service.namespace();
+    if let Some(unread) = case.view.unread(Resource::Pods, namespace) {
+        return without_sight(case, service, family)
+            .because(format!("{} {}", unread.what, unread.why))
+            .fix(format!("needs {} to say more", unread.grant));
+    }
+    let pods: Vec<&Pod> = selected(case.view, service).collect();
+    if pods.is_empty() {
+        return without_pods(case, service, &selector);
+    }
+    let with_address: Vec<&Pod> = pods
+        .iter()
+        .copied()
+        .filter(|pod| !pod.ips().is_empty())
+        .collect();
+    if !with_address.is_empty() && with_address.iter().all(|pod| pod.ip(family).is_none()) {
+        return wrong_family(service, family, &with_address);
+    }
+    let target = target_port(port);
+    if let IntOrString::String(name) = &target
+        && pods
+            .iter()
+            .all(|pod| resolve_port(pod, &target, port.protocol()).is_none())
+    {
+        return unknown_name(service, port, name, &pods);
+    }
+    eps_ready::none_ready(case, service, &pods)
+}
+
+/// What the slices alone tell where pods may not be read. That the Service leads nowhere is proved; a pod
+/// that is not ready is listed as such, one that does not exist is not listed, nor is one without an
+/// address.
+fn without_sight(case: Case<'_, '_>, service: &Service, family: Family) -> Finding {
+    let of_family = slices(case.view, service).filter(|slice| slice.family() == Some(family));
+    let listed: Vec<bool> = of_family
+        .flat_map(|slice| slice.endpoints.iter().flatten())
+        .map(EndpointExt::is_ready)
+        .collect();
+    let name = service.name();
+    let finding = |code, summary, fact| {
+        Finding::new(code, Stage::Endpoints, summary)
+            .blame(service.reference(), "")
+            .because(fact)
+    };
+    if listed.is_empty() {
+        let summary = format!("{name} has no endpoint; it seems to select no pod");
+        return finding("SVC-01", summary, "its slices list no endpoint".to_owned()).suspected();
+    }
+    let all = count(listed.len(), "endpoint");
+    if listed.contains(&true) {
+        let summary = format!("the endpoints of {name} have no such port");
+        return finding(
+            "SVC-04",
+            summary,
+            format!("its slices list {all} without it"),
+        )
+        .suspected();
+    }
+    let fact = format!("its slices list {all}, none of them ready");
+    finding("EPS-01", format!("no endpoint of {name} is ready"), fact)
+}
+
+/// No pod carries the labels: a controller at zero, pods elsewhere, or a selector that misses.
+fn without_pods(case: Case<'_, '_>, service: &Service, selector: &Selector) -> Finding {
+    let namespace = service.namespace();
+    let maker =
+        template_labels(case.view, namespace).find(|(_, _, labels, _)| selector.matches(labels));
+    if let Some((kind, name, _, replicas)) = maker {
+        let object = ObjectRef::new(kind.resource().kind(), namespace, name);
+        return no_replica(case, &object, replicas, Some(service));
+    }
+    let elsewhere: Vec<&Pod> = case
+        .view
+        .pods
+        .iter()
+        .filter(|pod| {
+            pod.namespace() != namespace && !pod.is_finished() && selector.matches(pod.labels())
+        })
+        .collect();
+    if let Some(first) = elsewhere.first() {
+        return in_another_namespace(service, selector, first.namespace(), elsewhere.len());
+    }
+    svc_near::selector_misses(case, service, selector)
+}
+
+/// EPS-03.
+fn no_replica(
+    case: Case<'_, '_>,
+    object: &ObjectRef,
+    replicas: Option<i32>,
+    service: Option<&Service>,
+) -> Finding {
+    let kind = object.kind.to_lowercase();
+    let for_whom = service.map_or_else(String::new, |service| {
+        format!(", so {} leads nowhere", service.name())
+    });
+    if replicas == Some(0) {
+        return Finding::new(
+            "EPS-03",
+            Stage::Endpoints,
+            format!("{kind} {} is scaled to 0{for_whom}", object.name),
+        )
+        .blame(object.clone(), "spec.replicas")
+        .because(format!("{object} spec.replicas is 0"))
+        .fix("scale it up, unless it is down on purpose")
+        .run(kubectl(
+            &object.namespace,
+            format!("scale {kind} {} --replicas=1", object.name),
+        ));
+    }
+    let failure = replica_failure(case, object);
+    let finding = Finding::new(
+        "EPS-03",
+        Stage::Endpoints,
+        format!("{kind} {} has no pod{for_whom}", object.name),
+    )
+    .blame(object.clone(), "status.conditions");
+    let finding = match failure {
+        Some(message) => finding.because(message),
+        None => finding.because(format!(
+            "{object} wants {} and has none",
+            replicas.map_or_else(
+                || "pods".to_owned(),
+                |wanted| count(usize::try_from(wanted).unwrap_or_default(), "pod")
+            )
+        )),
+    };
+    finding
+        .fix("see what keeps it from making pods (quota, admission, missing node)")
+        .run(kubectl(
+            &object.namespace,
+            format!("describe {kind} {}", object.name),
+        ))
+}
+
+/// The message of a `ReplicaFailure` condition of the workload or of a ReplicaSet it made.
+fn replica_failure(case: Case<'_, '_>, object: &ObjectRef) -> Option<String> {
+    let view = case.view;
+    let (namespace, name) = (&object.namespace, &object.name);
+    let of_deployment = view
+        .workload(Resource::Deployments, namespace, name)
+        .and_then(|deployment| deployment.replica_failure.clone());
+    let of_set = || {
+        view.workloads_in(Resource::ReplicaSets, namespace)
+            .filter(|set| set.name().starts_with(name))
+            .find_map(|set| set.replica_failure.clone())
+    };
+    let of_event = || {
+        let events = view.events.in_namespace(&object.namespace);
+        events
+            .filter(|event| event.reason.as_deref() == Some("FailedCreate"))
+            .find(|event| {
+                event
+                    .involved_object
+                    .name
+                    .as_deref()
+                    .is_some_and(|name| name.starts_with(&object.name))
+            })
+            .and_then(|event| event.message.clone())
+    };
+    of_deployment.or_else(of_set).or_else(of_event)
+}
+
+/// A destination workload without any pod.
+pub(in crate::diagnose) fn no_pod(case: Case<'_, '_>, object: &ObjectRef) -> Finding {
+    let replicas = template_labels(case.view, &object.namespace)
+        .find(|(kind, name, _, _)| kind.resource().kind() == object.kind && *name == object.name)
+        .and_then(|(_, _, _, replicas)| replicas);
+    no_replica(case, object, replicas, None)
+}
+
+/// SVC-02.
+fn in_another_namespace(
+    service: &Service,
+    selector: &Selector,
+    namespace: &str,
+    pods: usize,
+) -> Finding {
+    Finding::new(
+        "SVC-02",
+        Stage::Endpoints,
+        format!("the pods {} selects are in namespace {namespace}, the Service is in {}", service.name(), service.namespace()),
+    )
+    .blame(service.reference(), "metadata.namespace")
+    .because(format!("{} with {selector} in {namespace}, none in {}", count(pods, "pod"), service.namespace()))
+    .fix(format!("a selector looks only in its own namespace: make the Service in {namespace}, or an ExternalName here that points there"))
+    .run(kubectl(namespace, format!("get pods -l {selector}")))
+}
+
+/// SVC-13.
+fn wrong_family(service: &Service, family: Family, pods: &[&Pod]) -> Finding {
+    let other = if family == Family::V4 {
+        Family::V6
+    } else {
+        Family::V4
+    };
+    let object = service.reference();
+    Finding::new(
+        "SVC-13",
+        Stage::Endpoints,
+        format!(
+            "{} answers on {family}, its pods have {other} addresses only",
+            service.name()
+        ),
+    )
+    .blame(object.clone(), "spec.ipFamilies")
+    .because(format!(
+        "{} selected, none with an {family} address",
+        count(pods.len(), "pod")
+    ))
+    .fix(format!(
+        "make the Service again with ipFamilies [{other}] (its first family cannot be changed), or give its pods {family}"
+    ))
+    .run(kubectl(
+        &object.namespace,
+        format!("get svc {} -o yaml", object.name),
+    ))
+}
+
+/// SVC-04.
+fn unknown_name(service: &Service, port: &ServicePort, name: &str, pods: &[&Pod]) -> Finding {
+    let object = service.reference();
+    let index = service
+        .ports()
+        .iter()
+        .position(|own| own == port)
+        .unwrap_or_default();
+    let mut known: Vec<String> = pods
+        .iter()
+        .flat_map(|pod| pod.declared_ports())
+        .filter_map(|port| Some(format!("{} ({})", port.name.as_ref()?, port.container_port)))
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    let finding = Finding::new(
+        "SVC-04",
+        Stage::Endpoints,
+        format!(
+            "targetPort {name:?} of {} is the name of no port of its pods",
+            service.name()
+        ),
+    )
+    .blame(object.clone(), format!("spec.ports[{index}].targetPort"))
+    .because(format!(
+        "{} selected, none has a container port named {name} for {}",
+        count(pods.len(), "pod"),
+        port.protocol()
+    ));
+    match known.first() {
+        Some(first) => {
+            let own = first.split(' ').next().unwrap_or_default();
+            let patch = json!([{"op": "replace", "path": format!("/spec/ports/{index}/targetPort"), "value": own}]);
+            finding
+                .because(format!("they name {}", list(&known)))
+                .fix("use a name the pods have, or the number")
+                .patch(
+                    crate::diagnose::kubectl::json_patch(&object, &patch),
+                    patch.to_string(),
+                )
+        }
+        None => finding.because("they name no port at all").fix(format!(
+            "name the container port {name}, or use its number as targetPort"
+        )),
+    }
+}
+
+/// EPS-05: a Service without selector lives on slices that somebody writes.
+fn by_hand(case: Case<'_, '_>, service: &Service, port: &ServicePort) -> Finding {
+    let namespace = service.namespace();
+    let named_alike = case
+        .view
+        .endpoint_slices
+        .in_namespace(namespace)
+        .find(|slice| {
+            slice.service_name() != Some(service.name()) && slice.name().starts_with(service.name())
+        });
+    let own: Vec<&EndpointSlice> = slices(case.view, service).collect();
+    if let Some(slice) = own.first() {
+        return unusable_slice(service, port, slice);
+    }
+    let finding = |summary: String, object: ObjectRef, field: &str| {
+        Finding::new("EPS-05", Stage::Endpoints, summary).blame(object, field)
+    };
+    match named_alike {
+        Some(slice) => {
+            let object = ObjectRef::new("EndpointSlice", namespace, slice.name());
+            let label = format!(
+                "label endpointslice {} {SERVICE_NAME}={} --overwrite",
+                slice.name(),
+                service.name()
+            );
+            finding(
+                format!(
+                    "EndpointSlice {} does not carry the label of Service {}",
+                    slice.name(),
+                    service.name()
+                ),
+                object,
+                "metadata.labels",
+            )
+            .because(format!(
+                "a slice belongs to a Service by the label {SERVICE_NAME} alone, not by its name"
+            ))
+            .fix("label it")
+            .run(kubectl(namespace, label))
+        }
+        None => finding(
+            format!("{} has no selector and no EndpointSlice", service.name()),
+            service.reference(),
+            "spec.selector",
+        )
+        .because("nothing says where it leads")
+        .fix(format!(
+            "give it a selector, or write an EndpointSlice with the label {SERVICE_NAME}={}",
+            service.name()
+        )),
+    }
+}
+
+fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) -> Finding {
+    let object = ObjectRef::new("EndpointSlice", service.namespace(), slice.name());
+    let wanted = port.name.as_deref().unwrap_or_default();
+    let ports = slice.ports.as_deref().unwrap_or_default();
+    let has_port = !slice.port_numbers(wanted, port.protocol()).is_empty();
+    let finding = |summary: String, field: &str| {
+        Finding::new("EPS-05", Stage::Endpoints, summary).blame(object.clone(), field)
+    };
+    if !has_port {
+        let names: Vec<String> = ports
+            .iter()
+            .map(|own| {
+                format!(
+                    "{:?}/{}",
+                    own.name.as_deref().unwrap_or_default(),
+                    own.protocol.as_deref().unwrap_or("TCP")
+                )
+            })
+            .collect();
+        return finding(
+            format!(
+                "EndpointSlice {} has no port named {wanted:?} for {}",
+                slice.name(),
+                port.protocol()
+            ),
+            "ports",
+        )
+        .because(format!(
+            "the Service's port is named {wanted:?}, the slice has {}",
+            if names.is_empty() {
+                "no port".to_owned()
+            } else {
+                list(&names)
+            }
+        ))
+        .fix("give the slice's port the name and protocol of the Service's port")
+        .run(kubectl(
+            service.namespace(),
+            format!("edit endpointslice {}", slice.name()),
+        ));
+    }
+    finding(
+        format!("EndpointSlice {} holds no ready endpoint", slice.name()),
+        "endpoints",
+    )
+    .because("every endpoint in it has conditions.ready false, or it holds none")
+    .fix("correct the endpoints of the slice")
+    .run(kubectl(
+        service.namespace(),
+        format!("edit endpointslice {}", slice.name()),
+    ))
+}
+
+/// EPS-06.
+pub(in crate::diagnose) fn stale(service: &Service, slice: &ObjectRef, address: IpAddr) -> Finding {
+    Finding::new(
+        "EPS-06",
+        Stage::Destination,
+        format!(
+            "{} still lists {address}, whose pod does not exist",
+            slice.name
+        ),
+    )
+    .blame(slice.clone(), "endpoints")
+    .because(format!(
+        "{slice} belongs to {} and names a pod that is gone",
+        service.reference()
+    ))
+    .fix("delete the slice; its controller makes a right one")
+    .run(kubectl(
+        &slice.namespace,
+        format!("delete endpointslice {}", slice.name),
+    ))
+}

@@ -1,0 +1,222 @@
+//! Family POL: which policy denies, by which of the usual slips, and the smallest change that admits.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::pol_cause::{Reading, read};
+use crate::cluster::Resource;
+use crate::diagnose::kubectl::json_patch;
+use crate::diagnose::{Case, Finding};
+use crate::dns::is_link_local;
+use crate::net::Protocol;
+use crate::path::{Denied, Stage};
+use crate::policy::{Direction, Reason, RuleMiss};
+use crate::text::list;
+
+/// The cause of a denial on the way to a backend.
+pub(in crate::diagnose) fn denied(case: Case<'_, '_>, denied: &Denied) -> Finding {
+    let finding = cause(case, denied, false);
+    if let Some(client) = denied.hidden_client {
+        return Finding {
+            code: "POL-13",
+            ..finding
+        }
+        .because(format!("a rule admits {client}, and the packet arrives under the address of the node it came in by (externalTrafficPolicy Cluster)"));
+    }
+    if denied.stage == Stage::EgressPolicy && is_metadata(denied) {
+        return Finding {
+            code: "EGR-05",
+            ..finding
+        };
+    }
+    if denied.is_half_open && matches!(finding.code, "POL-02" | "POL-03") {
+        return Finding {
+            code: "POL-04",
+            ..finding
+        }
+        .because("the other side admits it by a rule; both sides must");
+    }
+    finding
+}
+
+/// The cause of a denial on the way to the DNS: POL-01 unless a slip explains it better.
+pub(in crate::diagnose) fn dns_denied(case: Case<'_, '_>, denied: &Denied) -> Finding {
+    let finding = cause(case, denied, true);
+    let addresses = &denied.destination.addresses;
+    let cache = addresses.iter().find(|addr| is_link_local(**addr));
+    let Some(cache) = cache else {
+        return Finding {
+            stage: Stage::Dns,
+            ..finding
+        };
+    };
+    Finding {
+        code: "POL-21",
+        stage: Stage::Dns,
+        ..finding
+    }
+    .because(format!(
+        "its name server is {cache}, a cache on its node: rules that select DNS pods do not fit it"
+    ))
+}
+
+/// Whether the destination is the address that clouds answer instances at (AWS, Azure, GCP,
+/// OpenStack; AWS over IPv6).
+fn is_metadata(denied: &Denied) -> bool {
+    const ADDRESSES: [IpAddr; 2] = [
+        IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    ];
+    let addresses = &denied.destination.addresses;
+    addresses.iter().any(|addr| ADDRESSES.contains(addr))
+}
+
+fn cause(case: Case<'_, '_>, denied: &Denied, for_dns: bool) -> Finding {
+    let judgement = &denied.judgement;
+    let general = match (for_dns, judgement.direction) {
+        (true, Direction::Egress) => "POL-01",
+        (_, Direction::Egress) => "POL-03",
+        (_, Direction::Ingress) => "POL-02",
+    };
+    let is_vendor = judgement
+        .decided_by
+        .iter()
+        .any(|rule| rule.policy.resource != Resource::NetworkPolicies);
+    let chosen = if is_vendor {
+        None
+    } else {
+        specific(case, denied)
+    };
+    let miss = chosen
+        .as_ref()
+        .map(|(miss, _)| *miss)
+        .or_else(|| judgement.misses.first());
+    let code = match &chosen {
+        Some((_, reading)) => reading.code,
+        None if is_vendor => "POL-17",
+        None => general,
+    };
+    let mut finding = Finding::new(code, denied.stage, summary(denied, for_dns));
+    finding = blame(finding, denied, miss);
+    if let Some((_, reading)) = &chosen {
+        finding = finding.because(reading.text.clone());
+    }
+    finding = facts(finding, denied, chosen.is_some());
+    fix(
+        finding,
+        denied,
+        miss,
+        chosen
+            .as_ref()
+            .and_then(|(_, reading)| reading.advice.clone()),
+    )
+}
+
+/// The nearest miss that is one of the usual slips. A slip that lies much farther off than the
+/// nearest rule explains nothing.
+fn specific<'d>(case: Case<'_, '_>, denied: &'d Denied) -> Option<(&'d RuleMiss, Reading)> {
+    let misses = &denied.judgement.misses;
+    let nearest = misses.first()?.distance;
+    let near = misses.iter().filter(|miss| miss.distance <= nearest + 1);
+    near.into_iter()
+        .find_map(|miss| Some((miss, read(case, denied, miss)?)))
+}
+
+fn summary(denied: &Denied, for_dns: bool) -> String {
+    let judgement = &denied.judgement;
+    let source = name(&denied.source);
+    let destination = name(&denied.destination);
+    let what = match (for_dns, denied.protocol) {
+        (true, _) => "DNS".to_owned(),
+        (false, protocol) => format!("{protocol} {}", denied.port),
+    };
+    let mut policies: Vec<String> = judgement
+        .selecting
+        .iter()
+        .map(|policy| policy.name.clone())
+        .collect();
+    policies.dedup();
+    let policies = list(&policies);
+    match (judgement.reason, judgement.direction) {
+        (Reason::Refused, Direction::Egress) => {
+            let rule = judgement
+                .decided_by
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            format!("{rule} denies {source} {what} to {destination}")
+        }
+        (Reason::Refused, Direction::Ingress) => {
+            let rule = judgement
+                .decided_by
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            format!("{rule} denies {destination} {what} from {source}")
+        }
+        (_, Direction::Egress) => {
+            format!("{policies} isolates {source} and lets out no {what} to {destination}")
+        }
+        (_, Direction::Ingress) => {
+            format!("{policies} isolates {destination} and admits no {what} from {source}")
+        }
+    }
+}
+
+fn name(end: &crate::policy::End) -> String {
+    end.object
+        .as_ref()
+        .map_or_else(|| end.to_string(), |object| object.name.clone())
+}
+
+fn blame(finding: Finding, denied: &Denied, miss: Option<&RuleMiss>) -> Finding {
+    let judgement = &denied.judgement;
+    // A rule that denies is to blame; else the policy whose rule comes nearest, else what isolates.
+    let refusing = (judgement.reason == Reason::Refused)
+        .then(|| judgement.decided_by.first())
+        .flatten();
+    let rule = refusing
+        .or_else(|| miss.map(|miss| &miss.rule))
+        .or_else(|| judgement.decided_by.first());
+    match rule {
+        Some(rule) => finding.blame(rule.policy.object(), rule.field()),
+        None => finding,
+    }
+}
+
+fn facts(mut finding: Finding, denied: &Denied, has_reading: bool) -> Finding {
+    for rule in denied.judgement.decided_by.iter().take(4) {
+        finding = finding.because(format!("{rule} decides"));
+    }
+    for miss in denied.judgement.misses.iter().take(3) {
+        let text = miss.words();
+        if !(has_reading && finding.evidence.contains(&text)) {
+            finding = finding.because(format!("{}: {text}", miss.rule));
+        }
+    }
+    finding
+}
+
+fn fix(
+    finding: Finding,
+    denied: &Denied,
+    miss: Option<&RuleMiss>,
+    advice: Option<String>,
+) -> Finding {
+    let patch = miss.and_then(|miss| miss.fix.as_ref());
+    let summary = match (advice, patch) {
+        (Some(advice), _) => advice,
+        (None, Some(fix)) => fix.summary.clone(),
+        (None, None) if denied.protocol == Protocol::Udp && denied.port == 53 => {
+            "let the pod reach the DNS pods on UDP and TCP 53".to_owned()
+        }
+        (None, None) => "add a rule that admits this traffic".to_owned(),
+    };
+    let finding = finding.fix(summary);
+    match patch {
+        Some(fix) => finding.patch(
+            json_patch(&fix.policy.object(), &fix.patch),
+            fix.patch.to_string(),
+        ),
+        None => finding,
+    }
+}

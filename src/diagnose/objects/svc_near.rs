@@ -1,0 +1,66 @@
+//! SVC-01: a selector that matches no pod, and what it was meant to match.
+
+use k8s_openapi::api::core::v1::Service;
+use serde_json::json;
+
+use crate::cluster::access::ServiceExt;
+use crate::cluster::{Named, Selector};
+use crate::diagnose::kubectl::{kubectl, merge_patch};
+use crate::diagnose::{Case, Finding};
+use crate::path::Stage;
+use crate::resolve::{Change, meant};
+use crate::text::list;
+
+/// Names the label to change.
+pub(in crate::diagnose) fn selector_misses(
+    case: Case<'_, '_>,
+    service: &Service,
+    selector: &Selector,
+) -> Finding {
+    let object = service.reference();
+    let namespace = service.namespace();
+    let finding = Finding::new(
+        "SVC-01",
+        Stage::Endpoints,
+        format!("the selector of {} matches no pod", service.name()),
+    )
+    .blame(object.clone(), "spec.selector")
+    .because(format!("no pod in {namespace} has {selector}"));
+    let Some(meant) = meant(case.view, namespace, selector) else {
+        return finding
+            .fix("make the selector match the labels of the pods")
+            .run(kubectl(namespace, "get pods --show-labels"));
+    };
+    let said: Vec<String> = meant.changes.iter().map(said).collect();
+    let mut patch = serde_json::Map::new();
+    for change in &meant.changes {
+        let is_renamed = change
+            .instead
+            .as_ref()
+            .is_none_or(|(key, _)| *key != change.key);
+        if is_renamed {
+            patch.insert(change.key.clone(), json!(null));
+        }
+        if let Some((key, value)) = &change.instead {
+            patch.insert(key.clone(), json!(value));
+        }
+    }
+    let patch = json!({"spec": {"selector": patch}});
+    finding
+        .because(format!(
+            "{} comes nearest: it has {}",
+            meant.what,
+            list(&said)
+        ))
+        .fix(format!("select what {} has, if that was meant", meant.what))
+        .patch(merge_patch(&object, &patch), patch.to_string())
+}
+
+/// What the nearest labels have instead of a term.
+fn said(change: &Change) -> String {
+    let (key, wanted) = (&change.key, &change.wanted);
+    match &change.instead {
+        Some((own, value)) => format!("{own}={value}, not {key}={wanted}"),
+        None => format!("no label {key}"),
+    }
+}

@@ -1,0 +1,89 @@
+//! The Service's address fails although the backends answer: the proxy on the source's node.
+
+use super::measured;
+use crate::cluster::access::ServiceExt;
+use crate::cluster::{Named, ObjectRef};
+use crate::confirm::Symptom;
+use crate::diagnose::Finding;
+use crate::path::Stage;
+
+/// The cause, from how other Services do on the same node.
+pub(super) fn cause(symptom: &Symptom<'_>) -> Finding {
+    let Symptom::Proxy {
+        source,
+        service,
+        address,
+        attempts,
+        others_answer,
+        is_own_backend,
+        only_local,
+    } = symptom
+    else {
+        return Finding::new("KPX-02", Stage::Nat, String::new());
+    };
+    let node = source.node_name().unwrap_or("its node");
+    let name = service.map_or_else(|| address.to_string(), |service| service.name().to_owned());
+    let at_node = |code, summary: String| {
+        Finding::new(code, Stage::Nat, summary).blame(ObjectRef::cluster_wide("Node", node), "")
+    };
+    let finding = if *is_own_backend {
+        Finding::new("KPX-16", Stage::Nat, format!("{} does not reach itself through {name}", source.name()))
+            .blame(source.reference(), "")
+            .fix("allow hairpin on the bridge port (hairpinMode of the CNI), or do not call oneself through the Service")
+    } else if *only_local && !attempts.all_open() {
+        at_node("KPX-17", format!("{name} fails where its endpoint is on the client's own node {node}"))
+            .suspected()
+            .fix("load br_netfilter and set net.bridge.bridge-nf-call-iptables=1; --deep reads the setting")
+    } else if !attempts.none_open() {
+        at_node(
+            "KPX-09",
+            format!("one of the endpoints in the rules of node {node} for {name} is wrong"),
+        )
+        .degraded()
+        .suspected()
+        .fix("restart kube-proxy on that node; --deep compares its rules with the EndpointSlices")
+    } else if *others_answer == Some(false) {
+        at_node(
+            "KPX-01",
+            format!(
+                "no Service address works from node {node}: kube-proxy does not do its work there"
+            ),
+        )
+        .fix("look at kube-proxy on that node")
+        .run(format!(
+            "kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={node}"
+        ))
+    } else {
+        at_node(
+            "KPX-02",
+            format!("the rules of node {node} do not know {name} as it is now"),
+        )
+        .suspected()
+        .fix("restart kube-proxy on that node; --deep compares its rules with the EndpointSlices")
+    };
+    let confidence = finding.confidence;
+    let finding = measured(finding);
+    let finding = if confidence == crate::diagnose::Confidence::Suspected {
+        finding.suspected()
+    } else {
+        finding
+    };
+    let object = service.map(ServiceExt::reference);
+    finding
+        .because(format!(
+            "{} → {address}: {}",
+            source.name(),
+            attempts.words()
+        ))
+        .because(match object {
+            Some(object) => {
+                format!("every endpoint of {object} answers the same pod by its own address")
+            }
+            None => "the backends answer the same pod by their own addresses".to_owned(),
+        })
+        .because(match others_answer {
+            Some(true) => "other Services answer it".to_owned(),
+            Some(false) => "other Services do not answer it either".to_owned(),
+            None => "no other Service was asked".to_owned(),
+        })
+}

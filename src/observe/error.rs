@@ -1,0 +1,40 @@
+//! Why a probe could not be made.
+
+/// Why a probe could not be made. Never an answer about the path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// The API server said no: rights, admission, quota, a pod that takes no such container.
+    #[error("{what}: {why}")]
+    Refused {
+        what: String,
+        why: String,
+        /// The grant or step that would help.
+        grant: String,
+    },
+    /// The container was accepted and does not start.
+    #[error("{what} does not start: {why}")]
+    NotStarted { what: String, why: String },
+    /// The agent could not be brought there, or did not answer.
+    #[error("{what}: {why}")]
+    Transport { what: String, why: String },
+    /// The program itself cannot be used as the agent there.
+    #[error("{why}")]
+    Binary { why: String, hint: String },
+}
+
+// === impl ProbeError ===
+
+impl ProbeError {
+    /// The same, and why the second best way did not work either.
+    #[must_use]
+    pub fn and(self, second: &Self) -> Self {
+        match self {
+            Self::Refused { what, why, grant } => Self::Refused {
+                what,
+                why: format!("{why}; {second}"),
+                grant,
+            },
+            other => other,
+        }
+    }
+}

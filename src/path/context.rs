@@ -1,0 +1,125 @@
+//! What every stage may look at, and what it adds to.
+
+use std::net::{IpAddr, SocketAddr};
+
+use k8s_openapi::api::core::v1::{Node, Service};
+
+use super::stages::nodes;
+use super::trail::Trail;
+use super::{Backend, Mode, Path, Stage};
+use crate::cluster::access::ServiceExt;
+use crate::cluster::{ClusterView, Named, Pod};
+use crate::dns::ClusterDns;
+use crate::net::{Family, Packet, Protocol};
+use crate::node::Nodes;
+use crate::policy::{Ends, Policies};
+use crate::resolve::{Flow, Site};
+
+/// What every stage may look at.
+pub(in crate::path) struct Walker<'v> {
+    pub view: &'v ClusterView,
+    pub flow: &'v Flow<'v>,
+    pub dns: ClusterDns<'v>,
+    pub policies: Policies,
+    pub ends: Ends<'v>,
+    pub nodes: Nodes<'v>,
+    pub last: nodes::Last,
+}
+
+/// What goes on from the source: the trail so far, and the way by which it came.
+#[derive(Clone)]
+pub(in crate::path) struct Leg<'a, 'v> {
+    pub sites: &'a [Site<'v>],
+    pub trail: Trail<'v>,
+    pub mode: Mode,
+    /// Where the packet met its first kube-proxy, if not on the source's own node.
+    pub entry: Option<Entry<'v>>,
+    /// The address and port of the Service that is asked.
+    pub asked: Option<SocketAddr>,
+}
+
+/// The node where a packet meets its first kube-proxy.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::path) struct Entry<'v> {
+    pub node: &'v Node,
+    pub node_name: &'v str,
+    /// Whether the packet goes on under the node's own address (masqueraded under policy Cluster).
+    pub hides_source: bool,
+}
+
+// === impl Walker ===
+
+impl<'v> Walker<'v> {
+    /// The pod whose resolver is being walked.
+    pub(in crate::path) fn pod_asking(&self) -> Option<&'v Pod> {
+        self.flow.source.sites.first().and_then(Site::pod)
+    }
+}
+
+// === impl Leg ===
+
+impl<'v> Leg<'_, 'v> {
+    /// Ends a walk before any backend.
+    pub(in crate::path) fn end(self, family: Option<Family>) -> Path<'v> {
+        self.trail
+            .finish(self.sites.to_vec(), Vec::new(), family, self.mode)
+    }
+
+    /// Notes at the endpoints hop what the Service's address turns into.
+    pub(in crate::path) fn translate(
+        &mut self,
+        site: Site<'v>,
+        family: Family,
+        vip: Option<(IpAddr, u16)>,
+        backend: &Backend<'v>,
+        protocol: Protocol,
+    ) {
+        let packet = site
+            .ip(family)
+            .zip(vip)
+            .map(|(from, (vip, port))| Packet::new(from, vip, port, protocol));
+        let after = packet
+            .zip(backend.address)
+            .map(|(packet, addr)| packet.to(addr, backend.port));
+        if let Some(hop) = self
+            .trail
+            .hops
+            .iter_mut()
+            .find(|hop| hop.stage == Stage::Endpoints)
+        {
+            *hop = hop.clone().translating(packet, after);
+        }
+    }
+
+    /// The same for another backend of the group.
+    pub(in crate::path) fn retranslate(&mut self, backend: &Backend<'v>) {
+        let mut hops = self.trail.hops.iter_mut();
+        let hop = hops.find(|hop| hop.stage == Stage::Endpoints);
+        if let (Some(hop), Some(address)) = (hop, backend.address)
+            && let Some(translation) = &mut hop.packet
+        {
+            translation.after = translation.before.to(address, backend.port);
+        }
+    }
+}
+
+// === impl Entry ===
+
+impl<'v> Entry<'v> {
+    /// A port of the node itself: no Service's policy decides, and the source is kept.
+    pub(in crate::path) fn of_node(node: &'v Node) -> Self {
+        Self {
+            node,
+            node_name: node.name(),
+            hides_source: false,
+        }
+    }
+
+    pub(in crate::path) fn at(node: &'v Node, service: &Service) -> Self {
+        Self {
+            node,
+            node_name: node.name(),
+            hides_source: !service.is_external_local(),
+        }
+    }
+}

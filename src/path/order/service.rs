@@ -1,0 +1,125 @@
+//! To a Service, and through it to its backends.
+
+use std::net::{IpAddr, SocketAddr};
+
+use k8s_openapi::api::core::v1::Service;
+
+use super::entry;
+use crate::cluster::ClusterView;
+use crate::cluster::access::{ServiceExt, ServiceKind};
+use crate::net::Family;
+use crate::path::context::{Leg, Walker};
+use crate::path::stages::endpoints::{self, Asker, Door};
+use crate::path::stages::group;
+use crate::path::stages::service::{self, Asked, Chosen};
+use crate::path::{Break, Hop, Path, Stage, Status};
+use crate::resolve::Site;
+
+impl<'v> Walker<'v> {
+    pub(super) fn to_service(
+        &self,
+        mut leg: Leg<'_, 'v>,
+        service: &'v Service,
+        address: Option<IpAddr>,
+        paths: &mut Vec<Path<'v>>,
+    ) {
+        let site = leg.sites[0];
+        if site.is_outside() && leg.entry.is_none() {
+            return entry::to_service(self, leg, service, address, paths);
+        }
+        let asked = Asked {
+            port: self.flow.destination.port.as_ref(),
+            protocol: self.flow.protocol,
+        };
+        let Some(chosen) = service::step(service, asked, &mut leg.trail) else {
+            return paths.push(leg.end(None));
+        };
+        self.through_service(&leg, service, address, chosen, paths);
+    }
+
+    /// Every family of a chosen port, to every backend.
+    pub(super) fn through_service(
+        &self,
+        leg: &Leg<'_, 'v>,
+        service: &'v Service,
+        address: Option<IpAddr>,
+        chosen: Chosen<'v>,
+        paths: &mut Vec<Path<'v>>,
+    ) {
+        let site = leg.sites[0];
+        let mut leg = leg.clone();
+        leg.trail.service = Some(service);
+        let mut families = match address {
+            Some(addr) => vec![Family::of(addr)],
+            None => families(self.view, site, service),
+        };
+        if families.is_empty() {
+            let wanted = service.families();
+            // The Service is walked on as it is: it may have troubles of its own.
+            families.clone_from(&wanted);
+            let text = format!(
+                "{} has no address of the Service's families",
+                site.reference()
+            );
+            let seen = Break::NoCommonFamily {
+                source: site.reference(),
+                wanted,
+            };
+            leg.trail.stop(
+                Hop::new(Stage::Service, Status::Fail, text).at(service.reference()),
+                seen,
+            );
+        }
+        if families.is_empty() {
+            return paths.push(leg.end(None));
+        }
+        for family in families {
+            let mut leg = leg.clone();
+            let node = leg.entry.as_ref().map(|entry| entry.node_name);
+            let is_external = |addr: IpAddr| !service.cluster_ips().contains(&addr);
+            let asker = Asker {
+                node: node.or_else(|| site.node_name()),
+                door: match &leg.entry {
+                    Some(entry) if site.node_name() != Some(entry.node_name) => Door::Outer,
+                    Some(_) => Door::ShortCut,
+                    None if address.is_some_and(is_external) => Door::ShortCut,
+                    None => Door::Inner,
+                },
+            };
+            let backends =
+                endpoints::step(self.view, service, chosen, family, asker, &mut leg.trail);
+            let vip = address.or_else(|| service.cluster_ip(family));
+            leg.asked = vip.map(|vip| SocketAddr::new(vip, chosen.number));
+            if backends.is_empty() {
+                paths.push(leg.end(Some(family)));
+                continue;
+            }
+            for alike in group::backends(self.view, &backends) {
+                let mut leg = leg.clone();
+                leg.translate(
+                    site,
+                    family,
+                    vip.map(|vip| (vip, chosen.number)),
+                    &alike[0],
+                    chosen.protocol,
+                );
+                self.to_backend(leg, Some(service), family, chosen.protocol, alike, paths);
+            }
+        }
+    }
+}
+
+/// The families to walk: those of the Service that the source has, too.
+fn families(view: &ClusterView, site: Site<'_>, service: &Service) -> Vec<Family> {
+    let mut own = service.families();
+    if own.is_empty() && (view.is_planned() || service.service_kind() == ServiceKind::Headless) {
+        own.push(Family::V4);
+    }
+    // Nothing is known of addresses that are not assigned yet; a source without any is judged at its
+    // own stage.
+    let of_source = site.families();
+    if !of_source.is_empty() {
+        own.retain(|family| of_source.contains(family));
+    }
+    own
+}

@@ -1,0 +1,150 @@
+//! Pods that behave alike are walked once.
+
+use std::collections::BTreeMap;
+
+use crate::cluster::{ClusterView, Named, Pod};
+use crate::node::{Attachment, Nodes};
+use crate::path::Backend;
+use crate::resolve::Site;
+
+/// What can make one pod's path differ from another's: everything the stages look at.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Likeness {
+    namespace: String,
+    node: Option<String>,
+    labels: Vec<(String, String)>,
+    host_network: bool,
+    state: String,
+    families: usize,
+    /// Debug text of the fields that shape lookups and named ports.
+    resolver: String,
+    ports: Vec<(Option<String>, i32)>,
+    /// What ails its interface, where that was gathered.
+    attachment: String,
+    /// The address itself where some policy looks at addresses.
+    addresses: Vec<String>,
+}
+
+/// Splits sites into groups that behave alike, in their given order.
+pub(in crate::path) fn sites<'v>(
+    view: &ClusterView,
+    nodes: &Nodes<'_>,
+    sites: &[Site<'v>],
+) -> Vec<Vec<Site<'v>>> {
+    let by_address = looks_at_addresses(view);
+    group(sites, |site| {
+        let pod = site.pod()?;
+        Some(Likeness {
+            attachment: attachment(nodes, pod),
+            ..likeness(pod, by_address)
+        })
+    })
+}
+
+fn attachment(nodes: &Nodes<'_>, pod: &Pod) -> String {
+    let fault = || {
+        let (state, node) = (nodes.pod(pod)?, nodes.node(pod.node_name()?)?);
+        let address = *pod.ips().first()?;
+        Attachment::of(&node.state, state, address)?.fault(&node.state, address)
+    };
+    fault().map_or_else(String::new, |fault| format!("{fault:?}"))
+}
+
+/// Splits backends into groups that behave alike.
+pub(in crate::path) fn backends<'v>(
+    view: &ClusterView,
+    backends: &[Backend<'v>],
+) -> Vec<Vec<Backend<'v>>> {
+    let by_address = looks_at_addresses(view);
+    group(backends, |backend| {
+        let pod = backend.pod?;
+        Some((
+            likeness(pod, by_address),
+            backend.port,
+            backend.is_hypothetical,
+        ))
+    })
+}
+
+/// Items without a key stand alone.
+fn group<T: Clone, K: Ord>(items: &[T], key: impl Fn(&T) -> Option<K>) -> Vec<Vec<T>> {
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    let mut seen: BTreeMap<K, usize> = BTreeMap::new();
+    for item in items {
+        let position = key(item).map(|key| *seen.entry(key).or_insert(groups.len()));
+        match position {
+            Some(position) if position < groups.len() => groups[position].push(item.clone()),
+            _ => groups.push(vec![item.clone()]),
+        }
+    }
+    groups
+}
+
+fn likeness(pod: &Pod, by_address: bool) -> Likeness {
+    let labels = pod.labels().iter().filter(|(key, _)| !is_of_one_pod(key));
+    let spec = pod.spec.as_ref();
+    Likeness {
+        namespace: pod.namespace().to_owned(),
+        node: pod.node_name().map(str::to_owned),
+        labels: labels
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+        host_network: pod.is_host_network(),
+        state: format!(
+            "{} {} {} {:?}",
+            pod.phase(),
+            pod.is_ready(),
+            pod.is_terminating(),
+            pod.waiting().map(|waiting| waiting.reason)
+        ),
+        families: pod.ips().len(),
+        resolver: spec.map_or_else(String::new, |spec| {
+            format!(
+                "{:?} {:?} {:?}",
+                spec.dns_policy, spec.dns_config, spec.host_aliases
+            )
+        }),
+        ports: pod
+            .declared_ports()
+            .into_iter()
+            .map(|port| (port.name.clone(), port.container_port))
+            .collect(),
+        attachment: String::new(),
+        addresses: if by_address {
+            pod.ips().iter().map(ToString::to_string).collect()
+        } else {
+            Vec::new()
+        },
+    }
+}
+
+/// Labels that controllers give each pod of its own; no policy or Service of sane mind uses them.
+fn is_of_one_pod(key: &str) -> bool {
+    matches!(
+        key,
+        "statefulset.kubernetes.io/pod-name"
+            | "apps.kubernetes.io/pod-index"
+            | "controller-revision-hash"
+    )
+}
+
+/// Whether any policy tells pods apart by their address.
+fn looks_at_addresses(view: &ClusterView) -> bool {
+    let by_block = view.network_policies.iter().any(|policy| {
+        let Some(spec) = &policy.spec else {
+            return false;
+        };
+        let ingress = spec
+            .ingress
+            .iter()
+            .flatten()
+            .flat_map(|rule| rule.from.iter().flatten());
+        let egress = spec
+            .egress
+            .iter()
+            .flatten()
+            .flat_map(|rule| rule.to.iter().flatten());
+        ingress.chain(egress).any(|peer| peer.ip_block.is_some())
+    });
+    by_block || !view.custom.is_empty()
+}

@@ -1,0 +1,217 @@
+//! Stages `egress-policy` and `ingress-policy`: do policies let the packet out, and in?
+//!
+//! Judged on the packet as the enforcing node sees it: after DNAT, so at the pod's own port, and
+//! for ingress with the source address after any SNAT.
+
+use std::net::IpAddr;
+
+use crate::net::Protocol;
+use crate::path::Denied;
+use crate::path::context::Entry;
+use crate::path::context::{Leg, Walker};
+use crate::path::{Backend, Break, Hop, Stage, Status};
+use crate::policy::{
+    Direction, DirectionJudgement, End, Ends, Question, Reason, Unpoliced, Verdict,
+};
+use crate::resolve::Site;
+use crate::text::list;
+
+/// Adds both hops of a backend.
+pub(in crate::path) fn step<'v>(
+    walker: &Walker<'v>,
+    leg: &mut Leg<'_, 'v>,
+    backend: &Backend<'v>,
+    protocol: Protocol,
+) {
+    let Some(destination) = end_of_backend(walker, backend) else {
+        return;
+    };
+    let source = end_of_site(walker, leg.sites[0]);
+    // Behind a node port under policy Cluster the destination sees the node, not the client.
+    let seen_source = match &leg.entry {
+        Some(Entry {
+            node,
+            hides_source: true,
+            ..
+        }) => walker.ends.node(node),
+        _ => source.clone(),
+    };
+    let asked = (protocol, backend.port);
+    let sides = [
+        (Stage::EgressPolicy, source),
+        (Stage::IngressPolicy, seen_source),
+    ];
+    let judged = sides.map(|(stage, source)| {
+        let judgement = judge(walker, stage, &source, &destination, asked);
+        (stage, source, judgement)
+    });
+    let is_half_open = judged
+        .iter()
+        .any(|(_, _, judgement)| judgement.reason == Reason::Admitted);
+    for (stage, source, judgement) in judged {
+        let hop = hop(stage, &judgement);
+        let hidden_client = hidden_client(walker, leg, stage, &destination, asked);
+        if judgement.verdict == Verdict::Deny {
+            let denied = Denied {
+                stage,
+                source,
+                destination: destination.clone(),
+                protocol,
+                port: backend.port,
+                judgement,
+                is_half_open,
+                hidden_client,
+            };
+            leg.trail.stop(hop, Break::Policy(Box::new(denied)));
+        } else {
+            leg.trail.push(hop);
+        }
+    }
+}
+
+/// The client outside, if its own address would be let in where that of the node is not.
+fn hidden_client(
+    walker: &Walker<'_>,
+    leg: &Leg<'_, '_>,
+    stage: Stage,
+    destination: &End,
+    asked: (Protocol, u16),
+) -> Option<IpAddr> {
+    let Site::Outside(Some(client)) = leg.sites[0] else {
+        return None;
+    };
+    let is_hidden = leg.entry.as_ref().is_some_and(|entry| entry.hides_source);
+    let end = walker.ends.address(client);
+    let own = || judge(walker, stage, &end, destination, asked).verdict;
+    (is_hidden && stage == Stage::IngressPolicy && own() == Verdict::Allow).then_some(client)
+}
+
+/// The first side that denies a packet from a site to an end, or why neither can be told to admit it.
+pub(in crate::path) fn denial(
+    walker: &Walker<'_>,
+    site: Site<'_>,
+    destination: &End,
+    (protocol, port): (Protocol, u16),
+) -> Result<Option<Denied>, String> {
+    let source = end_of_site(walker, site);
+    let mut doubt = None;
+    for stage in [Stage::EgressPolicy, Stage::IngressPolicy] {
+        let judgement = judge(walker, stage, &source, destination, (protocol, port));
+        match judgement.verdict {
+            Verdict::Allow => {}
+            Verdict::Unknown => doubt = Some(doubts(&judgement)),
+            Verdict::Deny => {
+                return Ok(Some(Denied {
+                    stage,
+                    source,
+                    destination: destination.clone(),
+                    protocol,
+                    port,
+                    judgement,
+                    is_half_open: false,
+                    hidden_client: None,
+                }));
+            }
+        }
+    }
+    doubt.map_or(Ok(None), Err)
+}
+
+fn judge(
+    walker: &Walker<'_>,
+    stage: Stage,
+    source: &End,
+    destination: &End,
+    (protocol, port): (Protocol, u16),
+) -> DirectionJudgement {
+    let direction = match stage {
+        Stage::EgressPolicy => Direction::Egress,
+        _ => Direction::Ingress,
+    };
+    let question = Question {
+        source,
+        destination,
+        protocol,
+        port,
+        family: None,
+    };
+    walker.policies.judge_direction(direction, &question)
+}
+
+/// An end of the walk as policies see it.
+fn end_of_site(walker: &Walker<'_>, site: Site<'_>) -> End {
+    match site {
+        Site::Pod(pod) => walker.ends.pod(pod),
+        Site::Node(node) => walker.ends.node(node),
+        Site::Address(addr) | Site::Outside(Some(addr)) => walker.ends.address(addr),
+        Site::Outside(None) => Ends::outside(),
+    }
+}
+
+fn end_of_backend(walker: &Walker<'_>, backend: &Backend<'_>) -> Option<End> {
+    match (backend.pod, backend.address) {
+        (Some(pod), None) => Some(walker.ends.pod(pod)),
+        (Some(pod), Some(addr)) => Some(walker.ends.pod(pod).seen_as(addr)),
+        (None, Some(addr)) => Some(walker.ends.address(addr)),
+        (None, None) => None,
+    }
+}
+
+fn hop(stage: Stage, judged: &DirectionJudgement) -> Hop {
+    let direction = judged.direction;
+    let selecting = || {
+        let names: Vec<String> = judged.selecting.iter().map(ToString::to_string).collect();
+        list(&names)
+    };
+    let deciding = || {
+        let names: Vec<String> = judged.decided_by.iter().map(ToString::to_string).collect();
+        list(&names)
+    };
+    let (status, text) = match (judged.verdict, judged.reason) {
+        (Verdict::Unknown, _) => (Status::Unknown, doubts(judged)),
+        (Verdict::Deny, Reason::Refused) => (Status::Fail, format!("denied by {}", deciding())),
+        (Verdict::Deny, _) => {
+            let text = format!("isolated by {}, and no rule admits it", selecting());
+            (Status::Fail, text)
+        }
+        (Verdict::Allow, Reason::Admitted) => (Status::Pass, format!("admitted by {}", deciding())),
+        (Verdict::Allow, Reason::Unpoliced(why)) => (Status::Pass, unpoliced(why).to_owned()),
+        (Verdict::Allow, Reason::NodeLocal) => (
+            Status::Pass,
+            "a node may always reach its own pods".to_owned(),
+        ),
+        (Verdict::Allow, Reason::Loopback) => (Status::Pass, "never leaves the pod".to_owned()),
+        (Verdict::Allow, _) => (
+            Status::Pass,
+            format!("no policy selects it for {direction}"),
+        ),
+    };
+    let hop = Hop::new(stage, status, text);
+    let at = judged.decided_by.first().map(|rule| rule.policy.object());
+    let hop = match at {
+        Some(object) => hop.at(object),
+        None => hop,
+    };
+    judged.decided_by.iter().fold(hop, |hop, rule| {
+        hop.fact(
+            rule.policy.to_string(),
+            format!("decides by {}", rule.field()),
+        )
+    })
+}
+
+const fn unpoliced(why: Unpoliced) -> &'static str {
+    match why {
+        Unpoliced::HostNetwork => "in the node's network, where policies do not apply",
+        Unpoliced::Node => "a node, which no policy selects",
+        Unpoliced::Outside => "outside the cluster, which no policy selects",
+    }
+}
+
+fn doubts(judged: &DirectionJudgement) -> String {
+    let doubts: Vec<String> = judged.doubts.iter().map(ToString::to_string).collect();
+    match doubts.as_slice() {
+        [] => "cannot be told".to_owned(),
+        some => list(some),
+    }
+}
