@@ -10,6 +10,7 @@ use netpath::cluster::{ClusterView, snapshot};
 use netpath::commands::examine;
 use netpath::observe::Observations;
 use netpath::target::Request;
+use netpath::world::World;
 
 #[global_allocator]
 static MEMORY: AllocProfiler = AllocProfiler::system();
@@ -51,7 +52,7 @@ fn one_pair(bencher: Bencher<'_, '_>) {
         protocol: None,
     };
     bencher.bench_local(|| {
-        let report = examine(&view, &request, &Observations::default());
+        let report = examine(&World::of(&view), &request, &Observations::default());
         let report = report.expect("both ends are there");
         assert!(!report.paths.is_empty(), "there is a way");
         black_box(report)

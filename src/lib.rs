@@ -31,3 +31,4 @@ pub mod suite;
 pub mod target;
 pub mod terminal;
 pub mod text;
+pub mod world;

@@ -10,6 +10,7 @@ use netpath::cli::Cli;
 use netpath::cluster::{Builder, snapshot};
 use netpath::commands::{examine, question};
 use netpath::observe::Observations;
+use netpath::world::World;
 use serde_json::{Value, json};
 
 const WORLD: &str = include_str!("../src/demo/world.json");
@@ -235,7 +236,7 @@ fn no_value_of_any_object_can_make_it_panic() {
             builder.add(changed);
             let view = builder.finish();
             // Whatever the answer is.
-            let _ = examine(&view, &request, &Observations::default());
+            let _ = examine(&World::of(&view), &request, &Observations::default());
             tried += 1;
         }
     }

@@ -47,7 +47,12 @@ fn ask(view: &ClusterView, args: &[&str]) -> PathReport {
         .chain(&["-n", "shop"]);
     let args: TraceArgs = Cli::parse_from(line).trace;
     let request = question(&args, "shop").expect("a question that makes sense");
-    examine(view, &request, &Observations::default()).expect("both ends are there")
+    examine(
+        &netpath::world::World::of(view),
+        &request,
+        &Observations::default(),
+    )
+    .expect("both ends are there")
 }
 
 /// The findings that are faults, worst first.

@@ -11,6 +11,7 @@ use netpath::observe::Observations;
 use netpath::report::Format;
 use netpath::report::{self, PathReport};
 use netpath::terminal::Terminal;
+use netpath::world::World;
 
 use crate::support::golden;
 
@@ -28,7 +29,7 @@ fn demonstration(name: &str) -> PathReport {
     let words = ["kubectl-netpath", demo.source, demo.destination];
     let cli = Cli::try_parse_from(words).expect("a command line");
     let request = question(&cli.trace, NAMESPACE).expect("a question");
-    examine(&demo.view(), &request, &Observations::default()).expect("both ends")
+    examine(&World::of(&demo.view()), &request, &Observations::default()).expect("both ends")
 }
 
 fn shown(report: &PathReport, format: Format, terminal: Terminal) -> String {

@@ -23,6 +23,7 @@ use netpath::observe::Observations;
 use netpath::path::Stage;
 use netpath::route::Host;
 use netpath::target::Request;
+use netpath::world::World;
 
 #[global_allocator]
 static MEMORY: AllocProfiler = AllocProfiler::system();
@@ -114,7 +115,7 @@ fn diagnose(bencher: Bencher<'_, '_>, endpoints: u32, is_nftables: bool) {
         protocol: None,
     };
     bencher.bench_local(|| {
-        let report = examine(&view, &request, &Observations::default());
+        let report = examine(&World::of(&view), &request, &Observations::default());
         let report = report.expect("both ends are there");
         let hops = report.paths.iter().flat_map(|path| &path.hops);
         assert!(

@@ -37,14 +37,15 @@ async fn read(args: &SnapshotArgs) -> Result<Capture, Error> {
             let request = trace::request(source, destination, &connection.namespace, to_namespace)?;
             let mut objects = Vec::new();
             let view = live::read_keeping(client, &request, Some(&mut objects)).await?;
-            let mut known = Known::from_view(request, view);
+            let mut known = Known::of(request, &view);
             if args.deep {
                 probe::run(client, Depth::Deep, &args.launch, &mut known).await?;
             }
             for left in &known.left {
                 eprintln!("left: {} ({})", left.what, left.why);
             }
-            (objects, known.view.unread, known.view.facts)
+            let unread = known.world.unread().cloned().collect();
+            (objects, unread, known.world.nodes().to_facts())
         } else {
             let (objects, unread) = live::read_all(client).await?;
             (objects, unread, Facts::default())

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use super::{trace, whole_and_namespace};
 use crate::cli::CheckArgs;
-use crate::cluster::ClusterView;
 use crate::error::{Error, Exit};
 use crate::observe::Observations;
 use crate::report::PathReport;
 use crate::suite::report::{self, CheckReport, SuiteReport};
 use crate::suite::{Check, Suite, Tally};
 use crate::terminal::Terminal;
+use crate::world::World;
 
 pub(super) fn run(
     args: &CheckArgs,
@@ -20,10 +20,11 @@ pub(super) fn run(
 ) -> Result<Exit, Error> {
     let suite = read(args)?;
     let (view, namespace) = whole_and_namespace(&args.view)?;
+    let world = World::of(&view);
     let checks: Vec<CheckReport> = suite
         .checks
         .iter()
-        .map(|check| CheckReport::new(check, walk(check, &view, &namespace)))
+        .map(|check| CheckReport::new(check, walk(check, &world, &namespace)))
         .collect();
     let tally = Tally::of(checks.iter().map(|check| check.outcome));
     let report = SuiteReport {
@@ -32,7 +33,7 @@ pub(super) fn run(
         name: suite.name,
         tally,
         checks,
-        unread: view.unread,
+        unread: view.unread.clone(),
     };
     report::print(&report, args.output, terminal, out)?;
     Ok(tally.exit())
@@ -59,7 +60,7 @@ fn read(args: &CheckArgs) -> Result<Suite, Error> {
 }
 
 /// Walks one path; `namespace` is where names live that neither the check nor the suite places.
-fn walk(check: &Check, view: &ClusterView, namespace: &str) -> Result<PathReport, String> {
+fn walk(check: &Check, world: &World<'_>, namespace: &str) -> Result<PathReport, String> {
     let namespace = check.namespace.as_deref().unwrap_or(namespace);
     let asked = trace::request(
         &check.source,
@@ -72,7 +73,7 @@ fn walk(check: &Check, view: &ClusterView, namespace: &str) -> Result<PathReport
             request.destination = request.destination.with_port(port)?;
         }
         request.protocol = check.protocol;
-        trace::examine(view, &request, &Observations::default())
+        trace::examine(world, &request, &Observations::default())
     });
     answer.map_err(|error| match error.hint() {
         Some(hint) => format!("{error}; {hint}"),

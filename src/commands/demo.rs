@@ -34,7 +34,8 @@ pub(super) fn run(args: &DemoArgs, terminal: Terminal, out: &mut dyn Write) -> R
         )?;
     }
     let request = trace::request(demo.source, demo.destination, NAMESPACE, None)?;
-    let known = trace::Known::from_view(request, demo.view());
+    let view = demo.view();
+    let known = trace::Known::of(request, &view);
     trace::answer(&known, args.output, terminal, out)?;
     if args.output == Format::Text && args.name.is_none() {
         let others: Vec<&str> = DEMOS.iter().skip(1).map(|demo| demo.name).collect();

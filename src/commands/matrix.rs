@@ -14,6 +14,7 @@ use crate::report::Gaps;
 use crate::report::matrix::MatrixFormat;
 use crate::report::matrix::{DiffReport, MatrixReport, print, print_difference};
 use crate::terminal::Terminal;
+use crate::world::World;
 
 pub(super) fn run(
     args: &MatrixArgs,
@@ -22,15 +23,16 @@ pub(super) fn run(
 ) -> Result<Exit, Error> {
     let (view, namespace) = whole_and_namespace(&args.view)?;
     let namespace = (!args.all_namespaces).then_some(namespace);
-    let policies = Policies::compile(&view);
+    let world = World::of(&view);
+    let policies = world.policies();
     if let Some(other) = &args.diff {
-        return difference(args, other, (&view, &policies), namespace, terminal, out);
+        return difference(args, other, (&view, policies), namespace, terminal, out);
     }
-    let matrix = UnitMatrix::new(&view, &policies);
+    let matrix = UnitMatrix::new(&view, policies);
     if let Some(namespace) = &namespace {
         has_workloads(&matrix, namespace)?;
     }
-    let gaps = Gaps::of(&view, &policies, |unread| unread.resource.is_some());
+    let gaps = Gaps::of(&view, policies, |unread| unread.resource.is_some());
     let report = MatrixReport {
         matrix,
         policies,
@@ -82,9 +84,10 @@ fn difference(
         ));
     }
     let after_view = snapshot::load(other)?;
-    let after_policies = Policies::compile(&after_view);
-    let matrix = UnitMatrix::beside(view, policies, &after_policies);
-    let after_matrix = UnitMatrix::beside(&after_view, &after_policies, policies);
+    let after = World::of(&after_view);
+    let after_policies = after.policies();
+    let matrix = UnitMatrix::beside(view, policies, after_policies);
+    let after_matrix = UnitMatrix::beside(&after_view, after_policies, policies);
     let found = diff::difference(
         &diff::Side {
             view,
@@ -93,7 +96,7 @@ fn difference(
         },
         &diff::Side {
             view: &after_view,
-            policies: &after_policies,
+            policies: after_policies,
             matrix: &after_matrix,
         },
     );

@@ -8,11 +8,12 @@ use super::{trace, whole};
 use crate::cli::PolicyArgs;
 use crate::cluster::{ClusterView, live, snapshot};
 use crate::error::{Error, Exit};
-use crate::policy::{Bulk, Ends, Policies, Verdict, ask};
+use crate::policy::{Bulk, Verdict, ask};
 use crate::report;
 use crate::resolve::resolve;
 use crate::target::Request;
 use crate::terminal::Terminal;
+use crate::world::World;
 
 pub(super) fn run(
     args: &PolicyArgs,
@@ -24,9 +25,10 @@ pub(super) fn run(
     }
     let (request, view) = read(args)?;
     let flow = resolve(&view, &request)?;
-    let policies = Policies::compile(&view);
-    let asked = ask(&view, &policies, &Ends::new(&view), &flow)?;
-    let report = report::policy::build(&view, &policies, &flow, &asked);
+    let world = World::of(&view);
+    let policies = world.policies();
+    let asked = ask(&view, policies, world.ends(), &flow)?;
+    let report = report::policy::build(&world, &flow, &asked);
     report::policy::print(&report, args.output, terminal, out)?;
     Ok(match report.verdict {
         Verdict::Allow => Exit::Fine,
@@ -80,8 +82,9 @@ fn bulk(args: &PolicyArgs, queries: &Path, out: &mut dyn Write) -> Result<Exit, 
         Box::new(BufReader::new(file))
     };
     let view = whole(&args.view)?;
-    let mut bulk = Bulk::new(&view);
-    for problem in bulk.policies().problems() {
+    let world = World::of(&view);
+    let mut bulk = Bulk::new(world.policies(), world.ends());
+    for problem in world.policies().problems() {
         let field = if problem.field.is_empty() { "" } else { " " };
         eprintln!(
             "warning: {}{field}{}: {}",

@@ -11,15 +11,12 @@ use tokio::sync::oneshot;
 use super::trace::Known;
 use crate::cli::LaunchArgs;
 use crate::cluster::Unread;
-use crate::confirm::confirm;
 use crate::diagnose::Case;
 use crate::error::Error;
 use crate::observe::{Depth, ProbeError, Step, Vantage};
-use crate::path::walk;
 use crate::plan::plan;
 use crate::probe::{Answers, Plain, Progress, Session, Settings, Spinner};
 use crate::report::Left;
-use crate::resolve::resolve;
 
 /// All of the probing ends after so many times the time for one answer.
 const ROUNDS_OF_WAITING: u32 = 12;
@@ -36,7 +33,7 @@ pub(super) async fn run(
     client: &Client,
     depth: Depth,
     args: &LaunchArgs,
-    known: &mut Known,
+    known: &mut Known<'_>,
 ) -> Result<(), Error> {
     if depth == Depth::Api {
         return Ok(());
@@ -84,7 +81,7 @@ pub(super) async fn run(
 async fn rounds(
     session: &mut Session,
     asking: &Asking<'_>,
-    known: &mut Known,
+    known: &mut Known<'_>,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
     let args = asking.args;
@@ -95,16 +92,16 @@ async fn rounds(
         }
         if Instant::now() >= asking.until {
             progress.say("the time for probing is over; what was learned so far counts");
-            known.view.unread.push(Unread {
+            known.world.miss([Unread {
                 what: "further probes".to_owned(),
                 why: "the time for probing is over".to_owned(),
                 grant: "a longer --timeout".to_owned(),
                 resource: None,
                 namespace: String::new(),
-            });
+            }]);
             return Ok(());
         }
-        let creations = session.announce(&known.view, &steps);
+        let creations = session.announce(known.world.view, &steps);
         for creation in &creations {
             progress.say(&format!("creates {creation}"));
         }
@@ -113,60 +110,38 @@ async fn rounds(
             return Ok(());
         }
         let answers = session
-            .ask(&known.view, &steps, asking.until, progress)
+            .ask(known.world.view, &steps, asking.until, progress)
             .await;
         learn(known, answers, &steps);
     }
 }
 
 /// The next questions, from everything known so far.
-fn next(known: &Known, depth: Depth, args: &LaunchArgs) -> Result<Vec<Step>, Error> {
-    let view = &known.view;
-    let flow = resolve(view, &known.request)?.knowing(known.observations.names());
-    let confirmed = confirm(view, &flow, walk(view, &flow), &known.observations);
-    let case = Case {
-        view,
-        flow: &flow,
-        walk: &confirmed.walk,
-        symptoms: &confirmed.symptoms,
-        basis: &confirmed.walk.basis(),
-    };
-    Ok(plan(case, &known.observations, depth, args.timeout))
+fn next(known: &Known<'_>, depth: Depth, args: &LaunchArgs) -> Result<Vec<Step>, Error> {
+    let case = Case::of(&known.world, &known.request, &known.observations)?;
+    Ok(plan(&case, &known.observations, depth, args.timeout))
 }
 
 /// Puts answers and facts where the next round and the report find them.
-fn learn(known: &mut Known, answers: Answers, steps: &[Step]) {
+fn learn(known: &mut Known<'_>, answers: Answers, steps: &[Step]) {
     for (vantage, fact) in answers.facts {
-        if let Some(why) = fact.missing {
-            known.view.unread.extend(missing(&vantage, &fact.file, why));
-            continue;
+        match fact.missing {
+            Some(why) => known.world.miss(missing(&vantage, &fact.file, why)),
+            None => known.world.learn(&vantage, &fact.file, fact.text),
         }
-        let facts = &mut known.view.facts;
-        match vantage {
-            Vantage::Pod { namespace, name } => facts
-                .pods
-                .entry((namespace, name))
-                .or_default()
-                .set(&fact.file, fact.text),
-            Vantage::Node(node) => facts
-                .nodes
-                .entry(node)
-                .or_default()
-                .set(&fact.file, fact.text),
-        };
     }
     for (vantage, why) in answers.notes {
-        known.view.unread.push(Unread {
+        known.world.miss([Unread {
             what: format!("probe in {vantage} itself"),
             why,
             grant: "patch pods/ephemeralcontainers and create pods/exec there".to_owned(),
             resource: None,
             namespace: String::new(),
-        });
+        }]);
     }
     known.observations.seen.extend(answers.seen);
     for (vantage, error) in answers.failed {
-        known.view.unread.push(unread(&vantage, &error));
+        known.world.miss([unread(&vantage, &error)]);
         known.observations.failed.push((vantage, error));
     }
     // A vantage that neither answered nor failed would be asked for ever.

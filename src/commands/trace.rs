@@ -5,23 +5,22 @@ use std::time::Instant;
 
 use super::{probe, runtime};
 use crate::cli::TraceArgs;
-use crate::cluster::{ClusterView, live, snapshot};
-use crate::confirm::confirm;
+use crate::cluster::live::{self, Connection};
+use crate::cluster::{ClusterView, snapshot};
 use crate::diagnose::{Case, Verdict, diagnose};
 use crate::error::{Error, Exit};
 use crate::observe::{Depth, Observations};
-use crate::path::walk;
 use crate::report::Format;
 use crate::report::{self, Left, PathReport};
-use crate::resolve::resolve;
 use crate::target::Request;
 use crate::target::Target;
 use crate::terminal::Terminal;
+use crate::world::World;
 
 /// Everything an answer rests on.
-pub(super) struct Known {
+pub(super) struct Known<'v> {
     pub request: Request,
-    pub view: ClusterView,
+    pub world: World<'v>,
     pub observations: Observations,
     /// The cluster that was asked, as the kubeconfig calls it.
     pub context: Option<String>,
@@ -36,18 +35,40 @@ pub(super) fn run(
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
-    let known = learn(args)?;
+    if let Some(path) = &args.view.snapshot {
+        let namespace = args.view.kube.namespace.as_deref().unwrap_or("default");
+        let request = question(args, namespace)?;
+        let view = snapshot::load(path)?;
+        return answer(&Known::of(request, &view), args.output, terminal, out);
+    }
+    let since = Instant::now();
+    let runtime = runtime()?;
+    let (connection, request, view) = runtime.block_on(read(args))?;
+    let mut known = Known::of(request, &view);
+    let depth = Depth::of(args.probe.no_probe, args.probe.deep);
+    let probed = probe::run(&connection.client, depth, &args.probe.launch, &mut known);
+    runtime.block_on(probed)?;
+    known.context = connection.context;
+    known.since = Some(since);
     answer(&known, args.output, terminal, out)
+}
+
+/// Asks the cluster for what the question needs.
+async fn read(args: &TraceArgs) -> Result<(Connection, Request, ClusterView), Error> {
+    let connection = live::connect(&args.view.kube).await?;
+    let request = question(args, &connection.namespace)?;
+    let view = live::read(&connection.client, &request).await?;
+    Ok((connection, request, view))
 }
 
 /// Answers from what is known.
 pub(super) fn answer(
-    known: &Known,
+    known: &Known<'_>,
     format: Format,
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
-    let mut report = examine(&known.view, &known.request, &known.observations)?;
+    let mut report = examine(&known.world, &known.request, &known.observations)?;
     report.left.clone_from(&known.left);
     report.context.clone_from(&known.context);
     let elapsed = known.since.map(|since| since.elapsed().as_millis());
@@ -65,42 +86,12 @@ pub(super) fn answer(
 /// # Errors
 /// When an end of the question cannot be found in the view.
 pub fn examine(
-    view: &ClusterView,
+    world: &World<'_>,
     request: &Request,
     observations: &Observations,
 ) -> Result<PathReport, Error> {
-    let flow = resolve(view, request)?.knowing(observations.names());
-    let confirmed = confirm(view, &flow, walk(view, &flow), observations);
-    let basis = confirmed.basis();
-    let case = Case {
-        view,
-        flow: &flow,
-        walk: &confirmed.walk,
-        symptoms: &confirmed.symptoms,
-        basis: &basis,
-    };
-    Ok(report::build(case, &diagnose(case)))
-}
-
-/// Reads the snapshot, or the cluster and what probes say of it.
-fn learn(args: &TraceArgs) -> Result<Known, Error> {
-    if let Some(path) = &args.view.snapshot {
-        let namespace = args.view.kube.namespace.as_deref().unwrap_or("default");
-        let request = question(args, namespace)?;
-        return Ok(Known::from_view(request, snapshot::load(path)?));
-    }
-    let since = Instant::now();
-    runtime()?.block_on(async {
-        let connection = live::connect(&args.view.kube).await?;
-        let request = question(args, &connection.namespace)?;
-        let view = live::read(&connection.client, &request).await?;
-        let mut known = Known::from_view(request, view);
-        known.context = connection.context;
-        known.since = Some(since);
-        let depth = Depth::of(args.probe.no_probe, args.probe.deep);
-        probe::run(&connection.client, depth, &args.probe.launch, &mut known).await?;
-        Ok(known)
-    })
+    let case = Case::of(world, request, observations)?;
+    Ok(report::build(&case, &diagnose(&case)))
 }
 
 /// What was typed, made into a question; `namespace` is where a name without one lives.
@@ -141,12 +132,12 @@ pub(super) fn request(
 
 // === impl Known ===
 
-impl Known {
+impl<'v> Known<'v> {
     /// What a view alone tells.
-    pub(super) fn from_view(request: Request, view: ClusterView) -> Self {
+    pub(super) fn of(request: Request, view: &'v ClusterView) -> Self {
         Self {
             request,
-            view,
+            world: World::of(view),
             observations: Observations::default(),
             context: None,
             since: None,

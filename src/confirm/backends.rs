@@ -4,17 +4,17 @@ use std::net::SocketAddr;
 
 use super::symptom::{BackendSymptom, Others, Symptom};
 use super::{Confirmed, Inside};
-use crate::cluster::ClusterView;
 use crate::observe::{Attempts, Observations, Vantage};
 use crate::path::service_address;
 use crate::path::{Backend, Break, Hop, Path, Stage, Status};
 use crate::resolve::Site;
+use crate::world::World;
 use netpath_protocol::{Outcome, Task, TraceHop};
 
 /// Lays the answers of the backends over their paths.
 pub(super) fn confirm<'v>(
     confirmed: &mut Confirmed<'v>,
-    view: &'v ClusterView,
+    world: &World<'v>,
     observations: &Observations,
 ) {
     let all = confirmed.walk.paths.clone();
@@ -69,7 +69,7 @@ pub(super) fn confirm<'v>(
                     source,
                     inside: backend
                         .pod
-                        .and_then(|pod| Inside::of(view, pod, to, observations)),
+                        .and_then(|pod| Inside::of(world, pod, to, observations)),
                     others: others(&all, &vantage, to, backend.node, observations),
                     from_own_node: node(backend.node),
                     from_source_node: node(source.node_name()).filter(|_| source.pod().is_some()),

@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::cluster::{ClusterView, Named, Pod};
+use crate::cluster::{Named, Pod};
 use crate::facts::{Listener, listeners};
 use crate::net::Protocol;
 use crate::observe::{Attempts, Observations, Vantage};
+use crate::world::World;
 
 /// The view from inside.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ pub struct Inside {
 impl Inside {
     /// Gathers what is known of a pod and its port.
     pub(super) fn of(
-        view: &ClusterView,
+        world: &World<'_>,
         pod: &Pod,
         to: SocketAddr,
         observations: &Observations,
@@ -33,7 +34,7 @@ impl Inside {
             SocketAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
             SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
         };
-        let facts = view.facts.pod(pod.namespace(), pod.name());
+        let facts = world.pod_facts(pod.namespace(), pod.name());
         let inside = Self {
             by_address: observations.attempts(&vantage, to),
             by_loopback: observations.attempts(&vantage, SocketAddr::new(loopback, to.port())),

@@ -16,10 +16,10 @@ mod speech;
 mod split;
 mod symptom;
 
-use crate::cluster::ClusterView;
 use crate::observe::Observations;
 use crate::path::{Basis, Stage, Status, Walk};
 use crate::resolve::Flow;
+use crate::world::World;
 
 pub use inside::Inside;
 pub use symptom::{BackendSymptom, NameSymptom, Others, Server, Symptom};
@@ -52,7 +52,7 @@ impl Confirmed<'_> {
 /// Lays observations over a walk.
 #[must_use]
 pub fn confirm<'v>(
-    view: &'v ClusterView,
+    world: &World<'v>,
     flow: &Flow<'v>,
     walk: Walk<'v>,
     observations: &Observations,
@@ -64,9 +64,9 @@ pub fn confirm<'v>(
     if observations.is_empty() {
         return confirmed;
     }
-    names::confirm(&mut confirmed, view, flow, observations);
-    backends::confirm(&mut confirmed, view, observations);
+    names::confirm(&mut confirmed, world, flow, observations);
+    backends::confirm(&mut confirmed, world, observations);
     speech::confirm(&mut confirmed, observations);
-    proxy::confirm(&mut confirmed, view, observations);
+    proxy::confirm(&mut confirmed, world.view, observations);
     confirmed
 }

@@ -10,16 +10,17 @@ use crate::dns::{ClusterDns, ResolvConf};
 use crate::observe::{Observations, Vantage};
 use crate::path::{Path, Stage, Status, slices};
 use crate::resolve::{Flow, Place, Site};
+use crate::world::World;
 use netpath_protocol::{DnsReply, Failure, Record, Task};
 
 /// Lays the answers over the hop of every path that looks a name up.
 pub(super) fn confirm<'v>(
     confirmed: &mut Confirmed<'v>,
-    view: &'v ClusterView,
+    world: &World<'v>,
     flow: &Flow<'v>,
     observations: &Observations,
 ) {
-    let dns = ClusterDns::of(view);
+    let (view, dns) = (world.view, world.dns());
     let control = dns.control_name();
     let mut symptoms: Vec<Symptom<'v>> = Vec::new();
     for path in &mut confirmed.walk.paths {
@@ -28,7 +29,7 @@ pub(super) fn confirm<'v>(
         };
         let vantage = Vantage::of_pod(pod);
         let all: Vec<Asked<'_>> = observations.dns(&vantage).filter_map(Asked::of).collect();
-        let Some(resolver) = resolver(view, pod, &all) else {
+        let Some(resolver) = resolver(world, pod, &all) else {
             continue;
         };
         if !path.hops.iter().any(|hop| hop.stage == Stage::Dns) {
@@ -43,7 +44,7 @@ pub(super) fn confirm<'v>(
             .copied()
             .filter(|asked| asked.server == resolver && !asked.over_tcp)
             .collect();
-        let servers = servers(view, &dns, &asked, resolver);
+        let servers = servers(view, dns, &asked, resolver);
         let node = pod.node_name().unwrap_or_default();
         let node_vantage = Vantage::Node(node.to_owned());
         let of_node: Vec<Asked<'_>> = observations
@@ -106,8 +107,8 @@ fn behind(flow: &Flow<'_>, dns: &ClusterDns<'_>, of_node: &[Asked<'_>]) -> Optio
 
 /// The server that the pod's own file names, which is asked as soon as the file was read; before that, the
 /// one that was asked first.
-fn resolver(view: &ClusterView, pod: &Pod, all: &[Asked<'_>]) -> Option<SocketAddr> {
-    let recorded = view.facts.pod(pod.namespace(), pod.name());
+fn resolver(world: &World<'_>, pod: &Pod, all: &[Asked<'_>]) -> Option<SocketAddr> {
+    let recorded = world.pod_facts(pod.namespace(), pod.name());
     let text = recorded.and_then(|facts| facts.resolv_conf.as_deref());
     let named = text.and_then(|text| ResolvConf::parse(text).nameservers.first().copied());
     let own = all.iter().find(|asked| Some(asked.server.ip()) == named);

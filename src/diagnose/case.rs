@@ -1,27 +1,55 @@
-//! What a diagnosis may look at.
+//! One question with everything that is known about it: what a diagnosis may look at.
 
 use crate::cluster::ClusterView;
-use crate::confirm::Symptom;
-use crate::path::{Basis, Path, Walk};
-use crate::resolve::Flow;
+use crate::confirm::{Confirmed, Symptom, confirm};
+use crate::observe::Observations;
+use crate::path::{Basis, Path, Walk, walk};
+use crate::resolve::{Flow, Unresolved, resolve};
+use crate::target::Request;
+use crate::world::World;
 
-/// One question with everything that is known about it.
-#[derive(Debug, Clone, Copy)]
-pub struct Case<'c, 'v> {
+/// One question, worked out.
+#[derive(Debug)]
+pub struct Case<'w, 'v> {
+    pub world: &'w World<'v>,
     pub view: &'v ClusterView,
-    pub flow: &'c Flow<'v>,
-    pub walk: &'c Walk<'v>,
+    pub flow: Flow<'v>,
+    pub walk: Walk<'v>,
     /// What probes saw that nothing predicted.
-    pub symptoms: &'c [Symptom<'v>],
-    /// What the walk rests on.
-    pub basis: &'c [Basis],
+    pub symptoms: Vec<Symptom<'v>>,
+    /// What the answer rests on.
+    pub basis: Vec<Basis>,
 }
 
 // === impl Case ===
 
-impl<'c, 'v> Case<'c, 'v> {
+impl<'w, 'v> Case<'w, 'v> {
+    /// Resolves, walks and confirms. There is no other place where these meet, so that what is planned and what
+    /// is reported cannot disagree.
+    ///
+    /// # Errors
+    /// When an end of the question cannot be found in the view.
+    pub fn of(
+        world: &'w World<'v>,
+        request: &Request,
+        observations: &Observations,
+    ) -> Result<Self, Unresolved> {
+        let flow = resolve(world.view, request)?.knowing(observations.names());
+        let confirmed = confirm(world, &flow, walk(world, &flow), observations);
+        let basis = confirmed.basis();
+        let Confirmed { walk, symptoms } = confirmed;
+        Ok(Self {
+            world,
+            view: world.view,
+            flow,
+            walk,
+            symptoms,
+            basis,
+        })
+    }
+
     /// Every walk.
-    pub fn paths(&self) -> impl Iterator<Item = &'c Path<'v>> + Clone + use<'c, 'v> {
+    pub fn paths(&self) -> impl Iterator<Item = &Path<'v>> + Clone {
         self.walk.paths.iter()
     }
 }

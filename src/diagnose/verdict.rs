@@ -34,7 +34,7 @@ pub struct Diagnosis {
 
 /// Names the causes and gives the verdict.
 #[must_use]
-pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
+pub fn diagnose(case: &Case<'_, '_>) -> Diagnosis {
     let mut findings = Vec::new();
     for path in case.paths() {
         for seen in path
@@ -49,7 +49,7 @@ pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
             merge(&mut findings, finding);
         }
     }
-    for symptom in case.symptoms {
+    for symptom in &case.symptoms {
         if let Symptom::WorksAnyway { seen, address, .. } = symptom {
             if let Some(finding) = works_anyway(case, seen, *address) {
                 merge(&mut findings, finding);
@@ -80,7 +80,7 @@ pub fn diagnose(case: Case<'_, '_>) -> Diagnosis {
     });
     Diagnosis {
         verdict: verdict(case, &findings),
-        basis: case.basis.to_vec(),
+        basis: case.basis.clone(),
         findings,
     }
 }
@@ -132,7 +132,7 @@ const fn leaves_open(seen: &Break<'_>) -> bool {
 
 /// What ought to stop traffic and does not: the rules are wrong, and something lets it pass all the
 /// same, an established connection or a faster way around them, say. It may end at any time.
-fn works_anyway(case: Case<'_, '_>, seen: &Break<'_>, address: SocketAddr) -> Option<Finding> {
+fn works_anyway(case: &Case<'_, '_>, seen: &Break<'_>, address: SocketAddr) -> Option<Finding> {
     let leads_there = |path: &&Path<'_>| {
         let mut backends = path.backends.iter();
         backends.any(|backend| backend.address == Some(address.ip()))
@@ -159,7 +159,7 @@ fn is_consequence(path: &Path<'_>, seen: &Break<'_>) -> bool {
 }
 
 /// The cause of a break, by the family of the stage that saw it.
-fn name(case: Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
+fn name(case: &Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
     match seen {
         Break::SourceWithoutNetwork(pod) => src::without_network(case, pod),
         Break::NoSourcePod(object) => src::no_pod(case, object),
@@ -197,7 +197,7 @@ fn name(case: Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
 }
 
 /// Whether traffic still gets through in spite of a break: on another path, or by a weaker way.
-fn is_partial(case: Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> bool {
+fn is_partial(case: &Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> bool {
     let others_work = case
         .paths()
         .any(|other| other.outcome() == Outcome::Works && !std::ptr::eq(other, path));
@@ -230,7 +230,7 @@ fn merge(findings: &mut Vec<Finding>, finding: Finding) {
 
 /// Over all paths: what works and what fails together are Degraded. A failing path beside one that
 /// could not be told is Degraded, too: it is proved that not all works.
-fn verdict(case: Case<'_, '_>, findings: &[Finding]) -> Verdict {
+fn verdict(case: &Case<'_, '_>, findings: &[Finding]) -> Verdict {
     let is = |outcome| case.paths().any(|path| path.outcome() == outcome);
     let degraded = findings.iter().any(|finding| {
         finding.severity == Severity::Degraded && finding.confidence != Confidence::Suspected

@@ -33,9 +33,9 @@ pub struct ClusterDns<'v> {
 // === impl ClusterDns ===
 
 impl<'v> ClusterDns<'v> {
-    /// Finds the parts in a view.
+    /// Finds the parts in a view; what was gathered of pods' resolv.conf may tell the domain.
     #[must_use]
-    pub fn of(view: &'v ClusterView) -> Self {
+    pub fn of<'a>(view: &'v ClusterView, resolv_confs: impl Iterator<Item = &'a str>) -> Self {
         let service = find_service(view);
         let config = find_config(view, service);
         let corefile = config
@@ -50,7 +50,7 @@ impl<'v> ClusterDns<'v> {
             config,
             corefile,
             domain: domain
-                .or_else(|| domain_of_pods(view))
+                .or_else(|| domain_of_pods(resolv_confs))
                 .unwrap_or_else(|| "cluster.local".to_owned()),
         }
     }
@@ -128,9 +128,9 @@ fn zone_served(corefile: &Corefile) -> Option<String> {
 }
 
 /// The domain behind `svc.` in a recorded search list.
-fn domain_of_pods(view: &ClusterView) -> Option<String> {
-    view.facts.pods.values().find_map(|facts| {
-        let conf = super::ResolvConf::parse(facts.resolv_conf.as_deref()?);
+fn domain_of_pods<'a>(mut resolv_confs: impl Iterator<Item = &'a str>) -> Option<String> {
+    resolv_confs.find_map(|text| {
+        let conf = super::ResolvConf::parse(text);
         let mut searches = conf.searches.iter();
         searches.find_map(|search| search.strip_prefix("svc.").map(str::to_owned))
     })

@@ -6,10 +6,8 @@
 
 mod attachment;
 mod setup;
-mod sites;
 mod state;
 
 pub use attachment::{Attachment, Hanging};
 pub use setup::proxy_setup;
-pub use sites::{NodeSite, Nodes};
 pub use state::{Dump, NodeState, PodState, Unreadable};

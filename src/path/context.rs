@@ -11,18 +11,18 @@ use crate::cluster::access::ServiceExt;
 use crate::cluster::{ClusterView, Named, Pod};
 use crate::dns::ClusterDns;
 use crate::net::{Family, Packet, Protocol};
-use crate::node::Nodes;
 use crate::policy::{Ends, Policies};
 use crate::resolve::{Flow, Site};
+use crate::world::Nodes;
 
 /// What every stage may look at.
-pub(in crate::path) struct Walker<'v> {
+pub(in crate::path) struct Walker<'w, 'v> {
     pub view: &'v ClusterView,
-    pub flow: &'v Flow<'v>,
-    pub dns: ClusterDns<'v>,
-    pub policies: Policies,
-    pub ends: Ends<'v>,
-    pub nodes: Nodes<'v>,
+    pub flow: &'w Flow<'v>,
+    pub dns: &'w ClusterDns<'v>,
+    pub policies: &'w Policies,
+    pub ends: &'w Ends<'v>,
+    pub nodes: &'w Nodes<'v>,
     pub last: nodes::Last,
 }
 
@@ -49,7 +49,7 @@ pub(in crate::path) struct Entry<'v> {
 
 // === impl Walker ===
 
-impl<'v> Walker<'v> {
+impl<'v> Walker<'_, 'v> {
     /// The pod whose resolver is being walked.
     pub(in crate::path) fn pod_asking(&self) -> Option<&'v Pod> {
         self.flow.source.sites.first().and_then(Site::pod)

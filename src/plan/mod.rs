@@ -35,7 +35,12 @@ const MAX_SOURCES: usize = 3;
 
 /// The next questions, grouped by vantage; empty when everything worth asking was asked.
 #[must_use]
-pub fn plan(case: Case<'_, '_>, seen: &Observations, depth: Depth, timeout: Duration) -> Vec<Step> {
+pub fn plan(
+    case: &Case<'_, '_>,
+    seen: &Observations,
+    depth: Depth,
+    timeout: Duration,
+) -> Vec<Step> {
     if depth == Depth::Api {
         return Vec::new();
     }
@@ -69,7 +74,7 @@ pub fn plan(case: Case<'_, '_>, seen: &Observations, depth: Depth, timeout: Dura
 }
 
 /// One source of every group that behaves alike.
-fn sources<'v>(case: Case<'_, 'v>) -> Vec<Site<'v>> {
+fn sources<'v>(case: &Case<'_, 'v>) -> Vec<Site<'v>> {
     let mut leads: Vec<Site<'v>> = Vec::new();
     for path in case.paths() {
         let Some(lead) = path.sources.first() else {
@@ -87,7 +92,7 @@ fn sources<'v>(case: Case<'_, 'v>) -> Vec<Site<'v>> {
 }
 
 struct Asker<'c, 'v> {
-    case: Case<'c, 'v>,
+    case: &'c Case<'c, 'v>,
     seen: &'c Observations,
     depth: Depth,
     timeout_ms: u64,

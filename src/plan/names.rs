@@ -27,11 +27,11 @@ impl<'v> Asker<'_, 'v> {
             return;
         };
         let view = self.view();
-        let dns = ClusterDns::of(view);
-        let recorded = view.facts.pod(pod.namespace(), pod.name());
+        let dns = self.case.world.dns();
+        let recorded = self.case.world.pod_facts(pod.namespace(), pod.name());
         let conf = recorded
             .and_then(|facts| facts.resolv_conf.as_deref())
-            .map_or_else(|| ResolvConf::predict(pod, &dns), ResolvConf::parse);
+            .map_or_else(|| ResolvConf::predict(pod, dns), ResolvConf::parse);
         // Where the API does not say which servers the pod asks, its own file will in a moment.
         if conf.origin == Origin::Node || conf.nameservers.is_empty() {
             return;

@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{Asker, MAX_BACKENDS, backend_addresses};
 use crate::cluster::Pod;
-use crate::dns::ClusterDns;
 use crate::observe::Vantage;
 use crate::path::service_address;
 use crate::resolve::Site;
@@ -61,7 +60,7 @@ impl Asker<'_, '_> {
             all.extend(service_address(path).map(|to| to.ip()));
             all.extend(path.backends.iter().filter_map(|backend| backend.address));
         }
-        all.extend(ClusterDns::of(self.view()).service_addresses());
+        all.extend(self.case.world.dns().service_addresses());
         all.into_iter().take(MAX_ADDRESSES).collect()
     }
 }

@@ -33,7 +33,7 @@ const PADDING: usize = 4_000;
 impl Speech {
     /// The URL's scheme, the Service port's appProtocol or name (Kubernetes: `http`, `http-web`;
     /// KEP-1507), or the port that HTTP has everywhere.
-    pub(super) fn of(case: Case<'_, '_>) -> Self {
+    pub(super) fn of(case: &Case<'_, '_>) -> Self {
         if case.walk.protocol != Protocol::Tcp {
             return Self::Unknown;
         }

@@ -10,7 +10,6 @@ use super::eval::{DirectionJudgement, Question, Verdict};
 use super::model::RuleRef;
 use super::named::UnknownEnd;
 use super::policies::Policies;
-use crate::cluster::ClusterView;
 use crate::net::Protocol;
 
 /// One line: `{"src": "ns/Kind/name", "dst": "ip/ADDR", "protocol": "TCP", "port": 80}`.
@@ -40,9 +39,9 @@ pub struct Answer {
 
 /// Answers questions about one view.
 #[derive(Debug)]
-pub struct Bulk<'v> {
-    policies: Policies,
-    ends: Ends<'v>,
+pub struct Bulk<'w, 'v> {
+    policies: &'w Policies,
+    ends: &'w Ends<'v>,
     known: HashMap<String, Known>,
 }
 
@@ -50,21 +49,15 @@ type Known = Arc<Result<Vec<End>, UnknownEnd>>;
 
 // === impl Bulk ===
 
-impl<'v> Bulk<'v> {
-    /// Compiles the policies of a view.
+impl<'w, 'v> Bulk<'w, 'v> {
+    /// Answers from compiled policies and the ends of their view.
     #[must_use]
-    pub fn new(view: &'v ClusterView) -> Self {
+    pub fn new(policies: &'w Policies, ends: &'w Ends<'v>) -> Self {
         Self {
-            policies: Policies::compile(view),
-            ends: Ends::new(view),
+            policies,
+            ends,
             known: HashMap::new(),
         }
-    }
-
-    /// The compiled policies.
-    #[must_use]
-    pub const fn policies(&self) -> &Policies {
-        &self.policies
     }
 
     /// Answers one line.

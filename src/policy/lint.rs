@@ -54,7 +54,11 @@ pub enum Idle {
 /// Looks at every policy that selects one of some ends, and at those beside it that select nothing.
 /// Each is told once.
 #[must_use]
-pub fn lint(view: &ClusterView, policies: &Policies, ends: &[&End]) -> Vec<Lint> {
+pub fn lint<'l>(
+    policies: &Policies,
+    ends: &[&End],
+    linter: impl FnOnce() -> &'l Linter<'l>,
+) -> Vec<Lint> {
     let tiers = policies.stacks.iter().flat_map(|stack| &stack.tiers);
     let mut concerning: BTreeMap<&PolicyRef, (&Policy, bool)> = BTreeMap::new();
     for end in ends {
@@ -71,7 +75,7 @@ pub fn lint(view: &ClusterView, policies: &Policies, ends: &[&End]) -> Vec<Lint>
     if concerning.is_empty() {
         return found;
     }
-    let linter = Linter::new(view, policies);
+    let linter = linter();
     for (policy, selects) in concerning.into_values() {
         if selects {
             linter.policy(policy, &mut found);
@@ -98,7 +102,9 @@ const fn alone(families: Families) -> Context<'static> {
     }
 }
 
-struct Linter<'v> {
+/// What a view's policies are checked against, gathered once for all of them.
+#[derive(Debug)]
+pub struct Linter<'v> {
     view: &'v ClusterView,
     families: Families,
     /// Every pod, and every workload as its template makes pods.
@@ -113,8 +119,9 @@ struct Linter<'v> {
 // === impl Linter ===
 
 impl<'v> Linter<'v> {
-    fn new(view: &'v ClusterView, policies: &Policies) -> Self {
-        let ends = Ends::new(view);
+    /// Gathers every pod and namespace of a view.
+    #[must_use]
+    pub fn new(view: &'v ClusterView, policies: &Policies, ends: &Ends<'v>) -> Self {
         let pods = view.pods.iter().filter(|pod| !pod.is_finished());
         let mut all: Vec<End> = pods.map(|pod| ends.pod(pod)).collect();
         for namespace in workload_namespaces(view) {

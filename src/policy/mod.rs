@@ -38,7 +38,7 @@ pub use eval::{DirectionJudgement, Judgement, Question, Reason, Unpoliced, Verdi
 pub use explain::{Cause, LabelMiss, LeafMiss, PeerMiss, PortMiss, PortMissKind, RuleMiss, Split};
 pub use fix::{Closing, Fix};
 pub use formula::{Context, Domain, Families, Formula, Part, Place};
-pub use lint::{Idle, Lint, lint};
+pub use lint::{Idle, Lint, Linter, lint};
 pub use matrix::{Class, Matrix, PortSet, UnitMatrix};
 pub use model::{
     Action, Direction, Peers, Policy, PolicyRef, Port, PortNumber, Ports, Rule, RuleRef, Section,

@@ -15,7 +15,7 @@ use crate::text::{count, list};
 
 /// Makes the report of a diagnosis.
 #[must_use]
-pub fn build(case: Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
+pub fn build(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
     let mut paths: Vec<ReportPath> = Vec::new();
     for path in case.paths() {
         let next = report_path(path);
@@ -46,9 +46,9 @@ pub fn build(case: Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
         paths,
         findings: diagnosis.findings.iter().map(report_finding).collect(),
         not_looked_at: not_looked_at(case, diagnosis),
-        unread: view
-            .unread
-            .iter()
+        unread: case
+            .world
+            .unread()
             .chain(&case.walk.unread)
             .cloned()
             .collect(),
@@ -65,10 +65,10 @@ pub fn build(case: Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
 }
 
 /// What the kinds of evidence leave open: on which nodes, and behind which addresses.
-fn not_looked_at(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
+fn not_looked_at(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
     let has = |basis| diagnosis.basis.contains(&basis);
     let mut open = Vec::new();
-    let is_seen = |name: &String| has(Basis::Node) && case.view.facts.nodes.contains_key(name);
+    let is_seen = |name: &String| has(Basis::Node) && case.world.node_facts(name).is_some();
     let mut nodes = nodes_of_path(case);
     nodes.retain(|name| !is_seen(name));
     if !has(Basis::Node) || !nodes.is_empty() {
@@ -97,7 +97,7 @@ fn not_looked_at(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
 }
 
 /// The nodes that a packet passes, by name.
-fn nodes_of_path(case: Case<'_, '_>) -> Vec<String> {
+fn nodes_of_path(case: &Case<'_, '_>) -> Vec<String> {
     let sources = case.paths().flat_map(|path| &path.sources);
     let sources = sources.filter_map(Site::node_name);
     let backends = case.paths().flat_map(|path| &path.backends);

@@ -8,6 +8,7 @@ use std::path::Path;
 use netpath::cluster::{Builder, ClusterView, snapshot};
 use netpath::net::Protocol;
 use netpath::policy::{Answer, Bulk};
+use netpath::world::World;
 use serde::Deserialize;
 
 use crate::support;
@@ -121,7 +122,8 @@ struct Disputed {
 
 impl Disputed {
     fn look_at(&mut self, view: &ClusterView, set: &Set) {
-        let mut bulk = Bulk::new(view);
+        let world = World::of(view);
+        let mut bulk = Bulk::new(world.policies(), world.ends());
         for case in &set.disputed_cases {
             let answer = bulk.answer(&case.line());
             let reason = case.disputed.as_deref().unwrap_or("no reason");
@@ -186,7 +188,8 @@ fn merged(mut world: ClusterView, more: &ClusterView) -> ClusterView {
 
 /// The way of the bulk command: a line in, a line out.
 fn check(view: &ClusterView, set: &Set, table: &mut String) -> Vec<String> {
-    let mut bulk = Bulk::new(view);
+    let world = World::of(view);
+    let mut bulk = Bulk::new(world.policies(), world.ends());
     let mut wrong = Vec::new();
     for case in &set.cases {
         let line = case.line();

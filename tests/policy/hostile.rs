@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use netpath::cluster::ClusterView;
 use netpath::policy::{Bulk, Ends, Policies, UnitMatrix, Verdict, lint};
+use netpath::world::World;
 
 use super::{WORLD, judge, shop, view};
 
@@ -132,7 +133,8 @@ fn ten_thousand_peers() {
         3333 + 1
     );
     let api = Ends::new(&world).named(API).expect("api");
-    assert_eq!(lint(&world, &policies, &[&api[0]]).len(), 6667);
+    let whole = World::of(&world);
+    assert_eq!(lint(&policies, &[&api[0]], || whole.linter()).len(), 6667);
 }
 
 /// Nesting and length that would exhaust a careless reader.
@@ -152,7 +154,8 @@ fn deep_and_long_texts() {
 #[test]
 fn questions_that_make_no_sense() {
     let world = shop(&[]);
-    let mut bulk = Bulk::new(&world);
+    let whole = World::of(&world);
+    let mut bulk = Bulk::new(whole.policies(), whole.ends());
     for line in [
         "",
         "{",

@@ -1,8 +1,15 @@
 //! What in a policy never comes to bear.
 
-use netpath::policy::{Direction, Ends, Idle, Lint, Policies, lint};
+use netpath::cluster::ClusterView;
+use netpath::policy::{Direction, End, Ends, Idle, Lint, lint};
+use netpath::world::World;
 
 use super::{WORLD, shop, view};
+
+fn lint_of(view: &ClusterView, ends: &[&End]) -> Vec<Lint> {
+    let world = World::of(view);
+    lint(world.policies(), ends, || world.linter())
+}
 
 /// The lints of policies on the way from web to api: the policy's name, the field, why.
 fn lints(policies: &[&str]) -> Vec<(String, String, Idle)> {
@@ -11,7 +18,7 @@ fn lints(policies: &[&str]) -> Vec<(String, String, Idle)> {
     let ends =
         ["shop/Pod/web", "shop/Pod/api"].map(|name| ends.named(name).expect("a pod")[0].clone());
     let ends: Vec<_> = ends.iter().collect();
-    let found = lint(&view, &Policies::compile(&view), &ends);
+    let found = lint_of(&view, &ends);
     let told = |Lint {
                     policy,
                     field,
@@ -95,7 +102,7 @@ fn sound_policies_and_strangers_are_left_alone() {
     );
     let view = view(&elsewhere);
     let web = Ends::new(&view).named("shop/Pod/web").expect("web");
-    assert_eq!(lint(&view, &Policies::compile(&view), &[&web[0]]), []);
+    assert_eq!(lint_of(&view, &[&web[0]]), []);
 }
 
 /// What was not read whole may hold the pod that is missed.
@@ -108,7 +115,7 @@ fn what_was_not_read_is_not_missed() {
     view.provenance = netpath::cluster::Provenance::Live;
     let ends = Ends::new(&view);
     let web = ends.named("shop/Pod/web").expect("web");
-    assert_eq!(lint(&view, &Policies::compile(&view), &[&web[0]]), []);
+    assert_eq!(lint_of(&view, &[&web[0]]), []);
 }
 
 /// Blocks of Service addresses are never seen by policies.
@@ -119,7 +126,7 @@ fn service_ranges_are_told() {
     );
     let view = view(&yaml);
     let web = Ends::new(&view).named("shop/Pod/web").expect("web");
-    let found = lint(&view, &Policies::compile(&view), &[&web[0]]);
+    let found = lint_of(&view, &[&web[0]]);
     let net = "10.96.0.0/16".parse().expect("a CIDR");
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].idle, Idle::ServiceRange(net));

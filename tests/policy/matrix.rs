@@ -27,7 +27,7 @@ fn printed(view: &ClusterView, namespace: Option<&str>, format: MatrixFormat) ->
         namespace: namespace.map(str::to_owned),
         port: None,
         gaps: Gaps::of(view, &policies, |_| true),
-        policies,
+        policies: &policies,
     };
     let mut out = Vec::new();
     print(&report, format, Terminal::PLAIN, &mut out).expect("a report");
@@ -214,7 +214,7 @@ fn one_port_makes_it_yes_or_no() {
         namespace: Some("shop".to_owned()),
         port: Some((Protocol::Tcp, 8080)),
         gaps: Gaps::default(),
-        policies,
+        policies: &policies,
     };
     let mut out = Vec::new();
     print(&report, MatrixFormat::Text, Terminal::PLAIN, &mut out).expect("a report");

@@ -5,11 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use netpath::cluster::{Named, Unread};
-use netpath::confirm::confirm;
 use netpath::diagnose::{Case, Diagnosis, Finding, diagnose};
 use netpath::observe::{Observations, Seen};
-use netpath::path::{Basis, walk};
-use netpath::resolve::resolve;
+use netpath::world::World;
 use serde::Deserialize;
 
 use super::{request, world};
@@ -129,16 +127,9 @@ fn diagnosis(folder: &Path, expected: &Expected) -> Diagnosis {
         seen: json::<Vec<Seen>>(folder, "observations.json").expect("observations.json"),
         failed: Vec::new(),
     };
-    let flow = resolve(&view, &request(&expected.args)).expect("both ends");
-    let flow = flow.knowing(observations.names());
-    let confirmed = confirm(&view, &flow, walk(&view, &flow), &observations);
-    diagnose(Case {
-        view: &view,
-        flow: &flow,
-        walk: &confirmed.walk,
-        symptoms: &confirmed.symptoms,
-        basis: &[Basis::Api, Basis::Probe],
-    })
+    let world = World::of(&view);
+    let case = Case::of(&world, &request(&expected.args), &observations).expect("both ends");
+    diagnose(&case)
 }
 
 fn json<T: for<'d> Deserialize<'d>>(folder: &Path, file: &str) -> Option<T> {

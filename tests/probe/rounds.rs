@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use netpath::confirm::confirm;
 use netpath::diagnose::{Case, diagnose};
 use netpath::observe::{Depth, Observations, Seen, Step, Vantage};
-use netpath::path::{Basis, walk};
 use netpath::plan::plan;
-use netpath::resolve::resolve;
+use netpath::world::World;
 use netpath_protocol::{Attempt, DnsReply, Failure, HttpReply, MtuReply, Outcome, Task};
 use proptest::prelude::*;
 
@@ -21,22 +19,16 @@ fn rounds(
 ) -> (Vec<Vec<Step>>, Observations) {
     let view = world("");
     let args = args.map(str::to_owned);
-    let flow = resolve(&view, &request(&args)).expect("both ends");
+    let request = request(&args);
+    let world = World::of(&view);
     let mut observations = Observations::default();
     let mut all = Vec::new();
     loop {
-        let confirmed = confirm(&view, &flow, walk(&view, &flow), &observations);
-        let case = Case {
-            view: &view,
-            flow: &flow,
-            walk: &confirmed.walk,
-            symptoms: &confirmed.symptoms,
-            basis: &[Basis::Api],
-        };
-        let steps = plan(case, &observations, depth, Duration::from_secs(5));
+        let case = Case::of(&world, &request, &observations).expect("both ends");
+        let steps = plan(&case, &observations, depth, Duration::from_secs(5));
         if steps.is_empty() {
             // Whatever was seen, there is an answer.
-            let _ = diagnose(case);
+            let _ = diagnose(&case);
             return (all, observations);
         }
         assert!(all.len() < 8, "it never ends: {steps:?}");

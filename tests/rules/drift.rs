@@ -38,12 +38,7 @@ fn drift(args: &[&str]) -> (Vec<String>, Option<i32>) {
 /// Recordings of a node whose rules were not what the objects say, with how many differences of which
 /// kind. The last one was taken while kube-proxy was at work: two of three Services had lost the endpoint.
 const DIFFERENT: [(&str, &str, &str, usize); 4] = [
-    (
-        "one-endpoint-rule-wrong",
-        "node1",
-        "idle rule with a wrong DNAT target",
-        1,
-    ),
+    ("one-endpoint-rule-wrong", "node1", "wrong DNAT target", 1),
     ("service-rules-flushed", "node1", "service missing", 11),
     ("pod-veth-off-the-bridge", "node1", "endpoint missing", 2),
     ("pod-veth-off-the-bridge", "node2", "endpoint missing", 5),

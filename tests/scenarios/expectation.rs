@@ -11,6 +11,7 @@ use netpath::diagnose::Severity;
 use netpath::observe::Observations;
 use netpath::report::{PathReport, ReportFinding};
 use netpath::target::Request;
+use netpath::world::World;
 use serde::Deserialize;
 
 /// The question and its answer.
@@ -62,7 +63,8 @@ impl Expectation {
 
     /// Asks the question of a view.
     pub fn ask(&self, view: &ClusterView) -> Result<PathReport, String> {
-        examine(view, &self.request(), &Observations::default()).map_err(|error| error.to_string())
+        examine(&World::of(view), &self.request(), &Observations::default())
+            .map_err(|error| error.to_string())
     }
 
     /// What is wrong with an answer; nothing, if it is right.

@@ -52,7 +52,7 @@ const CACHE: Agent = Agent {
     doubt: "lookups of its pods may fail",
 };
 
-pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (node, stage) in ends::nodes(case) {
         found.extend(down_on(case, node, &NETWORK));
@@ -69,7 +69,7 @@ pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
 }
 
 /// The agent's pod on a node, if it is there and not ready.
-fn down_on(case: Case<'_, '_>, node: &Node, agent: &Agent) -> Option<Finding> {
+fn down_on(case: &Case<'_, '_>, node: &Node, agent: &Agent) -> Option<Finding> {
     let pod = case.view.pods.iter().find(|pod| {
         let is_agent = pod.controller().is_some_and(|owner| {
             owner.kind == "DaemonSet" && agent.names.iter().any(|name| owner.name.contains(name))
@@ -108,7 +108,7 @@ fn down_on(case: Case<'_, '_>, node: &Node, agent: &Agent) -> Option<Finding> {
 }
 
 /// What the agent's own readiness probe says of its BGP peers (Calico, kube-router).
-fn peering_trouble(case: Case<'_, '_>, pod: &Pod) -> Option<String> {
+fn peering_trouble(case: &Case<'_, '_>, pod: &Pod) -> Option<String> {
     let mut events = case.view.events.in_namespace(pod.namespace());
     let message = events
         .find(|event| event.involved_object.name.as_deref() == Some(pod.name()))?
@@ -119,9 +119,9 @@ fn peering_trouble(case: Case<'_, '_>, pod: &Pod) -> Option<String> {
 }
 
 /// Whether the source's recorded resolver is a cache on its node.
-fn asks_a_cache(case: Case<'_, '_>) -> bool {
+fn asks_a_cache(case: &Case<'_, '_>) -> bool {
     ends::sources(case).any(|pod| {
-        let facts = case.view.facts.pod(pod.namespace(), pod.name());
+        let facts = case.world.pod_facts(pod.namespace(), pod.name());
         let conf = facts.and_then(|facts| facts.resolv_conf.as_deref());
         conf.is_some_and(|text| {
             crate::dns::ResolvConf::parse(text)

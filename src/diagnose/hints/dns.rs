@@ -6,17 +6,16 @@ use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::objects::dns::corefile_object;
 use crate::diagnose::objects::ends;
 use crate::diagnose::{Case, Finding};
-use crate::dns::ClusterDns;
 use crate::path::Stage;
 
 /// How long ago a container may have died of hunger to be worth a word.
 const RECENT_SECONDS: i64 = 3600;
 
-pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     if !ends::passes(case, Stage::Dns) {
         return Vec::new();
     }
-    let dns = ClusterDns::of(case.view);
+    let dns = case.world.dns();
     let starved = dns
         .pods(case.view)
         .into_iter()
@@ -57,7 +56,7 @@ pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
     starved.into_iter().chain(broken).collect()
 }
 
-fn is_starved(case: Case<'_, '_>, pod: &Pod) -> bool {
+fn is_starved(case: &Case<'_, '_>, pod: &Pod) -> bool {
     pod.container_statuses().iter().any(|status| {
         let ended = status
             .last_state

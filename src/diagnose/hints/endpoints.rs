@@ -14,7 +14,7 @@ use crate::diagnose::{Case, Finding};
 use crate::path::{Stage, selected, slices};
 use crate::text::list;
 
-pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for service in ends::services(case) {
         found.extend(unready_published(case, service));
@@ -29,7 +29,7 @@ pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
 }
 
 /// EPS-09: peers that find each other want exactly this.
-fn unready_published(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+fn unready_published(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let publishes = service.spec.as_ref()?.publish_not_ready_addresses?;
     let unready: Vec<&str> = selected(case.view, service)
         .filter(|pod| !pod.is_ready())
@@ -52,7 +52,7 @@ fn unready_published(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
 }
 
 /// SVC-16: hints of topology leave the source's node a single endpoint of several.
-fn one_of_a_zone(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+fn one_of_a_zone(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let name = case.flow.source.sites.first()?.node_name()?;
     let zone = case.view.nodes.get("", name).and_then(NodeExt::zone);
     let node = ProxyNode { name, zone };
@@ -86,7 +86,7 @@ fn one_of_a_zone(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
 }
 
 /// SVC-08: endpoints of different makers. Right for a canary, wrong for a Job that shares labels.
-fn several_owners(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+fn several_owners(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let mut owners: BTreeMap<String, &Pod> = BTreeMap::new();
     for pod in selected(case.view, service).filter(|pod| pod.is_ready()) {
         owners.entry(maker_text(pod)).or_insert(pod);
@@ -119,7 +119,7 @@ fn maker_text(pod: &Pod) -> String {
 }
 
 /// EPS-02: nothing is ready, and the probe asks a port that is neither declared nor served.
-fn probe_elsewhere(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+fn probe_elsewhere(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let pods: Vec<&Pod> = selected(case.view, service).collect();
     if pods.is_empty() || pods.iter().any(|pod| pod.is_ready()) {
         return None;
@@ -162,7 +162,7 @@ fn probe_elsewhere(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
 
 /// POL-22: nothing is ready, and the kubelet's probes time out instead of being refused: something
 /// may keep the node from its pods.
-fn probe_unanswered(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+fn probe_unanswered(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let pods: Vec<&Pod> = selected(case.view, service).collect();
     if pods.iter().any(|pod| pod.is_ready()) {
         return None;

@@ -21,7 +21,7 @@ use crate::diagnose::{Case, Finding};
 use crate::path::{Basis, Stage};
 
 /// Every hint about the path.
-pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     // Manifests run nowhere: nothing in them can hint at what a cluster does.
     if case.view.is_planned() {
         return source::findings(case);
@@ -47,6 +47,6 @@ fn hint(code: &'static str, stage: Stage, summary: impl Into<String>) -> Finding
 }
 
 /// Whether a probe has asked: then it has seen what could only be guessed at before.
-fn is_probed(case: Case<'_, '_>) -> bool {
+fn is_probed(case: &Case<'_, '_>) -> bool {
     case.basis.contains(&Basis::Probe)
 }

@@ -15,7 +15,7 @@ use crate::resolve::{Place, Site};
 /// Keeps load balancers off a node.
 const EXCLUDED: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 
-pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let from_outside = case.flow.source.sites.iter().any(Site::is_outside);
     if !from_outside {
         return Vec::new();
@@ -34,7 +34,7 @@ pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
 }
 
 /// EXT-13: node addresses of kind and the like exist only inside its host.
-fn clients_network(case: Case<'_, '_>) -> Option<Finding> {
+fn clients_network(case: &Case<'_, '_>) -> Option<Finding> {
     let node = case.view.nodes.iter().find(|node| {
         let spec = node.spec.as_ref();
         let id = spec.and_then(|spec| spec.provider_id.as_deref());
@@ -54,7 +54,7 @@ fn clients_network(case: Case<'_, '_>) -> Option<Finding> {
 }
 
 /// EXT-05: an address that probably nobody answers for on the wire.
-fn not_announced(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+fn not_announced(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let mut nodes = case.view.nodes.iter();
     let all_excluded = !case.view.nodes.is_empty()
         && case.view.holds_all(Resource::Nodes, "")
@@ -120,7 +120,7 @@ fn health_check(service: &Service) -> Option<Finding> {
 }
 
 /// ING-05: an https request for a host that no `tls` entry names.
-fn certificate(case: Case<'_, '_>) -> Option<Finding> {
+fn certificate(case: &Case<'_, '_>) -> Option<Finding> {
     let url = case.flow.destination.url.as_ref()?;
     let Place::Name(host) = &case.flow.destination.place else {
         return None;

@@ -24,7 +24,7 @@ const ENFORCERS: [&str; 11] = [
     "azure-npm",
 ];
 
-pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     [above_the_packet(case), nobody_enforces(case)]
         .into_iter()
         .flatten()
@@ -32,7 +32,7 @@ pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
 }
 
 /// POL-18: Cilium policies that look into requests or names, for a pod at either end.
-fn above_the_packet(case: Case<'_, '_>) -> Option<Finding> {
+fn above_the_packet(case: &Case<'_, '_>) -> Option<Finding> {
     let resources = [
         Resource::CiliumNetworkPolicies,
         Resource::CiliumClusterwideNetworkPolicies,
@@ -80,7 +80,7 @@ fn looks_deeper(value: &Value) -> bool {
 }
 
 /// POL-15: a policy denies on paper, and the network is flannel's, which enforces none.
-fn nobody_enforces(case: Case<'_, '_>) -> Option<Finding> {
+fn nobody_enforces(case: &Case<'_, '_>) -> Option<Finding> {
     let is_denied = case
         .paths()
         .flat_map(|path| &path.breaks)

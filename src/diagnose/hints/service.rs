@@ -12,7 +12,7 @@ use crate::net::parse_prefix;
 use crate::path::{Stage, selected};
 use crate::text::list;
 
-pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for service in ends::services(case) {
         found.extend(one_client_one_endpoint(service));
@@ -44,7 +44,7 @@ fn one_client_one_endpoint(service: &Service) -> Option<Finding> {
 
 /// SVC-03: the pods declare ports, and none of them is the one the Service leads to. Declarations
 /// are informational, so this proves nothing.
-fn undeclared_target(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+fn undeclared_target(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let pods: Vec<&Pod> = selected(case.view, service).collect();
     service
         .ports()
@@ -84,7 +84,7 @@ fn undeclared_target(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
 }
 
 /// SVC-10: an address no ServiceCIDR holds; routers may send it elsewhere.
-fn out_of_range(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+fn out_of_range(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let ranges: Vec<&String> = case
         .view
         .service_cidrs

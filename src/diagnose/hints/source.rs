@@ -9,7 +9,7 @@ use crate::path::Stage;
 use crate::resolve::Place;
 use crate::text::list;
 
-pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     [proxied(case), same_name_elsewhere(case)]
         .into_iter()
         .flatten()
@@ -17,7 +17,7 @@ pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
 }
 
 /// SRC-05: proxy variables that do not leave the destination out.
-fn proxied(case: Case<'_, '_>) -> Option<Finding> {
+fn proxied(case: &Case<'_, '_>) -> Option<Finding> {
     let service = *ends::services(case).first()?;
     ends::sources(case).find_map(|pod| {
         let proxy = variable(pod, "HTTP_PROXY").or_else(|| variable(pod, "HTTPS_PROXY"))?;
@@ -62,7 +62,7 @@ fn variable(pod: &Pod, name: &str) -> Option<String> {
 }
 
 /// SRC-12: the short name means the Service of the client's own namespace, and others have one, too.
-fn same_name_elsewhere(case: Case<'_, '_>) -> Option<Finding> {
+fn same_name_elsewhere(case: &Case<'_, '_>) -> Option<Finding> {
     let Place::Name(name) = &case.flow.destination.place else {
         return None;
     };

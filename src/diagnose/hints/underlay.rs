@@ -20,7 +20,7 @@ const PUBLIC_IP: &str = "flannel.alpha.coreos.com/public-ip";
 const BACKEND: &str = "flannel.alpha.coreos.com/backend-type";
 const BACKEND_DATA: &str = "flannel.alpha.coreos.com/backend-data";
 
-pub(super) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let nodes: Vec<&Node> = ends::nodes(case)
         .into_iter()
         .map(|(node, _)| node)
@@ -126,7 +126,7 @@ fn without_route(node: &Node) -> Option<Finding> {
 }
 
 /// RTE-17: a node's own address inside the range of pods.
-fn node_in_pod_range(case: Case<'_, '_>) -> Option<Finding> {
+fn node_in_pod_range(case: &Case<'_, '_>) -> Option<Finding> {
     let ranges: Vec<_> = case
         .view
         .nodes
@@ -150,7 +150,7 @@ fn node_in_pod_range(case: Case<'_, '_>) -> Option<Finding> {
 }
 
 /// RTE-17: an address outside that the cluster takes for one of its own.
-fn target_in_range(case: Case<'_, '_>) -> Option<Finding> {
+fn target_in_range(case: &Case<'_, '_>) -> Option<Finding> {
     let Place::Address(addr) = case.flow.destination.place else {
         return None;
     };
@@ -190,7 +190,7 @@ fn overlap(summary: String, object: crate::cluster::ObjectRef, field: &str) -> F
 
 /// RTE-33: a pod outside its node's range while others of the node are inside. Where all are
 /// outside, the CNI assigns addresses by a plan of its own.
-fn outside_its_range(case: Case<'_, '_>, pod: &Pod, stage: Stage) -> Option<Finding> {
+fn outside_its_range(case: &Case<'_, '_>, pod: &Pod, stage: Stage) -> Option<Finding> {
     let name = pod.node_name().filter(|_| !pod.is_host_network())?;
     let ranges = case.view.nodes.get("", name)?.pod_cidrs();
     let is_inside = |addr: &IpAddr| ranges.iter().any(|range| range.contains(addr));
@@ -220,7 +220,7 @@ fn outside_its_range(case: Case<'_, '_>, pod: &Pod, stage: Stage) -> Option<Find
 
 /// EGR-01: the API server's endpoint is an address that no API server of the cluster shows. Managed
 /// control planes show no such pod, so nothing is said of them.
-fn api_server_elsewhere(case: Case<'_, '_>) -> Option<Finding> {
+fn api_server_elsewhere(case: &Case<'_, '_>) -> Option<Finding> {
     let service = ends::services(case)
         .into_iter()
         .find(|service| service.namespace() == "default" && service.name() == "kubernetes")?;

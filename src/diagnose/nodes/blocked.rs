@@ -26,7 +26,7 @@ const ENGINES: [&str; 12] = [
 ];
 
 pub(super) fn cause(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     path: &Path<'_>,
     fault: &NodeFault,
     (rule, answer, packet): (&TrailStep, Option<&str>, Packet),
@@ -107,7 +107,7 @@ pub(super) fn share(
 }
 
 /// Rules that let pods through.
-fn accept(case: Case<'_, '_>, rule: &TrailStep) -> String {
+fn accept(case: &Case<'_, '_>, rule: &TrailStep) -> String {
     use crate::cluster::access::NodeExt;
     let ranges: Vec<String> = case
         .view

@@ -12,7 +12,7 @@ use crate::path::{Break, Fault, NodeFault, Outcome, PodFault, Stage, resolve_por
 use crate::text::list;
 
 pub(super) fn cause(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     path: &Path<'_>,
     fault: &NodeFault,
     kind: &PodFault,
@@ -87,7 +87,7 @@ pub(super) fn cause(
 }
 
 /// The pods of this family's walks that the same thing ails.
-fn alike(case: Case<'_, '_>, path: &Path<'_>, kind: &PodFault) -> Vec<ObjectRef> {
+fn alike(case: &Case<'_, '_>, path: &Path<'_>, kind: &PodFault) -> Vec<ObjectRef> {
     let is_same = |seen: &Break<'_>| match seen {
         Break::Node(fault) => matches!(
             &fault.kind,
@@ -134,7 +134,7 @@ fn other_port(path: &Path<'_>, fault: &NodeFault, port: u16, open: &[u16]) -> Op
 
 /// EPS-04: among siblings that nothing ails, the endpoint is the fault; what ails it is the proof.
 fn one_of_many(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     path: &Path<'_>,
     fault: &NodeFault,
     failing: usize,

@@ -12,7 +12,7 @@ use crate::diagnose::{Case, Finding};
 use crate::path::{Fault, NodeFault, Path};
 
 /// The cause of something that a node or a pod holds.
-pub(super) fn cause(case: Case<'_, '_>, path: &Path<'_>, fault: &NodeFault) -> Finding {
+pub(super) fn cause(case: &Case<'_, '_>, path: &Path<'_>, fault: &NodeFault) -> Finding {
     match &fault.kind {
         Fault::Proxy(kind) => proxy::cause(fault, kind),
         Fault::Blocked {

@@ -15,7 +15,7 @@ use crate::resolve::Place;
 use crate::text::{count, list};
 
 /// Everything found beside the breaks.
-pub(in crate::diagnose) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
+pub(in crate::diagnose) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(shared_addresses(case));
     found.extend(overlapping_ranges(case));
@@ -36,7 +36,7 @@ pub(in crate::diagnose) fn findings(case: Case<'_, '_>) -> Vec<Finding> {
 }
 
 /// EPS-13: an address that two running pods show.
-fn shared_addresses(case: Case<'_, '_>) -> Vec<Finding> {
+fn shared_addresses(case: &Case<'_, '_>) -> Vec<Finding> {
     let mut owners: BTreeMap<IpAddr, Vec<&Pod>> = BTreeMap::new();
     for pod in case.view.pods.iter() {
         if !pod.is_host_network() && !pod.is_finished() {
@@ -76,7 +76,7 @@ fn shared_addresses(case: Case<'_, '_>) -> Vec<Finding> {
 }
 
 /// RTE-16: two nodes whose pod ranges overlap, one of them on the path.
-fn overlapping_ranges(case: Case<'_, '_>) -> Vec<Finding> {
+fn overlapping_ranges(case: &Case<'_, '_>) -> Vec<Finding> {
     let on_path: Vec<&str> = ends::pods(case)
         .iter()
         .filter_map(|(pod, _)| pod.node_name())
@@ -128,7 +128,7 @@ fn overlapping_ranges(case: Case<'_, '_>) -> Vec<Finding> {
 }
 
 /// Stale endpoints hide that the Service has no other: why that is, is a cause of its own.
-fn behind_stale(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+fn behind_stale(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let leads_here = |path: &&Path<'_>| {
         path.service
             .is_some_and(|own| own.reference() == service.reference())
@@ -145,7 +145,7 @@ fn behind_stale(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
 }
 
 /// SVC-05: endpoints without a number for the named port.
-fn unnamed_port_on_some(case: Case<'_, '_>, service: &Service) -> Option<Finding> {
+fn unnamed_port_on_some(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let mut with = 0;
     let mut without: Vec<&str> = Vec::new();
     for slice in slices(case.view, service) {
@@ -196,7 +196,7 @@ fn unnamed_port_on_some(case: Case<'_, '_>, service: &Service) -> Option<Finding
 
 /// SVC-15: an external IP that belongs to somebody else.
 fn captured_address(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     service: &Service,
     address: Option<IpAddr>,
 ) -> Option<Finding> {
@@ -238,7 +238,7 @@ fn captured_address(
 
 /// ING-09: another Ingress of the class with the same host and path.
 fn same_rule_twice(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     ingress: &k8s_openapi::api::networking::v1::Ingress,
 ) -> Vec<Finding> {
     let rules = |ingress: &k8s_openapi::api::networking::v1::Ingress| -> Vec<(String, String)> {
@@ -291,7 +291,7 @@ fn same_rule_twice(
 }
 
 /// EPS-11: a backend that keeps restarting: its last end was a moment before it last started.
-fn flapping(case: Case<'_, '_>) -> Vec<Finding> {
+fn flapping(case: &Case<'_, '_>) -> Vec<Finding> {
     let backends = ends::pods(case)
         .into_iter()
         .filter(|(_, stage)| *stage == Stage::Destination);
@@ -335,7 +335,7 @@ fn flapping(case: Case<'_, '_>) -> Vec<Finding> {
 }
 
 /// DNS-24: the kubelet said that it cut the resolver configuration.
-fn resolver_limits(case: Case<'_, '_>) -> Option<Finding> {
+fn resolver_limits(case: &Case<'_, '_>) -> Option<Finding> {
     let sources = ends::pods(case)
         .into_iter()
         .filter(|(_, stage)| *stage == Stage::Source);

@@ -8,13 +8,12 @@ use crate::cluster::access::ServiceExt;
 use crate::cluster::{Named, ObjectRef, Pod, Resource};
 use crate::diagnose::kubectl::{kubectl, merge_patch};
 use crate::diagnose::{Case, Finding, Path, nodes};
-use crate::dns::ClusterDns;
 use crate::net::{Family, Protocol};
 use crate::path::{DnsTrouble, NameTrouble, Stage};
 use crate::text::{count, list, nearest};
 
 /// What is wrong with a name.
-pub(in crate::diagnose) fn name(case: Case<'_, '_>, trouble: &NameTrouble<'_>) -> Finding {
+pub(in crate::diagnose) fn name(case: &Case<'_, '_>, trouble: &NameTrouble<'_>) -> Finding {
     match trouble {
         NameTrouble::NoService { namespace, name } => no_service(case, namespace, name),
         NameTrouble::NothingReady(service) => nothing_ready(case, service),
@@ -49,7 +48,7 @@ pub(in crate::diagnose) fn name(case: Case<'_, '_>, trouble: &NameTrouble<'_>) -
 }
 
 /// DNS-01, or DNS-02 when a Service of that name is elsewhere.
-fn no_service(case: Case<'_, '_>, namespace: &str, name: &str) -> Finding {
+fn no_service(case: &Case<'_, '_>, namespace: &str, name: &str) -> Finding {
     let services = || case.view.services.iter();
     let elsewhere: Vec<&Service> = services()
         .filter(|service| service.name() == name && service.namespace() != namespace)
@@ -106,7 +105,7 @@ fn no_service(case: Case<'_, '_>, namespace: &str, name: &str) -> Finding {
 }
 
 /// DNS-21, unless there is more to it than pods that are not ready.
-fn nothing_ready(case: Case<'_, '_>, service: &Service) -> Finding {
+fn nothing_ready(case: &Case<'_, '_>, service: &Service) -> Finding {
     let object = service.reference();
     let family = service.families().first().copied().unwrap_or(Family::V4);
     let deeper = service
@@ -135,7 +134,7 @@ fn nothing_ready(case: Case<'_, '_>, service: &Service) -> Finding {
 }
 
 /// DNS-22: the records of single pods hang on `serviceName`, or `hostname` and `subdomain`.
-fn no_hostname(case: Case<'_, '_>, service: &Service, hostname: &str) -> Finding {
+fn no_hostname(case: &Case<'_, '_>, service: &Service, hostname: &str) -> Finding {
     let pod = case.view.pods.get(service.namespace(), hostname);
     let set = case
         .view
@@ -200,8 +199,8 @@ fn no_hostname(case: Case<'_, '_>, service: &Service, hostname: &str) -> Finding
 }
 
 /// A name of no form the cluster's DNS knows.
-fn form(case: Case<'_, '_>, name: &str) -> Finding {
-    let domain = ClusterDns::of(case.view).domain;
+fn form(case: &Case<'_, '_>, name: &str) -> Finding {
+    let domain = case.world.dns().domain.clone();
     let clusterset = name.contains("clusterset.local");
     let finding = Finding::new("DNS-01", Stage::Dns, format!("no Service can have the name {name}"))
         .blame(ObjectRef::cluster_wide("Name", name), "")
@@ -276,7 +275,7 @@ fn search(pod: &Pod, name: &str, full: &str) -> Finding {
 }
 
 /// DNS-10: every name of the cluster is asked of the servers outside.
-fn unserved(case: Case<'_, '_>, name: &str) -> Finding {
+fn unserved(case: &Case<'_, '_>, name: &str) -> Finding {
     let object = corefile_object(case);
     Finding::new(
         "DNS-10",
@@ -291,7 +290,7 @@ fn unserved(case: Case<'_, '_>, name: &str) -> Finding {
     )
     .fix(format!(
         "put `kubernetes {} in-addr.arpa ip6.arpa` back into the root block",
-        ClusterDns::of(case.view).domain
+        case.world.dns().domain.clone()
     ))
     .run(kubectl(
         &object.namespace,
@@ -300,8 +299,8 @@ fn unserved(case: Case<'_, '_>, name: &str) -> Finding {
 }
 
 /// DNS-08.
-fn other_domain(case: Case<'_, '_>, pod: &Pod, name: &str, searched: &str) -> Finding {
-    let served = ClusterDns::of(case.view).domain;
+fn other_domain(case: &Case<'_, '_>, pod: &Pod, name: &str, searched: &str) -> Finding {
+    let served = case.world.dns().domain.clone();
     Finding::new(
         "DNS-08",
         Stage::Dns,
@@ -317,7 +316,7 @@ fn other_domain(case: Case<'_, '_>, pod: &Pod, name: &str, searched: &str) -> Fi
 }
 
 /// DNS-12.
-fn corefile(case: Case<'_, '_>, line: usize, what: &str, name: &str) -> Finding {
+fn corefile(case: &Case<'_, '_>, line: usize, what: &str, name: &str) -> Finding {
     let object = corefile_object(case);
     let at = match line {
         0 => "data.Corefile ".to_owned(),
@@ -365,7 +364,7 @@ fn bad_alias(service: &Service, target: &str, why: &str) -> Finding {
 
 /// Why the DNS servers do not answer the pod.
 pub(in crate::diagnose) fn servers(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     path: &Path<'_>,
     trouble: &DnsTrouble<'_>,
 ) -> Finding {
@@ -432,8 +431,8 @@ fn no_port(service: &Service, protocol: Protocol) -> Finding {
 }
 
 /// DNS-03, or DNS-04 where the loop plugin said so.
-fn no_endpoints(case: Case<'_, '_>, service: &Service) -> Finding {
-    let pods = ClusterDns::of(case.view).pods(case.view);
+fn no_endpoints(case: &Case<'_, '_>, service: &Service) -> Finding {
+    let pods = case.world.dns().pods(case.view);
     let namespace = service.namespace();
     let loops = pods
         .iter()
@@ -525,8 +524,8 @@ fn loop_message(pod: &Pod) -> Option<String> {
 }
 
 /// The ConfigMap with the Corefile.
-pub(in crate::diagnose) fn corefile_object(case: Case<'_, '_>) -> ObjectRef {
-    let config = ClusterDns::of(case.view).config;
+pub(in crate::diagnose) fn corefile_object(case: &Case<'_, '_>) -> ObjectRef {
+    let config = case.world.dns().config;
     config.map_or_else(
         || ObjectRef::new("ConfigMap", "kube-system", "coredns"),
         |config| ObjectRef::new("ConfigMap", config.namespace(), config.name()),

@@ -7,7 +7,7 @@ use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
 
 /// DST-11 for a pod without a network or past its end, DST-01 where no container runs.
-pub(in crate::diagnose) fn down(case: Case<'_, '_>, pod: &Pod) -> Finding {
+pub(in crate::diagnose) fn down(case: &Case<'_, '_>, pod: &Pod) -> Finding {
     let deeper = rte::no_network_for(case, pod, Stage::Destination)
         .or_else(|| ext::host_port_taken(pod, Stage::Destination));
     if let Some(deeper) = deeper {

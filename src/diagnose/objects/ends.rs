@@ -9,7 +9,7 @@ use crate::path::Stage;
 use crate::resolve::Site;
 
 /// The pods at both ends.
-pub(in crate::diagnose) fn pods<'v>(case: Case<'_, 'v>) -> Vec<(&'v Pod, Stage)> {
+pub(in crate::diagnose) fn pods<'v>(case: &Case<'_, 'v>) -> Vec<(&'v Pod, Stage)> {
     let sources = case
         .paths()
         .flat_map(|path| &path.sources)
@@ -26,19 +26,19 @@ pub(in crate::diagnose) fn pods<'v>(case: Case<'_, 'v>) -> Vec<(&'v Pod, Stage)>
 }
 
 /// The pods that ask.
-pub(in crate::diagnose) fn sources<'v>(case: Case<'_, 'v>) -> impl Iterator<Item = &'v Pod> {
+pub(in crate::diagnose) fn sources<'v>(case: &Case<'_, 'v>) -> impl Iterator<Item = &'v Pod> {
     let at_source = |(pod, stage): (&'v Pod, Stage)| (stage == Stage::Source).then_some(pod);
     pods(case).into_iter().filter_map(at_source)
 }
 
 /// The pods that answer.
-pub(in crate::diagnose) fn backends<'v>(case: Case<'_, 'v>) -> impl Iterator<Item = &'v Pod> {
+pub(in crate::diagnose) fn backends<'v>(case: &Case<'_, 'v>) -> impl Iterator<Item = &'v Pod> {
     let at_end = |(pod, stage): (&'v Pod, Stage)| (stage == Stage::Destination).then_some(pod);
     pods(case).into_iter().filter_map(at_end)
 }
 
 /// The nodes under both ends, each with the end it was met at first.
-pub(in crate::diagnose) fn nodes<'v>(case: Case<'_, 'v>) -> Vec<(&'v Node, Stage)> {
+pub(in crate::diagnose) fn nodes<'v>(case: &Case<'_, 'v>) -> Vec<(&'v Node, Stage)> {
     let of_sites = case.paths().flat_map(|path| &path.sources);
     let sources = of_sites.filter_map(|site| Some((site.node_name()?, Stage::Source)));
     let of_backends = case.paths().flat_map(|path| &path.backends);
@@ -61,7 +61,7 @@ pub(in crate::diagnose) fn nodes<'v>(case: Case<'_, 'v>) -> Vec<(&'v Node, Stage
 }
 
 /// The Services on the way.
-pub(in crate::diagnose) fn services<'v>(case: Case<'_, 'v>) -> Vec<&'v Service> {
+pub(in crate::diagnose) fn services<'v>(case: &Case<'_, 'v>) -> Vec<&'v Service> {
     let mut services: Vec<&Service> = Vec::new();
     for service in case.paths().filter_map(|path| path.service) {
         if !services
@@ -92,7 +92,7 @@ pub(in crate::diagnose) fn maker(pod: &Pod) -> ObjectRef {
 }
 
 /// Whether the path passes a stage.
-pub(in crate::diagnose) fn passes(case: Case<'_, '_>, stage: Stage) -> bool {
+pub(in crate::diagnose) fn passes(case: &Case<'_, '_>, stage: Stage) -> bool {
     case.paths()
         .any(|path| path.hops.iter().any(|hop| hop.stage == stage))
 }

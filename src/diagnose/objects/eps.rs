@@ -21,7 +21,7 @@ use crate::text::{count, list};
 
 /// Why a Service has no endpoint for a port and family: the deepest cause that the objects show.
 pub(in crate::diagnose) fn none(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     service: &Service,
     port: &ServicePort,
     family: Family,
@@ -61,7 +61,7 @@ pub(in crate::diagnose) fn none(
 /// What the slices alone tell where pods may not be read. That the Service leads nowhere is proved; a pod
 /// that is not ready is listed as such, one that does not exist is not listed, nor is one without an
 /// address.
-fn without_sight(case: Case<'_, '_>, service: &Service, family: Family) -> Finding {
+fn without_sight(case: &Case<'_, '_>, service: &Service, family: Family) -> Finding {
     let of_family = slices(case.view, service).filter(|slice| slice.family() == Some(family));
     let listed: Vec<bool> = of_family
         .flat_map(|slice| slice.endpoints.iter().flatten())
@@ -92,7 +92,7 @@ fn without_sight(case: Case<'_, '_>, service: &Service, family: Family) -> Findi
 }
 
 /// No pod carries the labels: a controller at zero, pods elsewhere, or a selector that misses.
-fn without_pods(case: Case<'_, '_>, service: &Service, selector: &Selector) -> Finding {
+fn without_pods(case: &Case<'_, '_>, service: &Service, selector: &Selector) -> Finding {
     let namespace = service.namespace();
     let maker =
         template_labels(case.view, namespace).find(|(_, _, labels, _)| selector.matches(labels));
@@ -116,7 +116,7 @@ fn without_pods(case: Case<'_, '_>, service: &Service, selector: &Selector) -> F
 
 /// EPS-03.
 fn no_replica(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     object: &ObjectRef,
     replicas: Option<i32>,
     service: Option<&Service>,
@@ -165,7 +165,7 @@ fn no_replica(
 }
 
 /// The message of a `ReplicaFailure` condition of the workload or of a ReplicaSet it made.
-fn replica_failure(case: Case<'_, '_>, object: &ObjectRef) -> Option<String> {
+fn replica_failure(case: &Case<'_, '_>, object: &ObjectRef) -> Option<String> {
     let view = case.view;
     let (namespace, name) = (&object.namespace, &object.name);
     let of_deployment = view
@@ -193,7 +193,7 @@ fn replica_failure(case: Case<'_, '_>, object: &ObjectRef) -> Option<String> {
 }
 
 /// A destination workload without any pod.
-pub(in crate::diagnose) fn no_pod(case: Case<'_, '_>, object: &ObjectRef) -> Finding {
+pub(in crate::diagnose) fn no_pod(case: &Case<'_, '_>, object: &ObjectRef) -> Finding {
     let replicas = template_labels(case.view, &object.namespace)
         .find(|(kind, name, _, _)| kind.resource().kind() == object.kind && *name == object.name)
         .and_then(|(_, _, _, replicas)| replicas);
@@ -296,7 +296,7 @@ fn unknown_name(service: &Service, port: &ServicePort, name: &str, pods: &[&Pod]
 }
 
 /// EPS-05: a Service without selector lives on slices that somebody writes.
-fn by_hand(case: Case<'_, '_>, service: &Service, port: &ServicePort) -> Finding {
+fn by_hand(case: &Case<'_, '_>, service: &Service, port: &ServicePort) -> Finding {
     let namespace = service.namespace();
     let named_alike = case
         .view

@@ -13,7 +13,7 @@ use crate::text::count;
 
 /// Why none of the selected pods is a ready endpoint.
 pub(in crate::diagnose) fn none_ready(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     service: &Service,
     pods: &[&Pod],
 ) -> Finding {
@@ -40,7 +40,7 @@ pub(in crate::diagnose) fn none_ready(
 }
 
 /// EPS-01, with the probe's own words.
-fn not_ready(case: Case<'_, '_>, service: &Service, pods: &[&Pod]) -> Finding {
+fn not_ready(case: &Case<'_, '_>, service: &Service, pods: &[&Pod]) -> Finding {
     let first = pods[0];
     let states: Vec<String> = pods
         .iter()
@@ -81,7 +81,7 @@ fn not_ready(case: Case<'_, '_>, service: &Service, pods: &[&Pod]) -> Finding {
 }
 
 /// The kubelet's own words on why the readiness probe failed.
-fn probe_failure(case: Case<'_, '_>, pods: &[&Pod]) -> Option<String> {
+fn probe_failure(case: &Case<'_, '_>, pods: &[&Pod]) -> Option<String> {
     let of_pods = |name: Option<&str>| pods.iter().any(|pod| Some(pod.name()) == name);
     let mut events = case.view.events.in_namespace(pods.first()?.namespace());
     let event = events.find(|event| {
@@ -248,7 +248,7 @@ fn is_collided(pod: &Pod) -> bool {
 }
 
 /// SVC-17.
-fn collided(case: Case<'_, '_>, service: &Service, pod: &Pod) -> Finding {
+fn collided(case: &Case<'_, '_>, service: &Service, pod: &Pod) -> Finding {
     let message = pod.container_statuses().iter().find_map(|status| {
         status
             .last_state

@@ -55,7 +55,7 @@ pub(in crate::diagnose) fn no_local_endpoint(
 }
 
 /// EXT-15: nothing leads in.
-pub(in crate::diagnose) fn no_entry(case: Case<'_, '_>, object: &ObjectRef) -> Finding {
+pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> Finding {
     let port = case
         .walk
         .port
@@ -94,7 +94,7 @@ pub(in crate::diagnose) fn no_entry(case: Case<'_, '_>, object: &ObjectRef) -> F
 }
 
 /// EXT-04.
-pub(in crate::diagnose) fn no_balancer_address(case: Case<'_, '_>, service: &Service) -> Finding {
+pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Service) -> Finding {
     let object = service.reference();
     let spec = service.spec.as_ref();
     let class = spec.and_then(|spec| spec.load_balancer_class.as_deref());
@@ -210,7 +210,7 @@ pub(in crate::diagnose) fn host_port_taken(pod: &Pod, stage: Stage) -> Option<Fi
 
 /// EXT-02.
 pub(in crate::diagnose) fn no_such_node_port(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     node: &Node,
     port: u16,
 ) -> Finding {

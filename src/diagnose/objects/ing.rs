@@ -16,7 +16,7 @@ use crate::path::{IngressTrouble, Stage, ingress_addresses, ingress_reference, p
 use crate::text::{list, nearest};
 
 /// What is wrong at an Ingress.
-pub(in crate::diagnose) fn trouble(case: Case<'_, '_>, trouble: &IngressTrouble<'_>) -> Finding {
+pub(in crate::diagnose) fn trouble(case: &Case<'_, '_>, trouble: &IngressTrouble<'_>) -> Finding {
     match trouble {
         IngressTrouble::NoController { ingress, class } => {
             no_controller(case, ingress, class.as_deref())
@@ -44,7 +44,7 @@ pub(in crate::diagnose) fn trouble(case: Case<'_, '_>, trouble: &IngressTrouble<
 }
 
 /// ING-01.
-fn no_controller(case: Case<'_, '_>, ingress: &Ingress, class: Option<&str>) -> Finding {
+fn no_controller(case: &Case<'_, '_>, ingress: &Ingress, class: Option<&str>) -> Finding {
     let object = ingress_reference(ingress);
     let classes: Vec<&str> = case.view.ingress_classes.iter().map(Named::name).collect();
     let summary = class.map_or_else(
@@ -137,7 +137,7 @@ fn no_rule(ingress: &Ingress, host: &str, path: &str) -> Finding {
 }
 
 /// ING-10: what keeps the controller's own Service from leading anywhere.
-fn controller_down(case: Case<'_, '_>, ingress: &Ingress, service: &Service) -> Finding {
+fn controller_down(case: &Case<'_, '_>, ingress: &Ingress, service: &Service) -> Finding {
     let family = service.families().first().copied().unwrap_or(Family::V4);
     let summary = format!(
         "the controller of {} is down: nobody answers for any of its hosts",
@@ -159,7 +159,7 @@ fn controller_down(case: Case<'_, '_>, ingress: &Ingress, service: &Service) -> 
 
 /// ING-02.
 fn no_backend(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     ingress: &Ingress,
     field: &str,
     service: &str,

@@ -13,7 +13,7 @@ use crate::policy::{Direction, Reason, RuleMiss};
 use crate::text::list;
 
 /// The cause of a denial on the way to a backend.
-pub(in crate::diagnose) fn denied(case: Case<'_, '_>, denied: &Denied) -> Finding {
+pub(in crate::diagnose) fn denied(case: &Case<'_, '_>, denied: &Denied) -> Finding {
     let finding = cause(case, denied, false);
     if let Some(client) = denied.hidden_client {
         return Finding {
@@ -39,7 +39,7 @@ pub(in crate::diagnose) fn denied(case: Case<'_, '_>, denied: &Denied) -> Findin
 }
 
 /// The cause of a denial on the way to the DNS: POL-01 unless a slip explains it better.
-pub(in crate::diagnose) fn dns_denied(case: Case<'_, '_>, denied: &Denied) -> Finding {
+pub(in crate::diagnose) fn dns_denied(case: &Case<'_, '_>, denied: &Denied) -> Finding {
     let finding = cause(case, denied, true);
     let addresses = &denied.destination.addresses;
     let cache = addresses.iter().find(|addr| is_link_local(**addr));
@@ -70,7 +70,7 @@ fn is_metadata(denied: &Denied) -> bool {
     addresses.iter().any(|addr| ADDRESSES.contains(addr))
 }
 
-fn cause(case: Case<'_, '_>, denied: &Denied, for_dns: bool) -> Finding {
+fn cause(case: &Case<'_, '_>, denied: &Denied, for_dns: bool) -> Finding {
     let judgement = &denied.judgement;
     let general = match (for_dns, judgement.direction) {
         (true, Direction::Egress) => "POL-01",
@@ -113,7 +113,7 @@ fn cause(case: Case<'_, '_>, denied: &Denied, for_dns: bool) -> Finding {
 
 /// The nearest miss that is one of the usual slips. A slip that lies much farther off than the
 /// nearest rule explains nothing.
-fn specific<'d>(case: Case<'_, '_>, denied: &'d Denied) -> Option<(&'d RuleMiss, Reading)> {
+fn specific<'d>(case: &Case<'_, '_>, denied: &'d Denied) -> Option<(&'d RuleMiss, Reading)> {
     let misses = &denied.judgement.misses;
     let nearest = misses.first()?.distance;
     let near = misses.iter().filter(|miss| miss.distance <= nearest + 1);

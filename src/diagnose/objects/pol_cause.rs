@@ -20,7 +20,7 @@ pub(in crate::diagnose) struct Reading {
 
 /// The slip that a miss is, if it is one of the usual ones.
 pub(in crate::diagnose) fn read(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     denied: &Denied,
     miss: &RuleMiss,
 ) -> Option<Reading> {
@@ -47,7 +47,7 @@ pub(in crate::diagnose) fn read(
 
 /// POL-19: a direction that is closed by surprise, because the policy is about the other one.
 fn no_rules(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     miss: &RuleMiss,
     is_written: bool,
     is_named: bool,
@@ -85,7 +85,7 @@ fn no_rules(
     })
 }
 
-fn read_port(case: Case<'_, '_>, denied: &Denied, port: &PortMiss) -> Option<Reading> {
+fn read_port(case: &Case<'_, '_>, denied: &Denied, port: &PortMiss) -> Option<Reading> {
     let reading = |code, text, advice| Some(Reading { code, text, advice });
     for (entry, kind) in &port.entries {
         match kind {
@@ -137,7 +137,7 @@ fn read_port(case: Case<'_, '_>, denied: &Denied, port: &PortMiss) -> Option<Rea
 }
 
 /// A Service that turns `number` into the port that is denied.
-fn service_port(case: Case<'_, '_>, denied: &Denied, number: u16) -> Option<(String, u16)> {
+fn service_port(case: &Case<'_, '_>, denied: &Denied, number: u16) -> Option<(String, u16)> {
     let object = denied.destination.object.as_ref()?;
     let pod = case.view.pods.get(&object.namespace, &object.name)?;
     case.view
@@ -163,7 +163,7 @@ fn service_port(case: Case<'_, '_>, denied: &Denied, number: u16) -> Option<(Str
 }
 
 fn read_peer(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     denied: &Denied,
     miss: &RuleMiss,
     peer: &PeerMiss,
@@ -235,7 +235,7 @@ fn is_host_network_with_labels(peer: &PeerMiss) -> bool {
 }
 
 /// Whether no pod at all meets a requirement, in the namespaces the view shows.
-fn selects_nobody(case: Case<'_, '_>, miss: &RuleMiss, requirement: &Requirement) -> bool {
+fn selects_nobody(case: &Case<'_, '_>, miss: &RuleMiss, requirement: &Requirement) -> bool {
     let selector = Selector {
         requirements: vec![requirement.clone()],
     };
@@ -252,7 +252,7 @@ fn selects_nobody(case: Case<'_, '_>, miss: &RuleMiss, requirement: &Requirement
             .any(|pod| selector.matches(pod.labels()))
 }
 
-fn is_service_range(case: Case<'_, '_>, net: ipnet::IpNet) -> bool {
+fn is_service_range(case: &Case<'_, '_>, net: ipnet::IpNet) -> bool {
     let ranges = case.view.service_cidrs.iter().flat_map(|cidr| {
         cidr.spec
             .iter()
@@ -270,7 +270,7 @@ fn is_service_range(case: Case<'_, '_>, net: ipnet::IpNet) -> bool {
     in_range || is_cluster_ip
 }
 
-fn is_api_server(case: Case<'_, '_>, denied: &Denied) -> bool {
+fn is_api_server(case: &Case<'_, '_>, denied: &Denied) -> bool {
     let service = case.view.services.get("default", "kubernetes");
     let Some(service) = service else {
         return false;

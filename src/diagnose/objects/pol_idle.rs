@@ -3,18 +3,18 @@
 use crate::cluster::Pod;
 use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
-use crate::policy::{Direction, End, Ends, Idle, Lint, Policies, lint};
+use crate::policy::{Direction, End, Idle, Lint, lint};
 
 /// What the policies of the pods at both ends say in vain.
-pub(in crate::diagnose) fn findings(case: Case<'_, '_>, pods: &[(&Pod, Stage)]) -> Vec<Finding> {
+pub(in crate::diagnose) fn findings(case: &Case<'_, '_>, pods: &[(&Pod, Stage)]) -> Vec<Finding> {
     let view = case.view;
     if view.network_policies.is_empty() && view.custom.is_empty() {
         return Vec::new();
     }
-    let ends = Ends::new(view);
+    let ends = case.world.ends();
     let pods: Vec<End> = pods.iter().map(|(pod, _)| ends.pod(pod)).collect();
     let pods: Vec<&End> = pods.iter().collect();
-    notices(&lint(view, &Policies::compile(view), &pods))
+    notices(&lint(case.world.policies(), &pods, || case.world.linter()))
 }
 
 /// One finding for each policy and cause: where it shows again is evidence.

@@ -29,7 +29,7 @@ pub(in crate::diagnose) fn node_down(node: &Node, stage: Stage) -> Finding {
 
 /// RTE-03 or RTE-15, if that is what keeps a pod without a network.
 pub(in crate::diagnose) fn no_network_for(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     pod: &Pod,
     stage: Stage,
 ) -> Option<Finding> {
@@ -74,7 +74,7 @@ pub(in crate::diagnose) fn no_network_for(
 }
 
 fn exhausted(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     pod: &Pod,
     node_name: &str,
     message: &str,
@@ -100,7 +100,7 @@ fn exhausted(
 }
 
 /// The text of the event that a sandbox could not be made.
-fn sandbox_event(case: Case<'_, '_>, pod: &Pod) -> Option<String> {
+fn sandbox_event(case: &Case<'_, '_>, pod: &Pod) -> Option<String> {
     let events = case.view.events.in_namespace(pod.namespace());
     let mut matching = events.filter(|event| {
         event.reason.as_deref() == Some("FailedCreatePodSandBox")

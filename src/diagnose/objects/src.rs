@@ -8,7 +8,7 @@ use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
 
 /// SRC-01, or what keeps its node from giving it a network.
-pub(in crate::diagnose) fn without_network(case: Case<'_, '_>, pod: &Pod) -> Finding {
+pub(in crate::diagnose) fn without_network(case: &Case<'_, '_>, pod: &Pod) -> Finding {
     let deeper = rte::no_network_for(case, pod, Stage::Source)
         .or_else(|| ext::host_port_taken(pod, Stage::Source));
     if let Some(deeper) = deeper {
@@ -32,7 +32,7 @@ pub(in crate::diagnose) fn without_network(case: Case<'_, '_>, pod: &Pod) -> Fin
 }
 
 /// SRC-01 for a workload that has no pod to ask from.
-pub(in crate::diagnose) fn no_pod(case: Case<'_, '_>, object: &ObjectRef) -> Finding {
+pub(in crate::diagnose) fn no_pod(case: &Case<'_, '_>, object: &ObjectRef) -> Finding {
     let zero = case
         .view
         .workload(Resource::Deployments, &object.namespace, &object.name)
@@ -105,7 +105,7 @@ fn last_words(pod: &Pod) -> Option<String> {
 }
 
 /// Whether a pod lies on a node that does not report.
-pub(in crate::diagnose) fn is_on_silent_node(case: Case<'_, '_>, pod: &Pod) -> bool {
+pub(in crate::diagnose) fn is_on_silent_node(case: &Case<'_, '_>, pod: &Pod) -> bool {
     let node = pod
         .node_name()
         .and_then(|name| case.view.nodes.get("", name));

@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 /// What is wrong with a port.
-pub(in crate::diagnose) fn port(case: Case<'_, '_>, trouble: &PortTrouble<'_>) -> Finding {
+pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) -> Finding {
     match trouble {
         PortTrouble::Undeclared {
             service,
@@ -114,7 +114,7 @@ fn undeclared(service: &Service, asked: &PortSpec) -> Finding {
 
 /// SVC-13, seen from a source that has none of the Service's families.
 pub(in crate::diagnose) fn no_common_family(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     source: &ObjectRef,
     wanted: &[Family],
 ) -> Finding {
@@ -143,13 +143,9 @@ pub(in crate::diagnose) fn no_common_family(
 }
 
 /// The mode kube-proxy runs in, where its ConfigMap or a recorded node says so.
-pub(in crate::diagnose) fn proxy_mode<'v>(case: Case<'_, 'v>) -> Option<&'v str> {
-    let recorded = case
-        .view
-        .facts
-        .nodes
-        .values()
-        .find_map(|facts| facts.proxy_mode.as_deref());
+pub(in crate::diagnose) fn proxy_mode<'c>(case: &'c Case<'_, '_>) -> Option<&'c str> {
+    let mut facts = case.world.nodes().all_facts();
+    let recorded = facts.find_map(|facts| facts.proxy_mode.as_deref());
     if let Some(mode) = recorded.map(str::trim).filter(|mode| !mode.is_empty()) {
         return Some(mode);
     }

@@ -13,7 +13,7 @@ use crate::text::list;
 
 /// Names the label to change.
 pub(in crate::diagnose) fn selector_misses(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     service: &Service,
     selector: &Selector,
 ) -> Finding {

@@ -7,7 +7,6 @@ use crate::cluster::access::{ServiceExt, ServiceKind};
 use crate::cluster::{Named, ObjectRef, Pod};
 use crate::confirm::Symptom;
 use crate::diagnose::{Case, Finding};
-use crate::dns::ClusterDns;
 use crate::observe::time;
 use crate::path::Stage;
 use crate::resolve::Place;
@@ -18,7 +17,7 @@ const SLOW: u64 = 1_000_000;
 
 /// DST-08 where the server does not take what the URL asks for, SVC-14 where that is because it was
 /// called by the name of a Service, DST-06 where it takes long.
-pub(super) fn answer(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {
+pub(super) fn answer(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {
     let Symptom::Answer {
         source,
         backend,
@@ -62,12 +61,12 @@ pub(super) fn answer(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Findin
 }
 
 /// The Service of type ExternalName by which the destination was named.
-pub(super) fn external_name<'v>(case: Case<'_, 'v>) -> Option<&'v Service> {
+pub(super) fn external_name<'v>(case: &Case<'_, 'v>) -> Option<&'v Service> {
     let is_alias = |service: &&Service| service.service_kind() == ServiceKind::ExternalName;
     match &case.flow.destination.place {
         Place::Service { service, .. } => Some(*service).filter(is_alias),
         Place::Name(asked) => {
-            let domain = ClusterDns::of(case.view).domain;
+            let domain = case.world.dns().domain.clone();
             let mut aliases = case.view.services.iter().filter(is_alias);
             aliases.find(|service| {
                 let own = format!("{}.{}", service.name(), service.namespace());

@@ -8,7 +8,7 @@ use crate::path::Stage;
 use netpath_protocol::Failure;
 
 /// The cause: at the socket, in the network between, or one sick endpoint among healthy ones.
-pub(super) fn cause(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
+pub(super) fn cause(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     let attempts = &symptom.attempts;
     if !attempts.none_open() {
         return shaky(symptom);

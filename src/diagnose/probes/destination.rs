@@ -13,7 +13,7 @@ use crate::path::{Stage, resolve_port};
 use crate::text::list;
 
 /// Refused: a reset by the pod's own kernel, or a firewall that says so.
-pub(super) fn refused(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
+pub(super) fn refused(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     let (addr, port) = (symptom.address.ip(), symptom.address.port());
     let protocol = case.walk.protocol;
     let pod = symptom
@@ -90,7 +90,7 @@ pub(super) fn refused(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Findi
 }
 
 /// SVC-03 where the pod listens elsewhere, DST-01 where it does not listen at all.
-fn nothing_on_port(case: Case<'_, '_>, symptom: &BackendSymptom<'_>, inside: &Inside) -> Finding {
+fn nothing_on_port(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>, inside: &Inside) -> Finding {
     let port = symptom.address.port();
     let open = inside.open_ports(case.walk.protocol);
     let pod = symptom

@@ -12,7 +12,7 @@ use crate::confirm::Symptom;
 use crate::diagnose::{Case, Confidence, Finding};
 
 /// The cause of a symptom, as far as what was seen around it tells.
-pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {
+pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {
     let finding = match symptom {
         Symptom::Stall { .. } => speech::stall(symptom),
         Symptom::Certificate { .. } => return speech::certificate(case, symptom),

@@ -16,7 +16,7 @@ struct Suspects {
 }
 
 /// The cause, from what each server said.
-pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {
+pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {
     let Symptom::Name {
         source,
         name,
@@ -28,7 +28,7 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding
     else {
         return None;
     };
-    let dns = ClusterDns::of(case.view);
+    let dns = case.world.dns();
     let suspects = Suspects {
         node: ObjectRef::cluster_wide("Node", source.node_name().unwrap_or("its node")),
         corefile: dns.config.map_or_else(
@@ -63,7 +63,7 @@ pub(super) fn cause(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding
 
 /// No answer from the server that the pod's resolver asks: is it the server, the way to it, the proxy?
 fn unanswered(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     dns: &ClusterDns<'_>,
     symptom: &Symptom<'_>,
     suspects: &Suspects,
@@ -161,7 +161,7 @@ fn unanswered(
 }
 
 /// Whether the source's own node holds something against one Service: that stands against the DNS, too.
-fn holds_something(case: Case<'_, '_>, suspects: &Suspects) -> bool {
+fn holds_something(case: &Case<'_, '_>, suspects: &Suspects) -> bool {
     let mut breaks = case.paths().flat_map(|path| &path.breaks);
     breaks.any(|seen| matches!(seen, Break::Node(fault) if fault.at == suspects.node))
 }

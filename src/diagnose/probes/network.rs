@@ -26,7 +26,7 @@ const AT_ONCE_US: u64 = 500_000;
 
 /// The cause, from how it failed and who else reaches the backend.
 pub(super) fn cause(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     symptom: &BackendSymptom<'_>,
     failure: &Failure,
     elapsed: u64,
@@ -53,7 +53,7 @@ pub(super) fn cause(
 }
 
 /// Whether the address may be that of a pod that we have no right to see.
-fn may_be_pod(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> bool {
+fn may_be_pod(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> bool {
     let selects = symptom
         .service
         .filter(|service| service.selector().is_some());
@@ -62,7 +62,7 @@ fn may_be_pod(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> bool {
 }
 
 /// An end that is no pod of the cluster.
-fn outside(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
+fn outside(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     let ip = symptom.address.ip();
     let is_link_local = match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
@@ -101,7 +101,7 @@ fn outside(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
 }
 
 /// RTE-21: somebody on the way says no.
-pub(super) fn rejected(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
+pub(super) fn rejected(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     let address = symptom.address;
     let by = symptom.attempts.refusal;
     let node = by.and_then(|icmp| node_at(case.view, icmp.from));
@@ -130,7 +130,7 @@ fn place(object: &ObjectRef) -> String {
 }
 
 /// "Network is unreachable": the source's own routing table, or that of a router that says so.
-fn no_route(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
+fn no_route(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     let ip = symptom.address.ip();
     let by = symptom.attempts.refusal.map(|icmp| icmp.from);
     match by.and_then(|from| node_at(case.view, from)) {
@@ -175,7 +175,7 @@ struct Reach<'a> {
 }
 
 /// Nothing comes back at all.
-fn vanished(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
+fn vanished(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     let opens = |attempts: &Option<Attempts>| attempts.as_ref().map(|own| !own.none_open());
     let inside = symptom.inside.as_ref();
     let reach = Reach {
@@ -237,7 +237,7 @@ fn vanished(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
 
 /// Silence is what a policy makes, first of all: where policies could not be judged, nothing else is to be
 /// suspected before that was done.
-fn unjudged(case: Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Option<Finding> {
+fn unjudged(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Option<Finding> {
     let source = symptom.source.reference();
     let path = case.paths().find(|path| {
         let starts = path.sources.iter().any(|own| own.reference() == source);

@@ -87,7 +87,7 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
 
 /// DST-07: a certificate that is out of date or for somebody else, or no handshake at all; SVC-14 where
 /// it is for the host behind the name of a Service.
-pub(super) fn certificate(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {
+pub(super) fn certificate(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {
     let Symptom::Certificate {
         address,
         host,
@@ -123,7 +123,7 @@ pub(super) fn certificate(case: Case<'_, '_>, symptom: &Symptom<'_>) -> Option<F
 
 /// A sound certificate for other names than the one that the URL has (RFC 9525).
 fn foreign(
-    case: Case<'_, '_>,
+    case: &Case<'_, '_>,
     address: SocketAddr,
     host: &str,
     reply: &TlsReply,

@@ -13,7 +13,7 @@ use crate::path::stages::{destination, group, nodes, policy};
 use crate::path::{Backend, Break, Hop, Mode, Path, Stage, Status};
 use crate::target::PortSpec;
 
-impl<'v> Walker<'v> {
+impl<'v> Walker<'_, 'v> {
     /// Straight to pods, at a port of their own.
     pub(super) fn to_pods(&self, leg: &Leg<'_, 'v>, pods: &[&'v Pod], paths: &mut Vec<Path<'v>>) {
         let site = leg.sites[0];

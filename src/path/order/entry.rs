@@ -18,7 +18,7 @@ const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
 
 /// From outside to a Service.
 pub(super) fn to_service<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     mut leg: Leg<'_, 'v>,
     service: &'v Service,
     address: Option<IpAddr>,
@@ -118,7 +118,7 @@ pub(super) fn to_service<'v>(
 
 /// To a port of a node: a Service's node port, a pod's host port, or a process of the node.
 pub(super) fn to_node<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     mut leg: Leg<'_, 'v>,
     node: &'v Node,
     address: Option<IpAddr>,

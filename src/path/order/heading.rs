@@ -4,10 +4,10 @@ use crate::cluster::Unread;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::access::ServicePortExt;
 use crate::net::Protocol;
-use crate::node::Nodes;
 use crate::path::Path;
 use crate::resolve::{Flow, Place};
 use crate::target::PortSpec;
+use crate::world::Nodes;
 
 pub(super) fn unreadable(nodes: &Nodes<'_>) -> Vec<Unread> {
     /// What is wrong with a dump shows in its first lines.

@@ -31,7 +31,7 @@ struct Route<'v> {
 
 /// To the backends of an Ingress: first who serves it, then from its controller on.
 pub(super) fn to_ingress<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     mut leg: Leg<'_, 'v>,
     ingress: &'v Ingress,
     paths: &mut Vec<Path<'v>>,
@@ -114,7 +114,7 @@ pub(super) fn to_ingress<'v>(
 }
 
 /// Host and path of the URL that was asked.
-fn request(walker: &Walker<'_>) -> Option<(String, String)> {
+fn request(walker: &Walker<'_, '_>) -> Option<(String, String)> {
     let destination = &walker.flow.destination;
     let url = destination.url.as_ref()?;
     let Place::Name(host) = &destination.place else {
@@ -126,7 +126,7 @@ fn request(walker: &Walker<'_>) -> Option<(String, String)> {
 
 /// Whether the name was seen to lead to none of the addresses that the controller has noted. It may be a
 /// proxy in front; it may be a record that was forgotten.
-fn elsewhere<'v>(walker: &Walker<'v>, leg: &mut Leg<'_, 'v>, ingress: &'v Ingress, host: &str) {
+fn elsewhere<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, ingress: &'v Ingress, host: &str) {
     let found = walker.flow.addresses_of(host);
     let noted = addresses(ingress);
     let noted: Vec<IpAddr> = noted.iter().filter_map(|text| text.parse().ok()).collect();
@@ -145,7 +145,7 @@ fn elsewhere<'v>(walker: &Walker<'v>, leg: &mut Leg<'_, 'v>, ingress: &'v Ingres
 }
 
 fn to_backend<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     leg: &Leg<'_, 'v>,
     ingress: &'v Ingress,
     route: &Route<'v>,
@@ -213,7 +213,7 @@ fn to_backend<'v>(
 
 /// Controllers send to the endpoints themselves: their pods are the source from here on.
 fn go_on<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     leg: &Leg<'_, 'v>,
     service: &'v Service,
     chosen: Chosen<'v>,

@@ -11,12 +11,10 @@ use super::stages::{dns, group, nodes, source};
 use super::trail::Trail;
 use super::{Basis, Break, Hop, Mode, Path, Stage, Status};
 use crate::cluster::access::{ServiceExt, ServiceKind};
-use crate::cluster::{ClusterView, Named, Unread};
-use crate::dns::ClusterDns;
+use crate::cluster::{Named, Unread};
 use crate::net::{Family, Protocol};
-use crate::node::Nodes;
-use crate::policy::{Ends, Policies};
 use crate::resolve::{Flow, Place, Site, owner_of};
+use crate::world::World;
 
 pub(crate) use ingress::{
     addresses as ingress_addresses, class_name, reference as ingress_reference,
@@ -38,14 +36,15 @@ pub struct Walk<'v> {
 
 /// Walks a flow from every source to every backend.
 #[must_use]
-pub fn walk<'v>(view: &'v ClusterView, flow: &'v Flow<'v>) -> Walk<'v> {
+pub fn walk<'v>(world: &World<'v>, flow: &Flow<'v>) -> Walk<'v> {
+    let view = world.view;
     let walker = Walker {
         view,
         flow,
-        dns: ClusterDns::of(view),
-        policies: Policies::compile(view),
-        ends: Ends::new(view),
-        nodes: Nodes::of(view),
+        dns: world.dns(),
+        policies: world.policies(),
+        ends: world.ends(),
+        nodes: world.nodes(),
         last: nodes::Last::default(),
     };
     let mut paths = Vec::new();
@@ -83,7 +82,7 @@ impl Walk<'_> {
 
 // === impl Walker ===
 
-impl<'v> Walker<'v> {
+impl<'v> Walker<'_, 'v> {
     fn from(&self, sites: &[Site<'v>], paths: &mut Vec<Path<'v>>) {
         let site = sites[0];
         let mut trail = Trail::default();

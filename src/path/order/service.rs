@@ -15,7 +15,7 @@ use crate::path::stages::service::{self, Asked, Chosen};
 use crate::path::{Break, Hop, Path, Stage, Status};
 use crate::resolve::Site;
 
-impl<'v> Walker<'v> {
+impl<'v> Walker<'_, 'v> {
     pub(super) fn to_service(
         &self,
         mut leg: Leg<'_, 'v>,

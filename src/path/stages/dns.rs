@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::dns_name::{Found, find};
 use super::dns_server;
 use crate::cluster::access::ServiceExt;
-use crate::cluster::{ClusterView, Named, Pod};
+use crate::cluster::{Named, Pod};
 use crate::dns::{Origin, ResolvConf, is_link_local};
 use crate::net::Family;
 use crate::path::context::Walker;
@@ -17,17 +17,16 @@ use crate::resolve::Place;
 /// Adds the hop of a lookup by a pod and returns where the name leads. `wanted` is the place the
 /// user named, when the name is only the way there.
 pub(in crate::path) fn step<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     pod: &'v Pod,
     name: &str,
     wanted: Option<&Place<'v>>,
     trail: &mut Trail<'v>,
 ) -> Option<Place<'v>> {
-    let view = walker.view;
     if let Some(address) = host_alias(pod, name) {
         return alias_step(pod, name, address, wanted, trail);
     }
-    let conf = configuration(view, walker, pod);
+    let conf = configuration(walker, pod);
     let family = pod.ips().first().map_or(Family::V4, |ip| Family::of(*ip));
     if asks_elsewhere(walker, &conf) {
         return elsewhere_step(walker, pod, name, family, trail);
@@ -57,11 +56,11 @@ pub(in crate::path) fn step<'v>(
 }
 
 /// The pod's resolver configuration: the recorded one before the predicted one.
-fn configuration(view: &ClusterView, walker: &Walker<'_>, pod: &Pod) -> ResolvConf {
-    let recorded = view.facts.pod(pod.namespace(), pod.name());
+fn configuration(walker: &Walker<'_, '_>, pod: &Pod) -> ResolvConf {
+    let recorded = walker.nodes.pod_facts(pod.namespace(), pod.name());
     recorded
         .and_then(|facts| facts.resolv_conf.as_deref())
-        .map_or_else(|| ResolvConf::predict(pod, &walker.dns), ResolvConf::parse)
+        .map_or_else(|| ResolvConf::predict(pod, walker.dns), ResolvConf::parse)
 }
 
 fn configuration_text(conf: &ResolvConf) -> String {
@@ -123,7 +122,7 @@ fn alias_step<'v>(
 
 /// Whether the pod asks servers that know nothing of the cluster. A link-local server is the cache
 /// of its node (NodeLocal DNSCache), which forwards to the cluster's DNS.
-fn asks_elsewhere(walker: &Walker<'_>, conf: &ResolvConf) -> bool {
+fn asks_elsewhere(walker: &Walker<'_, '_>, conf: &ResolvConf) -> bool {
     if conf.origin == Origin::Node {
         return true;
     }
@@ -137,7 +136,7 @@ fn asks_elsewhere(walker: &Walker<'_>, conf: &ResolvConf) -> bool {
 }
 
 fn elsewhere_step<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     pod: &'v Pod,
     name: &str,
     family: Family,

@@ -24,7 +24,7 @@ pub(in crate::path) enum Found<'v> {
 
 /// Follows a name, and the aliases behind it, to a place.
 pub(in crate::path) fn find<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     conf: &ResolvConf,
     name: &str,
     family: Family,
@@ -257,7 +257,7 @@ fn inline<'v>(
 /// expansion of the search list fits.
 fn forwarded<'v>(
     view: &'v ClusterView,
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     conf: &ResolvConf,
     name: &str,
     wanted: Option<&Place<'v>>,
@@ -335,7 +335,7 @@ fn forwarded<'v>(
 }
 
 /// The cluster domain of a search list that a kubelet wrote, if it is not the one served.
-fn other_domain(walker: &Walker<'_>, conf: &ResolvConf) -> Option<String> {
+fn other_domain(walker: &Walker<'_, '_>, conf: &ResolvConf) -> Option<String> {
     let domains = conf.searches.iter();
     let mut domains =
         domains.filter_map(|search| search.trim_end_matches('.').strip_prefix("svc."));
@@ -353,7 +353,12 @@ const fn is_known_but_empty(reply: &Reply<'_>) -> bool {
 }
 
 /// Where the Corefile sends the full name of a Service, if not to the kubernetes plugin.
-fn sent_away(walker: &Walker<'_>, conf: &ResolvConf, full: &str, family: Family) -> Option<String> {
+fn sent_away(
+    walker: &Walker<'_, '_>,
+    conf: &ResolvConf,
+    full: &str,
+    family: Family,
+) -> Option<String> {
     let asked = lookup(walker.view, &walker.dns, conf, &format!("{full}."), family);
     match &asked.deciding()?.reply {
         Reply::Forwarded { to } => Some(format!("forwards {full} to {}", to.join(" "))),

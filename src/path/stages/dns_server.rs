@@ -25,7 +25,7 @@ const DNS: u16 = 53;
 
 /// Checks what stands between a pod and its DNS servers.
 pub(in crate::path) fn check<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     pod: &'v Pod,
     conf: &ResolvConf,
     family: Family,
@@ -87,7 +87,7 @@ pub(in crate::path) fn check<'v>(
 /// The cache of the node (NodeLocal DNSCache) is a process of the node: policies see its link-local
 /// address, not the DNS pods behind it. Where they keep the pod from the DNS pods, too, that is said.
 fn check_cache<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     pod: &'v Pod,
     (service, cache): (&'v Service, IpAddr),
     family: Family,
@@ -116,7 +116,7 @@ fn check_cache<'v>(
 
 /// What keeps a pod from the first of the DNS pods.
 fn denial_of_a_server<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     pod: &'v Pod,
     service: &'v Service,
     family: Family,
@@ -133,7 +133,7 @@ fn denial_of_a_server<'v>(
 /// What the cache does not have it asks the DNS pods for, by a Service of its own that selects the
 /// same pods. Policies of the client do not concern that.
 fn behind_cache<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     pod: &'v Pod,
     service: &'v Service,
     family: Family,
@@ -150,7 +150,7 @@ fn behind_cache<'v>(
 
 /// The endpoints of a DNS port, how many there are and which of them the pod's node uses.
 fn endpoints<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     pod: &Pod,
     service: &'v Service,
     port: &ServicePort,
@@ -183,7 +183,7 @@ fn no_endpoint<'v>(all: usize, service: &'v Service, servers: &mut Servers<'v>) 
 
 /// Whether the cache of the pod's node is there: its address, and a socket on it.
 fn check_node_of_cache<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     pod: &'v Pod,
     address: IpAddr,
     servers: &mut Servers<'v>,
@@ -221,7 +221,7 @@ fn check_node_of_cache<'v>(
 }
 
 /// Without a DNS Service: not there, not readable, or not part of what was recorded.
-fn without_service<'v>(walker: &Walker<'v>) -> Servers<'v> {
+fn without_service<'v>(walker: &Walker<'_, 'v>) -> Servers<'v> {
     let view = walker.view;
     let unread = view.unread(Resource::Services, "kube-system");
     let shows_system = view.services.in_namespace("kube-system").next().is_some()
@@ -272,7 +272,7 @@ fn check_ports<'v>(service: &'v Service, servers: &mut Servers<'v>) {
 }
 
 fn check_endpoints<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     pod: &'v Pod,
     service: &'v Service,
     family: Family,
@@ -301,7 +301,7 @@ fn check_endpoints<'v>(
 
 /// The same by what nodes and pods hold, where that was gathered.
 fn check_nodes<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     pod: &'v Pod,
     service: &'v Service,
     endpoints: &[PortEndpoint<'v>],
@@ -341,7 +341,7 @@ fn check_nodes<'v>(
 
 /// A lookup goes by UDP to any one of the DNS pods, at their own port.
 fn check_policies<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     pod: &'v Pod,
     service: &Service,
     endpoints: &[PortEndpoint<'v>],

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::{ClusterView, Named, Pod};
-use crate::node::{Attachment, Nodes};
+use crate::node::Attachment;
 use crate::path::Backend;
 use crate::resolve::Site;
+use crate::world::Nodes;
 
 /// What can make one pod's path differ from another's: everything the stages look at.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

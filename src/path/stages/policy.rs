@@ -18,7 +18,7 @@ use crate::text::list;
 
 /// Adds both hops of a backend.
 pub(in crate::path) fn step<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     leg: &mut Leg<'_, 'v>,
     backend: &Backend<'v>,
     protocol: Protocol,
@@ -71,7 +71,7 @@ pub(in crate::path) fn step<'v>(
 
 /// The client outside, if its own address would be let in where that of the node is not.
 fn hidden_client(
-    walker: &Walker<'_>,
+    walker: &Walker<'_, '_>,
     leg: &Leg<'_, '_>,
     stage: Stage,
     destination: &End,
@@ -88,7 +88,7 @@ fn hidden_client(
 
 /// The first side that denies a packet from a site to an end, or why neither can be told to admit it.
 pub(in crate::path) fn denial(
-    walker: &Walker<'_>,
+    walker: &Walker<'_, '_>,
     site: Site<'_>,
     destination: &End,
     (protocol, port): (Protocol, u16),
@@ -118,7 +118,7 @@ pub(in crate::path) fn denial(
 }
 
 fn judge(
-    walker: &Walker<'_>,
+    walker: &Walker<'_, '_>,
     stage: Stage,
     source: &End,
     destination: &End,
@@ -139,7 +139,7 @@ fn judge(
 }
 
 /// An end of the walk as policies see it.
-fn end_of_site(walker: &Walker<'_>, site: Site<'_>) -> End {
+fn end_of_site(walker: &Walker<'_, '_>, site: Site<'_>) -> End {
     match site {
         Site::Pod(pod) => walker.ends.pod(pod),
         Site::Node(node) => walker.ends.node(node),
@@ -148,7 +148,7 @@ fn end_of_site(walker: &Walker<'_>, site: Site<'_>) -> End {
     }
 }
 
-fn end_of_backend(walker: &Walker<'_>, backend: &Backend<'_>) -> Option<End> {
+fn end_of_backend(walker: &Walker<'_, '_>, backend: &Backend<'_>) -> Option<End> {
     match (backend.pod, backend.address) {
         (Some(pod), None) => Some(walker.ends.pod(pod)),
         (Some(pod), Some(addr)) => Some(walker.ends.pod(pod).seen_as(addr)),

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use super::{MatrixReport, names};
 use crate::policy::matrix::{Line, Openness};
 
-pub(super) fn print(report: &MatrixReport, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(report: &MatrixReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     let lines = report.matrix.lines(report.namespace.as_deref());
     let members = |line: &Line| -> Vec<String> {

@@ -48,7 +48,7 @@ impl Grid {
     /// One with at most so many lines: workloads one by one, or those that no policy tells apart
     /// together; what was not asked for as it looks from there, or by namespace; or whole namespaces
     /// alone. None if not even these are few enough.
-    pub(super) fn within(report: &MatrixReport, most: usize) -> Option<Self> {
+    pub(super) fn within(report: &MatrixReport<'_>, most: usize) -> Option<Self> {
         let namespace = report.namespace.as_deref();
         let single = report.matrix.lines(namespace);
         if single.len() <= most {
@@ -72,7 +72,7 @@ impl Grid {
         (census.namespaces.len() <= most).then(|| Self::of_namespaces(&census))
     }
 
-    fn of_rows(report: &MatrixReport, rows: &[Row]) -> Self {
+    fn of_rows(report: &MatrixReport<'_>, rows: &[Row]) -> Self {
         let matrix = &report.matrix.matrix;
         let mut legend = Legend::default();
         let mut total = Tally::default();
@@ -132,7 +132,7 @@ impl Grid {
     }
 }
 
-fn rows(report: &MatrixReport, lines: &[Line]) -> Vec<Row> {
+fn rows(report: &MatrixReport<'_>, lines: &[Line]) -> Vec<Row> {
     let rows = lines.iter().map(|line| Row {
         name: names::line(report, line),
         classes: vec![(line.class, line.members.len() as u64)],
@@ -142,7 +142,7 @@ fn rows(report: &MatrixReport, lines: &[Line]) -> Vec<Row> {
 }
 
 /// The lines in focus, and one for each other namespace.
-fn folded(report: &MatrixReport, lines: &[Line]) -> Vec<Row> {
+fn folded(report: &MatrixReport<'_>, lines: &[Line]) -> Vec<Row> {
     let (own, others): (Vec<Line>, Vec<Line>) =
         lines.iter().cloned().partition(|line| line.is_focus);
     let mut namespaces: BTreeMap<(bool, &str), Vec<(usize, u64)>> = BTreeMap::new();

@@ -70,13 +70,13 @@ struct Ports<'r> {
 
 /// Made while they are written: all of them at once may be larger than the memory.
 struct Rows<'r> {
-    report: &'r MatrixReport,
+    report: &'r MatrixReport<'r>,
     lines: &'r [Line],
     /// The position of each port set among those that occur, as text.
     positions: &'r [String],
 }
 
-pub(super) fn print(report: &MatrixReport, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(report: &MatrixReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     let lines = report.matrix.classed(report.namespace.as_deref());
     let matrix = &report.matrix.matrix;
     let (used, positions) = used(report, &lines);
@@ -123,7 +123,7 @@ pub(super) fn print(report: &MatrixReport, out: &mut dyn Write) -> io::Result<()
 }
 
 /// The port sets that occur, and the position of each among them.
-fn used(report: &MatrixReport, lines: &[Line]) -> (Vec<usize>, Vec<String>) {
+fn used(report: &MatrixReport<'_>, lines: &[Line]) -> (Vec<usize>, Vec<String>) {
     let matrix = &report.matrix.matrix;
     let mut occurs = vec![false; matrix.sets().len()];
     for source in lines {

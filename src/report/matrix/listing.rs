@@ -19,7 +19,7 @@ pub(super) struct Entry {
 }
 
 /// The entries, and all pairs together.
-pub(super) fn listing(report: &MatrixReport) -> (Vec<Entry>, Tally) {
+pub(super) fn listing(report: &MatrixReport<'_>) -> (Vec<Entry>, Tally) {
     let entries = if report.namespace.is_some() {
         of_lines(report)
     } else {
@@ -32,7 +32,7 @@ pub(super) fn listing(report: &MatrixReport) -> (Vec<Entry>, Tally) {
     (entries, total)
 }
 
-fn of_lines(report: &MatrixReport) -> Vec<Entry> {
+fn of_lines(report: &MatrixReport<'_>) -> Vec<Entry> {
     let lines = report.matrix.classed(report.namespace.as_deref());
     let mut entries: Vec<Entry> = lines
         .iter()
@@ -61,7 +61,7 @@ fn of_lines(report: &MatrixReport) -> Vec<Entry> {
     entries
 }
 
-fn of_namespaces(report: &MatrixReport) -> Vec<Entry> {
+fn of_namespaces(report: &MatrixReport<'_>) -> Vec<Entry> {
     let census = report.matrix.census(report.port);
     let sum = |tallies: &mut dyn Iterator<Item = Tally>| {
         let mut sum = Tally::default();

@@ -8,7 +8,7 @@ use super::grid::{Cell, Grid};
 /// More nodes than this nobody can follow.
 const MOST: usize = 40;
 
-pub(super) fn print(report: &MatrixReport, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(report: &MatrixReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "flowchart LR")?;
     let Some(grid) = Grid::within(report, MOST) else {
         return writeln!(

@@ -29,10 +29,10 @@ pub use format::MatrixFormat;
 
 /// A matrix, and what of it was asked for.
 #[derive(Debug)]
-pub struct MatrixReport {
+pub struct MatrixReport<'w> {
     pub matrix: UnitMatrix,
     /// What it was made of, to be asked why something is not known.
-    pub policies: Policies,
+    pub policies: &'w Policies,
     /// The namespace in focus; none for all of them.
     pub namespace: Option<String>,
     /// The one port that counts; none for all of them.
@@ -45,7 +45,7 @@ pub struct MatrixReport {
 /// # Errors
 /// When `out` does.
 pub fn print(
-    report: &MatrixReport,
+    report: &MatrixReport<'_>,
     format: MatrixFormat,
     terminal: Terminal,
     out: &mut dyn Write,

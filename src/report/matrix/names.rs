@@ -25,7 +25,7 @@ pub(super) fn unit(object: &ObjectRef, namespace: Option<&str>) -> String {
 }
 
 /// `deploy/web`, `deploy/web (2 of 3 pods)`.
-pub(super) fn member(report: &MatrixReport, member: Member) -> String {
+pub(super) fn member(report: &MatrixReport<'_>, member: Member) -> String {
     let of = &report.matrix.units[member.unit];
     let name = unit(&of.object, report.namespace.as_deref());
     match of.pods() {
@@ -35,7 +35,7 @@ pub(super) fn member(report: &MatrixReport, member: Member) -> String {
 }
 
 /// `deploy/web`, `deploy/web, deploy/api and 3 more`, `ops/*` for a whole namespace.
-pub(super) fn line(report: &MatrixReport, line: &Line) -> String {
+pub(super) fn line(report: &MatrixReport<'_>, line: &Line) -> String {
     let mut names: Vec<String> = Vec::new();
     for (namespace, members) in by_namespace(report, line) {
         if members.len() > 1 && is_whole(report, namespace, &members) {
@@ -58,7 +58,7 @@ pub(super) fn line(report: &MatrixReport, line: &Line) -> String {
 }
 
 /// The members of a line, those of a namespace together.
-fn by_namespace<'r>(report: &'r MatrixReport, line: &Line) -> BTreeMap<&'r str, Vec<Member>> {
+fn by_namespace<'r>(report: &'r MatrixReport<'_>, line: &Line) -> BTreeMap<&'r str, Vec<Member>> {
     let mut by_namespace: BTreeMap<&str, Vec<Member>> = BTreeMap::new();
     for member in &line.members {
         let object = &report.matrix.units[member.unit].object;
@@ -71,7 +71,7 @@ fn by_namespace<'r>(report: &'r MatrixReport, line: &Line) -> BTreeMap<&'r str, 
 }
 
 /// Whether every pod of a namespace is among some members.
-fn is_whole(report: &MatrixReport, namespace: &str, members: &[Member]) -> bool {
+fn is_whole(report: &MatrixReport<'_>, namespace: &str, members: &[Member]) -> bool {
     let units = report.matrix.units.iter();
     let there: usize = units
         .filter(|unit| unit.object.namespace == namespace)

@@ -30,7 +30,7 @@ pub(super) struct Reasons {
 
 impl Reason {
     /// `deploy/web → deploy/api`, of the lines it was found for.
-    pub(super) fn pair(&self, report: &MatrixReport, lines: &[Line]) -> String {
+    pub(super) fn pair(&self, report: &MatrixReport<'_>, lines: &[Line]) -> String {
         let [from, to] = [self.from, self.to].map(|at| names::line(report, &lines[at]));
         format!("{from} → {to}")
     }
@@ -40,7 +40,7 @@ impl Reason {
 
 impl Reasons {
     /// Asks what is open between some lines of a matrix, leaving out what was not asked for.
-    pub(super) fn of(report: &MatrixReport, lines: &[Line]) -> Self {
+    pub(super) fn of(report: &MatrixReport<'_>, lines: &[Line]) -> Self {
         let matrix = &report.matrix.matrix;
         let sets = matrix.sets().iter();
         let is_open: Vec<bool> = sets.map(|set| is_open(set, report.port)).collect();
@@ -67,9 +67,9 @@ impl Reasons {
         reasons
     }
 
-    fn ask(&mut self, report: &MatrixReport, classes: [usize; 2], [from, to]: [usize; 2]) {
+    fn ask(&mut self, report: &MatrixReport<'_>, classes: [usize; 2], [from, to]: [usize; 2]) {
         let matrix = &report.matrix.matrix;
-        for doubt in matrix.doubts(&report.policies, classes, report.port) {
+        for doubt in matrix.doubts(report.policies, classes, report.port) {
             let why = doubt.to_string();
             if self.found.iter().all(|known| known.why != why) {
                 self.found.push(Reason { why, from, to });

@@ -21,7 +21,7 @@ const KEY: [(&str, &str); 5] = [
     ("#eeeeee", "nothing"),
 ];
 
-pub(super) fn print(report: &MatrixReport, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(report: &MatrixReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut out = BufWriter::new(out);
     let Some(grid) = Grid::within(report, MOST) else {
         writeln!(

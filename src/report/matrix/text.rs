@@ -19,7 +19,7 @@ const MOST: usize = 40;
 const LISTED: usize = 60;
 
 pub(super) fn print(
-    report: &MatrixReport,
+    report: &MatrixReport<'_>,
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -48,7 +48,7 @@ pub(super) fn print(
     report.gaps.print(style, out)
 }
 
-fn heading(report: &MatrixReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn heading(report: &MatrixReport<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let units = report.matrix.units.iter();
     let (of, is_meant): (String, &dyn Fn(&str) -> bool) = match &report.namespace {
         Some(wanted) => (format!("namespace {wanted}"), &move |name| name == wanted),
@@ -91,7 +91,7 @@ fn picture(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Why something is not known, with one pair for each reason.
-fn reasons(report: &MatrixReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn reasons(report: &MatrixReport<'_>, style: Style, out: &mut dyn Write) -> io::Result<()> {
     const SHOWN: usize = 5;
     let lines = report.matrix.classed(report.namespace.as_deref());
     let reasons = Reasons::of(report, &lines);
@@ -148,7 +148,7 @@ fn legend(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn list(
-    report: &MatrixReport,
+    report: &MatrixReport<'_>,
     entries: &[Entry],
     style: Style,
     out: &mut dyn Write,
@@ -193,7 +193,7 @@ fn share(tally: Tally) -> String {
     }
 }
 
-fn totals(report: &MatrixReport, total: Tally, out: &mut dyn Write) -> io::Result<()> {
+fn totals(report: &MatrixReport<'_>, total: Tally, out: &mut dyn Write) -> io::Result<()> {
     let mut parts = vec![(total.all, "open")];
     if report.port.is_none() {
         parts.push((total.some, "open at some ports"));

@@ -2,7 +2,6 @@
 
 use super::change::{closing, opening};
 use super::{FlowReport, MissReport, PolicyReport, SideReport};
-use crate::cluster::ClusterView;
 use crate::diagnose::notices;
 use crate::policy::{
     Asked, DirectionJudgement, Doubt, End, Group, Policies, PolicyRef, Question, Verdict, lint,
@@ -10,15 +9,12 @@ use crate::policy::{
 use crate::report::Gaps;
 use crate::report::build::report_finding;
 use crate::resolve::Flow;
+use crate::world::World;
 
 /// Judges every flow that was asked for.
 #[must_use]
-pub fn build(
-    view: &ClusterView,
-    policies: &Policies,
-    flow: &Flow<'_>,
-    asked: &Asked,
-) -> PolicyReport {
+pub fn build(world: &World<'_>, flow: &Flow<'_>, asked: &Asked) -> PolicyReport {
+    let policies = world.policies();
     let mut flows = Vec::new();
     for (destination, protocol, port) in &asked.destinations {
         for source in &asked.sources {
@@ -35,7 +31,7 @@ pub fn build(
     let sources = asked.sources.iter().map(|group| &group.end);
     let destinations = asked.destinations.iter().map(|(group, ..)| &group.end);
     let ends: Vec<&End> = sources.chain(destinations).collect();
-    let idle = notices(&lint(view, policies, &ends));
+    let idle = notices(&lint(policies, &ends, || world.linter()));
     PolicyReport {
         api_version: "netpath/v1",
         kind: "PolicyReport",
@@ -43,7 +39,7 @@ pub fn build(
         source: flow.source.object.clone(),
         destination: flow.destination.object.clone(),
         notices: idle.iter().map(report_finding).collect(),
-        gaps: Gaps::of(view, policies, |unread| matters(unread, &flows)),
+        gaps: Gaps::of(world.view, policies, |unread| matters(unread, &flows)),
         flows,
     }
 }

@@ -10,10 +10,10 @@ use super::trip::{Trip, node_hop, with};
 use super::wire::{self, held};
 use super::{forwarding, is_denied};
 use crate::nat::eval::{Question, Undo};
-use crate::node::NodeSite;
 use crate::path::trail::Trail;
 use crate::path::{Evidence, Fault, Hop, KernelFault, ProxyFault, Stage, Status, WayFault};
 use crate::route::{Decision, Query};
+use crate::world::NodeSite;
 
 /// What the answers meet.
 #[derive(Default)]

@@ -8,8 +8,8 @@ use super::trip::Trip;
 use crate::facts::Counted;
 use crate::nat::model::{Action, Field, Rule, Ruleset, Step, Table, Values, Verdict, ct};
 use crate::net::Protocol;
-use crate::node::NodeSite;
 use crate::path::{Colliding, KernelFault};
+use crate::world::NodeSite;
 
 fn growth(node: &NodeSite) -> Option<Counted> {
     node.state.conntrack_stats.as_ref()?.growth()

@@ -4,8 +4,8 @@ use crate::facts::NextHop;
 use crate::nat::eval::{Answer, Fate, Outcome, Question, Tracer, TrailStep};
 use crate::nat::model::Ruleset;
 use crate::net::Packet;
-use crate::node::NodeSite;
 use crate::path::Fault;
+use crate::world::NodeSite;
 
 /// How a packet leaves a node.
 #[derive(Debug, Clone)]

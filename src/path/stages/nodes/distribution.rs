@@ -17,7 +17,7 @@ use crate::cluster::ObjectRef;
 use crate::cluster::access::ServiceExt;
 use crate::nat::eval::{Answer, Outcome, Question};
 use crate::nat::proxy::Origin;
-use crate::node::NodeSite;
+use crate::world::NodeSite;
 
 /// One packet at one node.
 pub(super) struct Distribution {

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use crate::net::Family;
-use crate::node::NodeSite;
 use crate::path::KernelFault;
 use crate::route::{Decision, Query};
+use crate::world::NodeSite;
 
 /// What keeps a node from passing on a packet that came in by an interface.
 ///

@@ -18,9 +18,9 @@ use crate::nat::proxy::{
     Difference, DifferenceKind, Entry, EntryKind, Expected, Footprint, Mode, NodePortAddresses,
     SliceIndex, differences, entries_of, expect, idle_targets, without_routes,
 };
-use crate::node::NodeSite;
 use crate::path::{Fault, ProxyFault};
 use crate::text::list;
+use crate::world::NodeSite;
 
 /// What the rules do with the Service's address.
 #[derive(Clone)]

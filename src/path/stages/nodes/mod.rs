@@ -38,7 +38,7 @@ use trip::Trip;
 
 /// Adds the hops of one backend.
 pub(in crate::path) fn step<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     leg: &mut Leg<'_, 'v>,
     backend: &Backend<'v>,
     service: Option<&'v Service>,
@@ -64,7 +64,7 @@ pub(in crate::path) fn step<'v>(
 /// What ails a site's packets to one backend of a Service, by what nodes hold, and whether it stops
 /// all of them.
 pub(in crate::path) fn fault<'v>(
-    walker: &Walker<'v>,
+    walker: &Walker<'_, 'v>,
     site: Site<'v>,
     asked: SocketAddr,
     backend: &Backend<'v>,

@@ -9,9 +9,9 @@ use crate::cluster::{Named, Pod};
 use crate::nat::eval::{Answer, Outcome, Question};
 use crate::nat::proxy::Mode;
 use crate::net::{Family, Packet};
-use crate::node::NodeSite;
 use crate::path::trail::Trail;
 use crate::path::{Break, Fault, Hop, NodeFault, ProxyFault, Stage, Status};
+use crate::world::NodeSite;
 
 /// Adds the hop, and gives back how the packet leaves the first node; none when that is not known.
 pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Left> {

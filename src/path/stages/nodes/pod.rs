@@ -4,9 +4,10 @@ use super::cross::{self, Passage};
 use crate::facts::{Connection, Listener};
 use crate::nat::eval::{Question, Tracer};
 use crate::net::{Family, Packet, Protocol};
-use crate::node::{NodeSite, Nodes, PodState};
+use crate::node::PodState;
 use crate::path::trail::Trail;
 use crate::path::{Backend, Fault, Hop, NodeFault, PodFault, Stage, Status};
+use crate::world::{NodeSite, Nodes};
 
 /// Puts what was gathered inside the pod beside the hop of the destination.
 pub(super) fn step<'v>(

@@ -11,9 +11,9 @@ use crate::cluster::access::NodeExt;
 use crate::cluster::{Named, ObjectRef, Pod};
 use crate::nat::eval::Question;
 use crate::net::Packet;
-use crate::node::NodeSite;
 use crate::path::trail::Trail;
 use crate::path::{Evidence, Fault, Hop, KernelFault, Stage, Status, WayFault};
+use crate::world::NodeSite;
 
 /// What stands in the way, and what was seen before it.
 struct Account {

@@ -7,9 +7,9 @@ use super::counters;
 use super::cross::Left;
 use super::trip::{Trip, node_hop};
 use crate::net::{Family, Protocol};
-use crate::node::NodeSite;
 use crate::path::trail::Trail;
 use crate::path::{Break, Fault, Hop, KernelFault, ProxyFault, Stage, Status};
+use crate::world::NodeSite;
 
 /// Adds what makes connections fail now and then, beside hops that pass.
 pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Trail<'v>) {

@@ -9,15 +9,16 @@ use crate::cluster::{Named, ObjectRef, Pod};
 use crate::nat::eval::Question;
 use crate::nat::proxy::{Origin, OriginKind};
 use crate::net::{Family, Packet, Protocol};
-use crate::node::{Attachment, NodeSite, Nodes};
+use crate::node::Attachment;
 use crate::path::context::{Leg, Walker};
 use crate::path::{Backend, Evidence, Fault, Hop, NodeFault, Stage};
 use crate::resolve::Site;
 use crate::route::{Decision, Query};
+use crate::world::{NodeSite, Nodes};
 
 /// Everything that the stages ask of a packet's way.
 pub(super) struct Trip<'t, 'v> {
-    pub walker: &'t Walker<'v>,
+    pub walker: &'t Walker<'t, 'v>,
     pub site: Site<'v>,
     pub backend: &'t Backend<'v>,
     pub endpoint: SocketAddr,
@@ -45,7 +46,7 @@ const CLIENT_PORT: u16 = 40_000;
 impl<'t, 'v> Trip<'t, 'v> {
     /// From a leg of the walk to one backend; none where addresses are missing.
     pub(super) fn new(
-        walker: &'t Walker<'v>,
+        walker: &'t Walker<'t, 'v>,
         leg: &Leg<'_, 'v>,
         backend: &'t Backend<'v>,
         service: Option<&'v Service>,
@@ -66,7 +67,7 @@ impl<'t, 'v> Trip<'t, 'v> {
 
     /// From a site, or from a node where a packet enters, to one backend.
     pub(super) fn between(
-        walker: &'t Walker<'v>,
+        walker: &'t Walker<'t, 'v>,
         (site, entry): (Site<'v>, Option<&'v str>),
         asked: Option<SocketAddr>,
         backend: &'t Backend<'v>,

@@ -5,8 +5,8 @@ use super::wire::{Carried, Peer, held};
 use crate::facts::{Link, NeighbourState, NextHop, Overlay};
 use crate::nat::eval::Question;
 use crate::net::{Packet, Protocol};
-use crate::node::NodeSite;
 use crate::path::{Fault, TunnelFault, WayFault};
+use crate::world::NodeSite;
 
 /// Follows a packet into a tunnel.
 pub(super) fn carry(

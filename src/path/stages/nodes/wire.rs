@@ -6,10 +6,10 @@ use super::tunnel;
 use crate::cluster::ObjectRef;
 use crate::facts::{Link, LinkKind, NeighbourState, NextHop};
 use crate::net::Packet;
-use crate::node::NodeSite;
 use crate::path::Basis;
 use crate::path::{Evidence, Fault, WayFault};
 use crate::route::{Decision, Query, Selected};
+use crate::world::NodeSite;
 
 /// The node at the other end.
 pub(super) struct Peer<'a> {
