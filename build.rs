@@ -32,6 +32,7 @@ fn main() -> io::Result<()> {
     let mut list = String::from("&[\n");
     for (arch, path) in &agents {
         println!("cargo::rerun-if-changed={}", path.display());
+        let path = path.display().to_string();
         let _ = writeln!(list, "    ({arch:?}, include_bytes!({path:?})),");
     }
     list.push_str("]\n");

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_kubectl_netpath_global_optspecs
-    string join \n to-namespace= protocol= port= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep timeout= confirm image= agent-image= agent-upload agent-binary= debug-namespace= o/output= color= h/help V/version
+    string join \n to-namespace= protocol= port= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep timeout= confirm image= agent-image= agent-upload agent-binary= debug-namespace= o/output= color= v/verbose h/help V/version
 end
 
 function __fish_kubectl_netpath_needs_command
@@ -60,6 +60,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l no-prob
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l deep -d 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a privileged pod on each, deleted afterwards)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l confirm -d 'Ask before anything is created'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-upload -d 'Upload the probe over exec (the default)'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s V -l version -d 'Print version'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "snapshot" -d 'Capture what a diagnosis needs, to analyse elsewhere or compare later'
@@ -100,6 +101,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l confirm -d 'Ask before anything is created'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l agent-upload -d 'Upload the probe over exec (the default)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -s o -l output -d 'How to print the report' -r -f -a "text\t'For people'
 wide\t'For people, with everything that was looked at'
@@ -109,6 +111,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -l
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -l list -d 'List the demonstrations'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l snapshot -d 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
@@ -134,10 +137,12 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand explain" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand explain" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -l to-namespace -d 'Namespace of the destination, if not that of the source' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -l protocol -d 'Protocol to ask for; without it, what the destination\'s port declares' -r
@@ -167,6 +172,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" 
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l port -d 'Only what may pass at one port: a number, as the pods listen to it' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l protocol -d 'The protocol of that port' -r
@@ -197,6 +203,7 @@ always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -s A -l all-namespaces -d 'The workloads of all namespaces, not of one'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand matrix" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l iptables -d 'A dump of iptables-save or ip6tables-save; may be given several times' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l nft -d 'The listing of nft -j list ruleset' -r -F
@@ -221,6 +228,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l drift -d 'List every difference between the rules and the Services'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F
@@ -242,14 +250,17 @@ always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -l dry-run -d 'Only list what would be removed'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l no-probe -d 'For answers from the API alone'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l deep -d 'For looks into the nodes, too'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand completion" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand completion" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand completion" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 /// `0`, `5`, `1s`, `2m`, `3h`, as in kubectl's `--request-timeout`; a bare number is seconds.
+///
+/// # Errors
+/// When the text is none of these, in words.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let split = text
         .find(|character: char| !character.is_ascii_digit())

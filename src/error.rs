@@ -1,4 +1,4 @@
-//! Why a command could not do its work, and how it ends.
+//! Why a command could not do its work.
 
 use std::process::ExitCode;
 
@@ -8,18 +8,7 @@ use crate::policy::Unaskable;
 use crate::resolve::Unresolved;
 use crate::target::BadTarget;
 
-/// How a command ended (a contract: scripts rely on the numbers).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Reachable, or the work was done.
-    Fine,
-    /// Unreachable or Degraded.
-    Broken,
-    /// What was asked could not be read or understood, and could change the answer.
-    Undetermined,
-    /// Part of what was asked makes no sense, or could not be asked.
-    NotAsked,
-}
+pub use crate::exit::Exit;
 
 /// What ends a command early: wrong usage, or a cluster or file that could not be asked. Exit code 2,
 /// but 130 when interrupted.
@@ -46,19 +35,6 @@ pub enum Error {
     Interrupted,
     #[error("cannot write the report: {0}")]
     Output(#[from] std::io::Error),
-}
-
-// === impl Exit ===
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Fine => 0,
-            Exit::Broken => 1,
-            Exit::NotAsked => 2,
-            Exit::Undetermined => 3,
-        })
-    }
 }
 
 // === impl Error ===

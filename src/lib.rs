@@ -2,8 +2,12 @@
 //! which hop does it break, which object is to blame, how do we know, and what fixes it?
 //!
 //! ```text
-//!  cluster (live | snapshot) ─► ClusterView ─► resolve ─► path ─► probe ─► diagnose ─► report
-//!          async edge           plain data, plain functions      async     plain functions
+//!  cluster (live | snapshot) ─► ClusterView ─► World ─► Case { resolve ─► path ─► confirm }
+//!          async edge           plain data       │        │
+//!                                                │        ├─► plan ─► probe ─► observations and facts
+//!                                                │        │            async edge      │
+//!                                                ▲        └─► diagnose ─► report       │
+//!                                                └─────────────────────────────────────┘
 //! ```
 
 pub mod cli;
@@ -15,7 +19,9 @@ pub mod diagnose;
 pub mod dns;
 pub mod duration;
 pub mod error;
+pub mod exit;
 pub mod facts;
+pub mod log;
 pub mod nat;
 pub mod net;
 pub mod node;
@@ -26,6 +32,7 @@ pub mod policy;
 pub mod probe;
 pub mod report;
 pub mod resolve;
+pub mod resource;
 pub mod route;
 pub mod suite;
 pub mod target;

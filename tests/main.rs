@@ -1,6 +1,7 @@
 //! The one integration binary: every test file is a module here, so that the program is linked once.
 
 mod agent;
+mod architecture;
 mod generated;
 mod hostile;
 mod lab_api;

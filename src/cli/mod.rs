@@ -49,6 +49,9 @@ pub struct Cli {
     /// When to colour the report.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: ColorChoice,
+    /// Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 }
 
 /// Everything but the trace itself.

@@ -1,7 +1,10 @@
 //! From JSON objects to a view. Nothing is lost silently: what cannot be understood is listed.
 
-use serde::de::DeserializeOwned;
+use std::fmt::Display;
+
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{ClusterView, Named, ObjectRef, Pod, Provenance, Rejected, Resource, Scope, Table};
 
@@ -20,6 +23,42 @@ impl Builder {
         Self { view }
     }
 
+    /// Adds an object or a List from its JSON text, read straight into its type.
+    pub fn add_json(&mut self, text: &str) {
+        self.add_raw(text, None);
+    }
+
+    /// `of_list` is what the items of a list are that need not repeat it: `apiVersion` and kind.
+    fn add_raw(&mut self, text: &str, of_list: Option<(&str, &str)>) {
+        let Some(header) = Header::of(text) else {
+            // Fields of another form than any object has: read as values, it says what is wrong.
+            return self.add(serde_json::from_str(text).unwrap_or_default());
+        };
+        let (version, kind) = match (&header.kind, of_list) {
+            (None, Some(of_list)) => of_list,
+            (kind, _) => (
+                header.api_version.as_deref().unwrap_or_default(),
+                kind.as_deref().unwrap_or_default(),
+            ),
+        };
+        if let (Some(items), Some(item_kind)) = (&header.items, kind.strip_suffix("List")) {
+            let of_list = (!item_kind.is_empty()).then_some((version, item_kind));
+            for item in items {
+                self.add_raw(item.get(), of_list);
+            }
+            return;
+        }
+        let Some(resource) = Resource::of(version, kind) else {
+            if kind.is_empty() {
+                self.reject_stranger(header.reference(None, kind));
+            }
+            return;
+        };
+        let named = header.reference(Some(resource), kind);
+        let mut reader = serde_json::Deserializer::from_str(text);
+        self.read(resource, named, &mut reader);
+    }
+
     /// Adds an object, or every item of a List. Kinds netpath has no use for are passed over;
     /// objects it cannot understand go to [`ClusterView::rejected`].
     pub fn add(&mut self, object: Value) {
@@ -31,8 +70,7 @@ impl Builder {
         match Resource::of(text(&object, "apiVersion"), &kind) {
             Some(resource) => self.add_as(resource, object),
             None if kind.is_empty() && !object.is_null() => {
-                let why = "neither kind nor apiVersion: not a Kubernetes object".to_owned();
-                self.reject(None, reference(None, &object), why);
+                self.reject_stranger(reference(None, &object));
             }
             None => {}
         }
@@ -59,6 +97,14 @@ impl Builder {
     /// Adds an object of a known resource.
     pub fn add_as(&mut self, resource: Resource, object: Value) {
         let named = reference(Some(resource), &object);
+        self.read(resource, named, object);
+    }
+
+    fn read<'de, D>(&mut self, resource: Resource, named: ObjectRef, object: D)
+    where
+        D: Deserializer<'de>,
+        D::Error: Display,
+    {
         let view = &mut self.view;
         let outcome = match resource {
             Resource::Pods => typed(&mut view.pods, &named, object),
@@ -81,15 +127,21 @@ impl Builder {
                 let table = view.workloads.entry(resource).or_default();
                 typed(table, &named, object)
             }
-            _ => {
-                let table = view.custom.entry(resource).or_default();
-                table.insert(named.namespace, named.name, object);
-                return;
-            }
+            _ => Value::deserialize(object)
+                .map(|object| {
+                    let table = view.custom.entry(resource).or_default();
+                    table.insert(named.namespace.clone(), named.name.clone(), object);
+                })
+                .map_err(|error| reason(&error)),
         };
         if let Err(why) = outcome {
             self.reject(Some(resource), named, why);
         }
+    }
+
+    fn reject_stranger(&mut self, object: ObjectRef) {
+        let why = "neither kind nor apiVersion: not a Kubernetes object".to_owned();
+        self.reject(None, object, why);
     }
 
     fn reject(&mut self, resource: Option<Resource>, object: ObjectRef, why: String) {
@@ -127,14 +179,13 @@ fn shows_a_running_cluster(view: &ClusterView) -> bool {
 
 /// Reads one object into its table. The later of two objects of one name wins, as with
 /// `kubectl apply`.
-///
-/// Everything is read out of an owned [`Value`]: its strings move instead of being copied, and there is
-/// one instance of serde's code for each type.
-fn typed<T>(table: &mut Table<T>, named: &ObjectRef, object: Value) -> Result<(), String>
+fn typed<'de, T, D>(table: &mut Table<T>, named: &ObjectRef, object: D) -> Result<(), String>
 where
-    T: DeserializeOwned + Named,
+    T: Deserialize<'de> + Named,
+    D: Deserializer<'de>,
+    D::Error: Display,
 {
-    let mut typed: T = serde_json::from_value(object).map_err(|error| error.to_string())?;
+    let mut typed = T::deserialize(object).map_err(|error| reason(&error))?;
     if named.name.is_empty() {
         return Err("metadata.name is missing".to_owned());
     }
@@ -147,18 +198,77 @@ where
     Ok(())
 }
 
-/// Names an object; one without a namespace lives in `default`, as kubectl reads a manifest.
+/// Why an object could not be read. The place in its JSON text is none that the reader has before them.
+fn reason(error: &impl Display) -> String {
+    let text = error.to_string();
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+/// What an object says of itself, before anything else of it is read.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Header<'a> {
+    api_version: Option<String>,
+    kind: Option<String>,
+    metadata: Option<HeaderMeta>,
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct HeaderMeta {
+    name: Option<String>,
+    namespace: Option<String>,
+}
+
+// === impl Header ===
+
+impl<'a> Header<'a> {
+    /// None where a field has another form than any object gives it.
+    pub(super) fn of(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// Whether it names a version, as every object does.
+    pub(super) const fn has_version(&self) -> bool {
+        self.api_version.is_some()
+    }
+
+    fn reference(&self, resource: Option<Resource>, kind: &str) -> ObjectRef {
+        let meta = self.metadata.as_ref();
+        let name = meta.and_then(|meta| meta.name.as_deref());
+        let namespace = meta.and_then(|meta| meta.namespace.as_deref());
+        named(
+            resource,
+            kind,
+            namespace.unwrap_or_default(),
+            name.unwrap_or_default(),
+        )
+    }
+}
+
 fn reference(resource: Option<Resource>, object: &Value) -> ObjectRef {
     let meta = object.get("metadata");
-    let field = |name| meta.map_or("", |meta| text(meta, name)).to_owned();
+    let field = |name| meta.map_or("", |meta| text(meta, name));
+    named(
+        resource,
+        text(object, "kind"),
+        field("namespace"),
+        field("name"),
+    )
+}
+
+/// Names an object; one without a namespace lives in `default`, as kubectl reads a manifest.
+fn named(resource: Option<Resource>, kind: &str, namespace: &str, name: &str) -> ObjectRef {
     let namespace = match resource.map(Resource::scope) {
-        Some(Scope::Cluster) => String::new(),
-        Some(Scope::Namespaced) if field("namespace").is_empty() => "default".to_owned(),
-        _ => field("namespace"),
+        Some(Scope::Cluster) => "",
+        Some(Scope::Namespaced) if namespace.is_empty() => "default",
+        _ => namespace,
     };
     // Items of a list and metadata-only answers do not carry the kind they are.
-    let kind = resource.map_or_else(|| text(object, "kind"), |resource| resource.kind());
-    ObjectRef::new(kind, namespace, field("name"))
+    let kind = resource.map_or(kind, |resource| resource.kind());
+    ObjectRef::new(kind, namespace, name)
 }
 
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {

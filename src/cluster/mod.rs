@@ -16,7 +16,7 @@ pub mod live;
 mod object;
 mod pod;
 pub mod query;
-mod resource;
+
 pub mod scope;
 mod selector;
 pub mod snapshot;
@@ -24,11 +24,11 @@ mod table;
 mod view;
 mod workload;
 
+pub use crate::resource::{Resource, Scope};
 pub use builder::Builder;
 pub use facts::{Facts, NodeFacts, PodFacts};
 pub use object::ObjectRef;
 pub use pod::{Container, ContainerStatus, EnvVar, Pod, PodSpec, PodStatus, SecurityContext};
-pub use resource::{Resource, Scope};
 pub use selector::{BadSelector, Operator, Requirement, Selector};
 pub use table::{Named, Table};
 pub use view::{ClusterView, Provenance, Rejected, Unread};

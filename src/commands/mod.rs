@@ -7,6 +7,7 @@ mod cleanup;
 mod complete;
 mod demo;
 mod explain;
+mod interrupt;
 mod matrix;
 mod policy;
 mod probe;
@@ -18,6 +19,7 @@ use std::io::Write;
 use crate::cli::{Cli, Command, ViewArgs};
 use crate::cluster::{ClusterView, live, snapshot};
 use crate::error::{Error, Exit};
+use crate::log;
 use crate::observe::Depth;
 use crate::probe::rights::cluster_role;
 use crate::report;
@@ -30,6 +32,7 @@ pub use trace::{examine, question};
 /// # Errors
 /// When the request makes no sense, or what it needs cannot be read.
 pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
+    log::init(cli.verbose);
     let terminal = Terminal::detect(cli.color);
     match cli.command {
         None => trace::run(&cli.trace, terminal, out),

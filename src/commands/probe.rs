@@ -5,9 +5,9 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::time::Instant;
 
 use kube::Client;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
+use super::interrupt::Interrupts;
 use super::trace::Known;
 use crate::cli::LaunchArgs;
 use crate::cluster::Unread;
@@ -17,6 +17,7 @@ use crate::observe::{Depth, ProbeError, Step, Vantage};
 use crate::plan::plan;
 use crate::probe::{Answers, Plain, Progress, Session, Settings, Spinner};
 use crate::report::Left;
+use crate::text::count;
 
 /// All of the probing ends after so many times the time for one answer.
 const ROUNDS_OF_WAITING: u32 = 12;
@@ -87,6 +88,16 @@ async fn rounds(
     let args = asking.args;
     loop {
         let steps = next(known, asking.depth, args)?;
+        for step in &steps {
+            tracing::debug!(
+                "asks {} {}",
+                step.vantage,
+                count(step.tasks.len(), "question")
+            );
+            step.tasks
+                .iter()
+                .for_each(|task| tracing::trace!("  {task:?}"));
+        }
         if steps.is_empty() {
             return Ok(());
         }
@@ -139,8 +150,13 @@ fn learn(known: &mut Known<'_>, answers: Answers, steps: &[Step]) {
             namespace: String::new(),
         }]);
     }
+    for seen in &answers.seen {
+        tracing::trace!("{} to {:?}: {:?}", seen.vantage, seen.task, seen.outcome);
+    }
+    tracing::debug!("learned {}", count(answers.seen.len(), "answer"));
     known.observations.seen.extend(answers.seen);
     for (vantage, error) in answers.failed {
+        tracing::warn!("nothing from {vantage}: {error}");
         known.world.miss([unread(&vantage, &error)]);
         known.observations.failed.push((vantage, error));
     }
@@ -205,38 +221,4 @@ async fn is_confirmed() -> bool {
         let _ = answered.send(is_yes);
     });
     answer.await.unwrap_or(false)
-}
-
-/// SIGINT and SIGTERM, heard from the moment this is made.
-struct Interrupts {
-    interrupt: Option<Signal>,
-    terminate: Option<Signal>,
-}
-
-// === impl Interrupts ===
-
-impl Interrupts {
-    fn new() -> Self {
-        Self {
-            interrupt: signal(SignalKind::interrupt()).ok(),
-            terminate: signal(SignalKind::terminate()).ok(),
-        }
-    }
-
-    /// Resolves on the next of them.
-    async fn next(&mut self) {
-        tokio::select! {
-            () = heard(self.interrupt.as_mut()) => {}
-            () = heard(self.terminate.as_mut()) => {}
-        }
-    }
-}
-
-async fn heard(signal: Option<&mut Signal>) {
-    if let Some(signal) = signal
-        && signal.recv().await.is_some()
-    {
-        return;
-    }
-    std::future::pending::<()>().await;
 }

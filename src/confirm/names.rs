@@ -36,7 +36,7 @@ pub(super) fn confirm<'v>(
             continue;
         }
         let is_control =
-            |asked: &&Asked<'_>| asked.name == control && !is_meant(flow, &control, &dns);
+            |asked: &&Asked<'_>| asked.name == control && !is_meant(flow, &control, dns);
         let control = all.iter().find(is_control).map(Asked::has_address);
         let asked: Vec<&Asked<'_>> = all.iter().filter(|asked| !is_control(asked)).collect();
         let own: Vec<&Asked<'_>> = asked
@@ -53,7 +53,7 @@ pub(super) fn confirm<'v>(
             .collect();
         let mut asker = pod.reference();
         let mut replies: Vec<String> = asked.iter().map(|asked| asked.words()).collect();
-        let kind = match best(flow, &dns, &own) {
+        let kind = match best(flow, dns, &own) {
             Ok(text) => {
                 set(path, Status::Pass, &text);
                 // Whatever kept the name from being found, it was found.
@@ -66,7 +66,7 @@ pub(super) fn confirm<'v>(
                 if was_predicted {
                     asker = ObjectRef::cluster_wide("Node", node);
                     replies = of_node.iter().map(Asked::words).collect();
-                    behind(flow, &dns, &of_node)
+                    behind(flow, dns, &of_node)
                 } else {
                     Some(kind)
                 }

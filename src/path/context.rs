@@ -1,10 +1,12 @@
 //! What every stage may look at, and what it adds to.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 
 use k8s_openapi::api::core::v1::{Node, Service};
 
-use super::stages::nodes;
 use super::trail::Trail;
 use super::{Backend, Mode, Path, Stage};
 use crate::cluster::access::ServiceExt;
@@ -23,8 +25,12 @@ pub(in crate::path) struct Walker<'w, 'v> {
     pub policies: &'w Policies,
     pub ends: &'w Ends<'v>,
     pub nodes: &'w Nodes<'v>,
-    pub last: nodes::Last,
+    pub memo: Memo,
 }
+
+/// What a stage worked out last, where the next backend is likely to need the same.
+#[derive(Default)]
+pub(in crate::path) struct Memo(RefCell<Option<Rc<dyn Any>>>);
 
 /// What goes on from the source: the trail so far, and the way by which it came.
 #[derive(Clone)]
@@ -53,6 +59,23 @@ impl<'v> Walker<'_, 'v> {
     /// The pod whose resolver is being walked.
     pub(in crate::path) fn pod_asking(&self) -> Option<&'v Pod> {
         self.flow.source.sites.first().and_then(Site::pod)
+    }
+}
+
+// === impl Memo ===
+
+impl Memo {
+    /// What was kept last, if it is of that type.
+    pub(in crate::path) fn recall<T: 'static>(&self) -> Option<Rc<T>> {
+        let kept = self.0.borrow().clone();
+        kept.and_then(|kept| kept.downcast().ok())
+    }
+
+    /// Keeps a value in the place of the last one.
+    pub(in crate::path) fn keep<T: 'static>(&self, value: T) -> Rc<T> {
+        let value = Rc::new(value);
+        self.0.replace(Some(Rc::clone(&value) as Rc<dyn Any>));
+        value
     }
 }
 

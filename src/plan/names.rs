@@ -36,7 +36,7 @@ impl<'v> Asker<'_, 'v> {
         if conf.origin == Origin::Node || conf.nameservers.is_empty() {
             return;
         }
-        let full = self.full_name(&dns);
+        let full = self.full_name(dns);
         let resolver = SocketAddr::new(conf.nameservers[0], DNS_PORT);
         let record = record_of(pod.ips().first().map_or(Family::V4, |ip| Family::of(*ip)));
         for expansion in conf.expansions(&name).into_iter().take(MAX_EXPANSIONS) {
@@ -51,7 +51,7 @@ impl<'v> Asker<'_, 'v> {
         };
         // Every server by itself: through the Service a dead one shows as one lookup in N that hangs.
         self.query(vantage, resolver, &full, record, true);
-        for server in dns_endpoints(view, &dns) {
+        for server in dns_endpoints(view, dns) {
             self.query(vantage, server, &full, record, false);
         }
         let is_silent = self
@@ -73,7 +73,7 @@ impl<'v> Asker<'_, 'v> {
             pod.node_name(),
         ) {
             let node = Vantage::Node(node.to_owned());
-            for server in dns_endpoints(view, &dns) {
+            for server in dns_endpoints(view, dns) {
                 self.query(&node, server, &full, record, false);
             }
         }
@@ -83,7 +83,7 @@ impl<'v> Asker<'_, 'v> {
                 && reply.rcode.is_none()
         };
         if self.seen.dns(vantage).any(is_mute) {
-            for server in dns_endpoints(view, &dns) {
+            for server in dns_endpoints(view, dns) {
                 self.query(vantage, server, &full, record, true);
             }
         }

@@ -81,7 +81,7 @@ impl<'w, 'v> Bulk<'w, 'v> {
         for source in sources {
             for destination in destinations {
                 let answer = Answer::of(
-                    &self.policies,
+                    self.policies,
                     &Question {
                         source,
                         destination,

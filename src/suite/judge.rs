@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Check;
-use crate::error::Exit;
+use crate::exit::Exit;
 use crate::report::PathReport;
 
 /// How a check ended.

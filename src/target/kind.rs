@@ -1,6 +1,6 @@
 //! The kinds an end can have, with kubectl's short names and plurals.
 
-use crate::cluster::Resource;
+use crate::resource::Resource;
 
 macro_rules! kinds {
     ($($variant:ident: $resource:ident, [$($alias:literal),*];)*) => {

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use http::{HeaderName, HeaderValue};
 use kube::Client;
+use kube::client::ClientBuilder;
 use kube::config::{Config, KubeConfigOptions};
 
+use super::requests::RequestLog;
 use super::{KubeArgs, LiveError, kubeconfig};
 
 /// A client with what the kubeconfig says beside it.
@@ -34,7 +36,8 @@ pub async fn connect(args: &KubeArgs) -> Result<Connection, LiveError> {
         .namespace
         .clone()
         .unwrap_or_else(|| config.default_namespace.clone());
-    let client = Client::try_from(config).map_err(|error| LiveError::config(&error))?;
+    let client = ClientBuilder::try_from(config).map_err(|error| LiveError::config(&error))?;
+    let client = client.with_layer(&RequestLog).build();
     Ok(Connection {
         client,
         namespace,

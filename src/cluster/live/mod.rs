@@ -14,6 +14,7 @@ mod connect;
 mod fetch;
 mod kubeconfig;
 mod patience;
+mod requests;
 
 use futures::future::{join, join_all};
 use kube::Client;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{SnapshotError, add_text, io_error, objects, read_file};
+use super::{SnapshotError, add_text, documents, io_error, read_file};
+use crate::cluster::builder::Header;
 use crate::cluster::{Builder, NodeFacts, ObjectRef, PodFacts, Rejected, Unread};
 
 /// `snapshot.json` (design: only ever gains fields).
@@ -68,13 +69,12 @@ fn add_manifest(builder: &mut Builder, path: &Path) -> Result<(), SnapshotError>
 fn add_manifests(builder: &mut Builder, folder: &Path) -> Result<(), SnapshotError> {
     for path in manifests_below(folder)? {
         let name = path.display().to_string();
-        match objects(&read_file(&path)?) {
-            Ok(objects) => objects.into_iter().for_each(|object| {
-                // Values files, Kustomizations and the like are no objects of a cluster.
-                if object.get("apiVersion").is_some() {
-                    builder.add(object);
-                }
-            }),
+        match documents(&read_file(&path)?) {
+            // Values files, Kustomizations and the like are no objects of a cluster.
+            Ok(documents) => documents
+                .iter()
+                .filter(|document| Header::of(document).is_some_and(|header| header.has_version()))
+                .for_each(|document| builder.add_json(document)),
             Err(bad) => builder.view().rejected.push(Rejected {
                 object: ObjectRef::cluster_wide("File", name),
                 resource: None,

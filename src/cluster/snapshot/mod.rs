@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Builder, ClusterView};
 
-pub use text::{BadText, document, objects};
+pub use text::{BadText, document, documents, objects};
 pub use write::Capture;
 
 /// Why a snapshot could not be read.
@@ -70,12 +70,12 @@ pub fn parse(name: &str, content: &str) -> Result<ClusterView, SnapshotError> {
 }
 
 fn add_text(builder: &mut Builder, name: &str, content: &str) -> Result<(), SnapshotError> {
-    let objects = objects(content).map_err(|source| SnapshotError::Text {
+    let documents = documents(content).map_err(|source| SnapshotError::Text {
         name: name.to_owned(),
         source,
     })?;
-    for object in objects {
-        builder.add(object);
+    for document in documents {
+        builder.add_json(&document);
     }
     Ok(())
 }

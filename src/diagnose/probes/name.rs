@@ -46,7 +46,7 @@ pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Findin
         return None;
     }
     let finding = match kind {
-        NameSymptom::Silent | NameSymptom::Refused => unanswered(case, &dns, symptom, &suspects)?,
+        NameSymptom::Silent | NameSymptom::Refused => unanswered(case, dns, symptom, &suspects)?,
         NameSymptom::Sometimes => one_of_many(symptom, &suspects)?.degraded(),
         kind => answered(kind, name, name.ends_with(&dns.domain), symptom, &suspects),
     };

@@ -224,7 +224,7 @@ fn go_on<'v>(
         return walker.through_service(leg, service, None, chosen, paths);
     }
     let sites: Vec<Site<'v>> = controllers.iter().copied().map(Site::Pod).collect();
-    for alike in super::group::sites(walker.view, &walker.nodes, &sites) {
+    for alike in super::group::sites(walker.view, walker.nodes, &sites) {
         let leg = Leg {
             sites: &alike,
             ..leg.clone()

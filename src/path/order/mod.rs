@@ -6,8 +6,8 @@ mod heading;
 mod ingress;
 mod service;
 
-use super::context::{Leg, Walker};
-use super::stages::{dns, group, nodes, source};
+use super::context::{Leg, Memo, Walker};
+use super::stages::{dns, group, source};
 use super::trail::Trail;
 use super::{Basis, Break, Hop, Mode, Path, Stage, Status};
 use crate::cluster::access::{ServiceExt, ServiceKind};
@@ -45,7 +45,7 @@ pub fn walk<'v>(world: &World<'v>, flow: &Flow<'v>) -> Walk<'v> {
         policies: world.policies(),
         ends: world.ends(),
         nodes: world.nodes(),
-        last: nodes::Last::default(),
+        memo: Memo::default(),
     };
     let mut paths = Vec::new();
     if flow.source.sites.is_empty() {
@@ -55,13 +55,13 @@ pub fn walk<'v>(world: &World<'v>, flow: &Flow<'v>) -> Walk<'v> {
         trail.stop(hop, Break::NoSourcePod(flow.source.object.clone()));
         paths.push(trail.finish(Vec::new(), Vec::new(), None, Mode::PodToService));
     }
-    for sites in group::sites(view, &walker.nodes, &flow.source.sites) {
+    for sites in group::sites(view, walker.nodes, &flow.source.sites) {
         walker.from(&sites, &mut paths);
     }
     Walk {
         port: heading::walked_port(flow, &paths),
         protocol: heading::walked_protocol(flow),
-        unread: heading::unreadable(&walker.nodes),
+        unread: heading::unreadable(walker.nodes),
         paths,
     }
 }

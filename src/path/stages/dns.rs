@@ -149,7 +149,7 @@ fn elsewhere_step<'v>(
     let policy = policy.unwrap_or("ClusterFirst");
     let hop = Hop::new(Stage::Dns, Status::Pass, String::new())
         .fact(format!("{} spec.dnsPolicy", pod.reference()), policy);
-    let own = ResolvConf::cluster_first(pod.namespace(), &walker.dns);
+    let own = ResolvConf::cluster_first(pod.namespace(), walker.dns);
     match find(walker, &own, name, family, None) {
         Found::Place(Place::Name(name), _) => {
             let summary = format!("{name} is asked of servers outside the cluster's DNS");

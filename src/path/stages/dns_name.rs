@@ -35,7 +35,7 @@ pub(in crate::path) fn find<'v>(
     let mut text = String::new();
     let mut alias = None;
     for _ in 0..MAX_ALIASES {
-        let found = lookup(view, &walker.dns, conf, &name, family);
+        let found = lookup(view, walker.dns, conf, &name, family);
         let Some(attempt) = found.deciding() else {
             return Found::Doubt("an empty name".to_owned());
         };
@@ -359,7 +359,7 @@ fn sent_away(
     full: &str,
     family: Family,
 ) -> Option<String> {
-    let asked = lookup(walker.view, &walker.dns, conf, &format!("{full}."), family);
+    let asked = lookup(walker.view, walker.dns, conf, &format!("{full}."), family);
     match &asked.deciding()?.reply {
         Reply::Forwarded { to } => Some(format!("forwards {full} to {}", to.join(" "))),
         _ => None,

@@ -232,7 +232,7 @@ mod tests {
         }
         let rules = rules_json(Family::V4).unwrap();
         let first = rules.iter().find(|rule| rule["priority"] == 0);
-        assert_eq!(first.map(|rule| &rule["table"]), Some(&"local".into()));
+        assert_eq!(first.map(|rule| &rule["table"]), Some(&"255".into()));
     }
 
     #[test]

@@ -43,6 +43,7 @@ impl Links {
     }
 
     /// These over others.
+    #[must_use]
     pub fn over(self, mut under: Self) -> Self {
         under.0.extend(self.0);
         under

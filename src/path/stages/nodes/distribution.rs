@@ -5,7 +5,6 @@
 //!                               └─ backend 1, backend 2, … each take their own
 //! ```
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -38,20 +37,12 @@ struct Asked {
     address: Option<SocketAddr>,
 }
 
-/// The last one: the backends of a Service come one after the other.
-#[derive(Default)]
-pub(in crate::path) struct Last(RefCell<Option<Rc<Distribution>>>);
+// === impl Distribution ===
 
-// === impl Last ===
-
-impl Last {
-    /// The distribution of a trip's packet at its first node.
-    pub(super) fn of(
-        &self,
-        trip: &Trip<'_, '_>,
-        node: &NodeSite,
-        question: &Question,
-    ) -> Rc<Distribution> {
+impl Distribution {
+    /// The distribution of a trip's packet at its first node; the last one is remembered, since the backends
+    /// of a Service come one after the other.
+    pub(super) fn of(trip: &Trip<'_, '_>, node: &NodeSite, question: &Question) -> Rc<Self> {
         let asked = Asked {
             node: node.name.clone(),
             service: trip.service.map(ServiceExt::reference),
@@ -59,19 +50,13 @@ impl Last {
             origin: trip.origin(question),
             address: trip.asked,
         };
-        let mut last = self.0.borrow_mut();
-        if let Some(known) = last.as_ref().filter(|known| known.asked == asked) {
-            return Rc::clone(known);
+        let memo = &trip.walker.memo;
+        match memo.recall::<Self>().filter(|known| known.asked == asked) {
+            Some(known) => known,
+            None => memo.keep(Self::new(trip, node, asked)),
         }
-        let found = Rc::new(Distribution::new(trip, node, asked));
-        *last = Some(Rc::clone(&found));
-        found
     }
-}
 
-// === impl Distribution ===
-
-impl Distribution {
     fn new(trip: &Trip<'_, '_>, node: &NodeSite, asked: Asked) -> Self {
         let answer = cross::walk(node, &asked.question);
         let mut by_endpoint: HashMap<SocketAddr, Vec<usize>> = HashMap::new();

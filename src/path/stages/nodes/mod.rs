@@ -33,7 +33,6 @@ use crate::path::context::{Leg, Walker};
 use crate::path::trail::Trail;
 use crate::path::{Backend, Break, Mode, NodeFault, Status};
 use crate::resolve::Site;
-pub(in crate::path) use distribution::Last;
 use trip::Trip;
 
 /// Adds the hops of one backend.
@@ -58,7 +57,7 @@ pub(in crate::path) fn step<'v>(
         }
         tables::step(&trip, sent.as_ref(), &mut leg.trail);
     }
-    pod::step(&walker.nodes, backend, (family, protocol), &mut leg.trail);
+    pod::step(walker.nodes, backend, (family, protocol), &mut leg.trail);
 }
 
 /// What ails a site's packets to one backend of a Service, by what nodes hold, and whether it stops

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::cross::{self, Left, Passage};
+use super::distribution::Distribution;
 use super::judge::{Verdict, foreign, judge};
 use super::trip::{Trip, node_hop};
 use crate::cluster::{Named, Pod};
@@ -20,7 +21,7 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
     if trip.asked.is_none() {
         return direct(trip, node, &cross::walk(node, &question), trail);
     }
-    let all = trip.walker.last.of(trip, node, &question);
+    let all = Distribution::of(trip, node, &question);
     let verdict = match judge(trip, node, &all) {
         Verdict::Wrong { .. } if trip.bypass(&node.name).is_some() => {
             Verdict::Unknown(trip.bypass(&node.name).unwrap_or_default())

@@ -109,7 +109,7 @@ impl<'t, 'v> Trip<'t, 'v> {
     }
 
     pub(super) const fn nodes(&self) -> &'t Nodes<'v> {
-        &self.walker.nodes
+        self.walker.nodes
     }
 
     pub(super) fn first_site(&self) -> Option<&'t NodeSite> {
