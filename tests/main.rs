@@ -22,6 +22,7 @@ mod rules;
 mod scenarios;
 mod support;
 mod usage;
+mod world;
 
 /// The inside of a lab: `Lab::start` runs this program once more, in namespaces of its own.
 #[test]
