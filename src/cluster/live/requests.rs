@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::{Request, Response};
+use http::uri::PathAndQuery;
+use http::{Request, Response, Uri};
 use tower::{Layer, Service};
 
 /// Logs method, path, status and time of what passes through it.
@@ -15,6 +16,21 @@ pub(super) struct RequestLog;
 /// A service that does.
 #[derive(Debug, Clone)]
 pub(super) struct Logged<S>(S);
+
+/// A command that is run in a container stands in the query, and may be long.
+const LONGEST: usize = 200;
+
+fn shown(uri: &Uri) -> String {
+    let whole = uri
+        .path_and_query()
+        .map_or_else(|| uri.path(), PathAndQuery::as_str);
+    let mut characters = whole.chars();
+    let mut text: String = characters.by_ref().take(LONGEST).collect();
+    if characters.next().is_some() {
+        text.push('…');
+    }
+    text
+}
 
 // === impl RequestLog ===
 
@@ -44,10 +60,7 @@ where
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let method = request.method().clone();
-        let path = request
-            .uri()
-            .path_and_query()
-            .map_or_else(String::new, ToString::to_string);
+        let path = shown(request.uri());
         let (started, answer) = (Instant::now(), self.0.call(request));
         Box::pin(async move {
             let answer = answer.await;

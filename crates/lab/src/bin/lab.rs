@@ -96,6 +96,7 @@ fn up(words: &[&str]) -> Result<ExitCode> {
     std::fs::write(folder.join("ready"), serde_json::to_string(&ready)?)?;
     eprintln!("the lab is up after {:.1} s", since.elapsed().as_secs_f64());
     if let Some(program) = probe {
+        let program = program.with_file_name("kubectl-netpath");
         let program = program.display();
         eprintln!(
             "try: kubectl -n shop get pods; {program} -n shop --agent-image {PROBE} pod/client-1 svc/api"
