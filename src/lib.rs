@@ -10,6 +10,7 @@
 //!                                                └─────────────────────────────────────┘
 //! ```
 
+pub mod causes;
 pub mod cli;
 pub mod cluster;
 pub mod commands;

@@ -2,6 +2,7 @@
 
 mod agent;
 mod architecture;
+mod findings;
 mod generated;
 mod hostile;
 mod lab_api;

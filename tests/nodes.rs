@@ -14,6 +14,7 @@ use netpath::report::PathReport;
 
 use k8s_openapi::api::core::v1::{ConfigMap, NodeAddress};
 
+use crate::findings::{Said, of_report};
 use crate::support;
 
 /// A healthy recording with one thing falsified, and what that makes of it.
@@ -742,6 +743,22 @@ fn worlds() -> Vec<World> {
             },
         ),
     ]
+}
+
+/// What every world with its lie is told, of the recordings that the project holds.
+pub fn said() -> Vec<Said> {
+    let folder = support::project().join("tests/scenarios/recorded");
+    let all = worlds().into_iter();
+    let said = all.filter_map(|world| {
+        let mut view = snapshot::load(&folder.join(world.recording)).ok()?;
+        (world.change)(&mut view);
+        let report = ask(&view, world.args);
+        Some(Said {
+            scenario: format!("nodes/{}", world.what),
+            findings: report.findings.iter().map(of_report).collect(),
+        })
+    });
+    said.collect()
 }
 
 /// Every world is healthy without its lie, and gives the cause with it.

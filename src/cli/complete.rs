@@ -10,9 +10,9 @@
 use clap::{Arg, ArgAction, Args as _, Command, CommandFactory, FromArgMatches as _};
 
 use super::Cli;
+use crate::causes::{causes, families};
 use crate::cluster::live::KubeArgs;
 use crate::demo::DEMOS;
-use crate::diagnose::{FAMILIES, catalogue};
 use crate::target::Kind;
 
 /// One thing that fits.
@@ -223,12 +223,12 @@ fn value_of(argument: &Arg) -> Wanted {
                 .collect(),
         ),
         ("code", _) => {
-            let families = FAMILIES
+            let families = families()
                 .iter()
-                .map(|(family, about)| Candidate::new(*family, about));
-            let causes = catalogue()
-                .iter()
-                .map(|cause| Candidate::new(cause.code.clone(), &cause.title));
+                .map(|family| Candidate::new(family.name, family.about));
+            let causes = causes()
+                .filter(|cause| cause.is_recognized())
+                .map(|cause| Candidate::new(cause.code.as_str(), cause.title));
             words(families.chain(causes).collect())
         }
         ("protocol", _) => words(

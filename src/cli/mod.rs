@@ -5,6 +5,7 @@
 //! ```
 
 mod agent;
+mod causes_page;
 mod check;
 mod complete;
 mod matrix;

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
-use super::Cli;
-use crate::diagnose::{FAMILIES, catalogue};
+use super::{Cli, causes_page};
 
 /// Prints the completion script of a shell.
 pub fn completion(shell: Shell, out: &mut dyn Write) {
@@ -34,7 +33,7 @@ fn without_hidden(command: &Command) -> Command {
     rest
 }
 
-/// Every manual page with its file name: one per command, and the catalogue of causes.
+/// Every manual page with its file name: one per command, and the causes.
 ///
 /// # Errors
 /// Never in practice: the pages are written to memory.
@@ -46,7 +45,7 @@ pub fn manual() -> io::Result<Vec<(String, Vec<u8>)>> {
         let name = sub.get_display_name().unwrap_or_else(|| sub.get_name());
         pages.push((format!("{name}.1"), page(sub)?));
     }
-    pages.push(("kubectl-netpath-causes.7".to_owned(), causes()));
+    pages.push(("kubectl-netpath-causes.7".to_owned(), causes_page::render()));
     Ok(pages)
 }
 
@@ -54,46 +53,4 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut text)?;
     Ok(text)
-}
-
-/// The catalogue of causes as a page of section 7.
-fn causes() -> Vec<u8> {
-    let mut lines = vec![
-        ".TH kubectl-netpath-causes 7 \"\" \"kubectl-netpath\"".to_owned(),
-        ".SH NAME".to_owned(),
-        "kubectl\\-netpath\\-causes \\- every cause that kubectl netpath can name".to_owned(),
-        ".SH DESCRIPTION".to_owned(),
-        "The code of a finding stays the same over releases.".to_owned(),
-        "\\fBkubectl netpath explain CODE\\fR prints the whole entry.".to_owned(),
-    ];
-    for (family, about) in FAMILIES {
-        lines.push(format!(".SH {family}: {}", roff(&about.to_uppercase())));
-        let members = catalogue()
-            .iter()
-            .filter(|cause| cause.code.split('-').next() == Some(family));
-        for cause in members {
-            lines.push(".TP".to_owned());
-            lines.push(format!(
-                "\\fB{}\\fR {}",
-                roff(&cause.code),
-                roff(&cause.title)
-            ));
-            lines.push(roff(&cause.what));
-            if !cause.fix.is_empty() {
-                lines.push(format!("Fix: {}", roff(&cause.fix)));
-            }
-        }
-    }
-    lines.push(String::new());
-    lines.join("\n").into_bytes()
-}
-
-/// Escapes text for roff: backslashes, hyphens, and dots or quotes that would begin a request.
-fn roff(text: &str) -> String {
-    let escaped = text.replace('\\', "\\e").replace('-', "\\-");
-    if escaped.starts_with(['.', '\'']) {
-        format!("\\&{escaped}")
-    } else {
-        escaped
-    }
 }

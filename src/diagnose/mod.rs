@@ -10,10 +10,9 @@
 //!
 //! The folder of a cause is the evidence that shows it, its file the family of its code.
 //!
-//! The codes are those of the catalogue (`kubectl netpath explain CODE`).
+//! The codes are those of [`crate::causes`] (`kubectl netpath explain CODE`).
 
 mod case;
-mod catalogue;
 mod finding;
 mod hints;
 pub(crate) mod kubectl;
@@ -24,7 +23,6 @@ mod verdict;
 
 pub(in crate::diagnose) use crate::path::Path;
 pub use case::Case;
-pub use catalogue::{Cause, FAMILIES, catalogue, cause};
 pub use finding::{Blame, Confidence, Finding, Fix, Severity};
 pub(crate) use objects::notices;
 pub use verdict::{Diagnosis, Verdict, diagnose};

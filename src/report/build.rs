@@ -6,8 +6,9 @@ use super::model::{
     End, PathReport, Rejection, ReportBackend, ReportFinding, ReportHop, ReportPacket, ReportPath,
     ReportSource,
 };
+use crate::causes::Code;
 use crate::cluster::{Named, ObjectRef, Pod};
-use crate::diagnose::{Case, Diagnosis, Finding, Verdict, cause};
+use crate::diagnose::{Case, Diagnosis, Finding, Verdict};
 use crate::net::Family;
 use crate::path::{Backend, Basis, Hop, Outcome, Path, Stage, Status};
 use crate::resolve::Site;
@@ -173,7 +174,7 @@ fn report_hop(hop: &Hop) -> ReportHop {
 pub(super) fn report_finding(finding: &Finding) -> ReportFinding {
     ReportFinding {
         code: finding.code.to_owned(),
-        title: cause(finding.code).map_or_else(String::new, |cause| cause.title.clone()),
+        title: Code::parse(finding.code).map_or_else(String::new, |code| code.title().to_owned()),
         severity: finding.severity,
         confidence: finding.confidence,
         stage: finding.stage,

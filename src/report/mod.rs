@@ -5,6 +5,7 @@
 //! ```
 
 mod build;
+mod cause;
 mod format;
 mod gaps;
 pub mod json;
@@ -16,6 +17,7 @@ mod text;
 use std::io::{self, Write};
 
 pub use build::build;
+pub use cause::print_cause;
 pub use format::Format;
 pub use gaps::{Gaps, NotUnderstood};
 pub use model::{
@@ -25,12 +27,6 @@ pub use model::{
 pub(crate) use text::Style;
 
 use crate::terminal::Terminal;
-
-/// A named paragraph, wrapped to the terminal.
-#[must_use]
-pub fn paragraph(terminal: Terminal, name: &str, text: &str) -> Vec<String> {
-    text::Style::new(terminal).wrapped(name, text)
-}
 
 /// Prints a report in a form.
 ///

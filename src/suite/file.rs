@@ -5,10 +5,10 @@ use std::fmt::Display;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::causes::{Cause, Code};
 use crate::cluster::snapshot::{BadText, document};
-use crate::diagnose::{Verdict, catalogue, cause};
+use crate::diagnose::Verdict;
 use crate::net::Protocol;
-use crate::text::nearest;
 
 /// Many paths, with what is expected of each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Check {
     pub protocol: Option<Protocol>,
     pub verdict: Verdict,
     /// The deciding cause that is expected.
-    pub code: Option<String>,
+    pub code: Option<Code>,
 }
 
 /// A file that is no suite.
@@ -168,7 +168,7 @@ impl Entry {
                     port: self.port.as_ref().map(Port::text),
                     protocol,
                     verdict,
-                    code: code.clone(),
+                    code,
                 });
             }
         }
@@ -212,18 +212,22 @@ fn verdict(text: &str) -> Result<Verdict, BadSuite> {
     })
 }
 
-fn known_code(text: &str) -> Result<String, BadSuite> {
-    if let Some(cause) = cause(text) {
-        return Ok(cause.code.clone());
+fn known_code(text: &str) -> Result<Code, BadSuite> {
+    let Some(code) = Code::parse(text) else {
+        return Err(BadSuite {
+            message: format!("there is no cause {text:?}"),
+            hint: Code::nearest(text).map_or_else(
+                || "list them with: kubectl netpath explain FAMILY".to_owned(),
+                |near| format!("did you mean {near}?"),
+            ),
+        });
+    };
+    if code.cause().is_some_and(Cause::is_recognized) {
+        return Ok(code);
     }
-    let codes = catalogue().iter().map(|cause| cause.code.as_str());
-    let near = nearest(&text.to_uppercase(), codes);
     Err(BadSuite {
-        message: format!("there is no cause {text:?}"),
-        hint: near.first().map_or_else(
-            || "list them with: kubectl netpath explain FAMILY".to_owned(),
-            |near| format!("did you mean {near}?"),
-        ),
+        message: format!("netpath does not recognize {code} yet, so no check can expect it"),
+        hint: format!("see: kubectl netpath explain {code}"),
     })
 }
 
@@ -250,7 +254,7 @@ mod tests {
         assert_eq!(last.port.as_deref(), Some("80"));
         assert_eq!(last.protocol, Some(Protocol::Udp));
         assert_eq!(last.verdict, Verdict::Unreachable);
-        assert_eq!(last.code.as_deref(), Some("POL-02"));
+        assert_eq!(last.code, Some(Code::POL_02));
     }
 
     #[test]

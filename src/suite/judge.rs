@@ -58,8 +58,8 @@ pub fn judge(check: &Check, report: &PathReport) -> (Outcome, String) {
         );
         return (outcome, why);
     }
-    match &check.code {
-        Some(code) if deciding.is_none_or(|finding| finding.code != *code) => {
+    match check.code {
+        Some(code) if deciding.is_none_or(|finding| finding.code != code.as_str()) => {
             let other = deciding.map_or("no cause", |finding| finding.code.as_str());
             let why = format!("{found:?} as expected, but because of {other}, not of {code}");
             (Outcome::Failed, why)

@@ -11,6 +11,7 @@ use netpath::world::World;
 use serde::Deserialize;
 
 use super::{request, world};
+use crate::findings::{Said, of_diagnosis};
 use crate::support::project;
 
 #[derive(Deserialize)]
@@ -46,6 +47,26 @@ struct RecordedFact {
 struct PodName {
     namespace: String,
     name: String,
+}
+
+/// What each of them is told.
+pub fn said() -> Vec<Said> {
+    let folder = project().join("tests/probe/faults");
+    let entries = fs::read_dir(folder).expect("the faults");
+    let mut folders: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    folders.sort();
+    let said = folders.iter().map(|folder| {
+        let expected: Expected = json(folder, "expect.json").expect("expect.json");
+        let findings = diagnosis(folder, &expected).findings;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        Said {
+            scenario: format!("probe/{name}"),
+            findings: findings.iter().map(of_diagnosis).collect(),
+        }
+    });
+    said.collect()
 }
 
 #[test]

@@ -7,6 +7,8 @@
 mod faults;
 mod rounds;
 
+pub use faults::said;
+
 use netpath::cluster::{Builder, ClusterView, Provenance, snapshot};
 use netpath::target::Request;
 

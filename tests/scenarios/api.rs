@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::expectation::{Expectation, faults, told};
 use super::world::{Overlay, World};
-use super::{entries, folder, name_of, report};
+use super::{entries, folder, name_of, report, words};
+use crate::findings::Said;
 
 /// One cause, planted.
 pub struct Scenario {
@@ -24,6 +25,18 @@ pub fn scenarios() -> Vec<Scenario> {
         overlay: Overlay::folder(&path),
     };
     entries(&folder("api")).into_iter().map(read).collect()
+}
+
+/// What each of them is told.
+pub fn said() -> Vec<Said> {
+    let said = |scenario: Scenario| {
+        let view = World::base().with(&scenario.overlay).view();
+        words(
+            format!("api/{}", scenario.name),
+            scenario.expected.ask(&view),
+        )
+    };
+    scenarios().into_iter().map(said).collect()
 }
 
 #[test]

@@ -22,7 +22,24 @@ mod world;
 
 use std::path::{Path, PathBuf};
 
+use netpath::report::PathReport;
+
+use crate::findings::{Said, of_report};
 use crate::support::project;
+
+/// What every scenario of these folders is told.
+pub fn said() -> Vec<Said> {
+    [api::said(), oddities::said(), recorded::said()].concat()
+}
+
+/// The words of one answer.
+fn words(scenario: String, answer: Result<PathReport, String>) -> Said {
+    let findings = match answer {
+        Ok(report) => report.findings.iter().map(of_report).collect(),
+        Err(error) => vec![format!("  {error}\n")],
+    };
+    Said { scenario, findings }
+}
 
 /// The folder of this module.
 fn folder(name: &str) -> PathBuf {

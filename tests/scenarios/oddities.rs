@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::api::{Scenario, scenarios};
 use super::expectation::{Expectation, codes};
 use super::world::{Overlay, World};
-use super::{entries, folder, name_of, report};
+use super::{entries, folder, name_of, report, words};
+use crate::findings::Said;
 
 struct Oddity {
     name: String,
@@ -35,6 +36,18 @@ fn oddities() -> Vec<Oddity> {
         }
     };
     entries(&folder("oddities")).into_iter().map(read).collect()
+}
+
+/// What each of them is told.
+pub fn said() -> Vec<Said> {
+    let said = |oddity: Oddity| {
+        let view = World::base().with(&oddity.overlay).view();
+        words(
+            format!("oddities/{}", oddity.name),
+            oddity.expected.ask(&view),
+        )
+    };
+    oddities().into_iter().map(said).collect()
 }
 
 #[test]

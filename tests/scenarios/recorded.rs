@@ -5,8 +5,22 @@ use std::path::{Path, PathBuf};
 use netpath::cluster::snapshot;
 
 use super::expectation::Expectation;
-use super::{entries, folder, name_of, report};
+use super::{entries, folder, name_of, report, words};
+use crate::findings::Said;
 use crate::support::project;
+
+/// What each recording of the project is told.
+pub fn said() -> Vec<Said> {
+    let said = |folder: PathBuf| {
+        let expected = Expectation::read(&folder);
+        let view = snapshot::load(&folder).expect("a recording");
+        words(
+            format!("recorded/{}", name_of(&folder)),
+            expected.ask(&view),
+        )
+    };
+    entries(&folder("recorded")).into_iter().map(said).collect()
+}
 
 #[test]
 fn every_recording_gets_its_answer() {

@@ -99,6 +99,21 @@ impl Style {
         named.collect()
     }
 
+    /// A paragraph to read, indented: in a file as wide as in a terminal of 80 columns, never wider
+    /// than 100.
+    pub(crate) fn prose(self, indent: &str, text: &str) -> Vec<String> {
+        let width = self.terminal.width.map_or(80, |width| width.min(100));
+        let terminal = Terminal {
+            width: Some(width),
+            ..self.terminal
+        };
+        let lines = Self { terminal }.lines(text, indent.len());
+        lines
+            .into_iter()
+            .map(|line| format!("{indent}{line}"))
+            .collect()
+    }
+
     /// A faint note below everything else, wrapped to the terminal.
     pub(crate) fn note(self, text: &str) -> Vec<String> {
         let indents = std::iter::once("  ").chain(std::iter::repeat("    "));

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 pub use format::CheckFormat;
 
+use crate::causes::Code;
 use crate::cluster::Unread;
 use crate::diagnose::Verdict;
 use crate::report::{PathReport, json};
@@ -38,7 +39,7 @@ pub struct CheckReport {
     pub destination: String,
     pub expected: Verdict,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expected_code: Option<String>,
+    pub expected_code: Option<Code>,
     pub outcome: Outcome,
     /// Why it did not pass.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -81,7 +82,7 @@ impl CheckReport {
             source: check.source.clone(),
             destination: check.destination.clone(),
             expected: check.verdict,
-            expected_code: check.code.clone(),
+            expected_code: check.code,
             outcome,
             why,
             path: answer.ok(),
