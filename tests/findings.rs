@@ -98,7 +98,7 @@ pub fn of_report(finding: &ReportFinding) -> String {
 pub fn of_diagnosis(finding: &Finding) -> String {
     let degree = (&finding.severity, &finding.confidence);
     text(
-        finding.code,
+        finding.code.as_str(),
         degree,
         finding.blame.as_ref(),
         &finding.summary,

@@ -135,7 +135,7 @@ fn raised() -> BTreeMap<&'static str, BTreeSet<String>> {
     for (path, text) in sources(&root) {
         let place = place(path.strip_prefix(&root).expect("a file below"));
         for &code in Code::ALL {
-            if text.contains(&format!("{:?}", code.as_str())) {
+            if text.contains(&format!("Code::{}", code.as_str().replace('-', "_"))) {
                 found
                     .entry(code.as_str())
                     .or_default()
