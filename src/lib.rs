@@ -9,6 +9,26 @@
 //!                                                ▲        └─► diagnose ─► report       │
 //!                                                └─────────────────────────────────────┘
 //! ```
+//!
+//! A snapshot, examined as the program does it:
+//!
+//! ```
+//! use netpath::{cluster::snapshot, commands::examine, observe::Observations, target::Request, world::World};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let view = snapshot::load("tests/scenarios/recorded/service-selector-typo".as_ref())?;
+//! let request = Request {
+//!     source: "pod/client-1".parse()?,
+//!     destination: "svc/api".parse()?,
+//!     source_namespace: "shop".to_owned(),
+//!     destination_namespace: "shop".to_owned(),
+//!     protocol: None,
+//! };
+//! let report = examine(&World::of(&view), &request, &Observations::default())?;
+//! assert_eq!(report.findings[0].code, "SVC-01");
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod causes;
 pub mod cli;

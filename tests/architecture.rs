@@ -9,10 +9,10 @@ use crate::support::project;
 /// The modules of the library, from what knows nothing to what knows everything. A module uses only what
 /// stands before it.
 const ORDER: [&str; 33] = [
-    "log", "text", "causes", "duration", "net", "exit", "terminal", "resource", "target", "cluster",
-    "resolve", "facts", "route", "nat", "dns", "policy", "node", "observe", "world", "path",
-    "confirm", "diagnose", "plan", "probe", "report", "suite", "demo", "cli", "error", "commands",
-    "lib", "main", "",
+    "log", "text", "causes", "duration", "net", "exit", "terminal", "resource", "target",
+    "cluster", "resolve", "facts", "route", "nat", "dns", "policy", "node", "observe", "world",
+    "path", "confirm", "diagnose", "plan", "probe", "report", "suite", "demo", "cli", "error",
+    "commands", "lib", "main", "",
 ];
 
 /// The same within the walk: hops and breaks, what every stage may look at, the stages, their order.

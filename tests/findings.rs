@@ -83,10 +83,9 @@ fn planted_in_the_lab() -> BTreeSet<String> {
 
 /// A finding of a report.
 pub fn of_report(finding: &ReportFinding) -> String {
-    let degree = (&finding.severity, &finding.confidence);
     text(
         &finding.code,
-        degree,
+        (&finding.severity, &finding.confidence),
         finding.object.as_ref(),
         &finding.summary,
         &finding.evidence,
@@ -96,10 +95,9 @@ pub fn of_report(finding: &ReportFinding) -> String {
 
 /// A finding of the diagnosis.
 pub fn of_diagnosis(finding: &Finding) -> String {
-    let degree = (&finding.severity, &finding.confidence);
     text(
         finding.code.as_str(),
-        degree,
+        (&finding.severity, &finding.confidence),
         finding.blame.as_ref(),
         &finding.summary,
         &finding.evidence,

@@ -1,7 +1,7 @@
 //! What people see, looked at by eye and kept: `UPDATE=1 cargo test --test integration report`.
 
 use clap::Parser;
-use netpath::causes::causes;
+use netpath::causes::{Block, causes};
 use netpath::cli::Cli;
 use netpath::commands::{examine, question};
 use netpath::demo::{DEMOS, NAMESPACE};
@@ -181,5 +181,26 @@ fn every_cause_is_explained() {
             !cause.is_recognized(),
             "{text}"
         );
+    }
+}
+
+/// No text tells the reader to run a command that the program itself would refuse.
+#[test]
+fn netpath_commands_in_the_texts_parse() {
+    let blocks =
+        causes().flat_map(|cause| cause.sections.iter().flat_map(|section| &section.blocks));
+    let lines = blocks.flat_map(|block| match block {
+        Block::Verbatim(lines) => lines.as_slice(),
+        _ => &[],
+    });
+    let commands: Vec<&str> = lines
+        .copied()
+        .filter(|line| line.starts_with("kubectl netpath "))
+        .collect();
+    assert!(commands.len() > 3, "{commands:?}");
+    for command in commands {
+        let words = std::iter::once("kubectl-netpath").chain(command.split_whitespace().skip(2));
+        let cli = Cli::try_parse_from(words);
+        assert!(cli.is_ok(), "{command}: {:?}", cli.err());
     }
 }

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
-
-use super::{Block, Cause, Code, causes, families};
-use crate::cli::Cli;
+use super::{Block, Code, causes, families};
 
 #[test]
 fn every_code_has_an_entry_and_every_entry_a_code() {
@@ -83,32 +80,6 @@ fn codes_in_the_texts_exist() {
             }
         }
     }
-}
-
-/// A command that the program itself would refuse.
-#[test]
-fn netpath_commands_in_the_texts_parse() {
-    let mut parsed = 0;
-    for (cause, line) in causes().flat_map(lines) {
-        let Some(words) = line.strip_prefix("kubectl netpath ") else {
-            continue;
-        };
-        let words = words.split_whitespace();
-        let words = std::iter::once("kubectl-netpath").chain(words);
-        let cli = Cli::try_parse_from(words);
-        assert!(cli.is_ok(), "{}: {line}: {:?}", cause.code, cli.err());
-        parsed += 1;
-    }
-    assert!(parsed > 3);
-}
-
-/// Each line of the commands, with the cause it is of.
-fn lines(cause: &'static Cause) -> impl Iterator<Item = (&'static Cause, &'static str)> {
-    let blocks = cause.sections.iter().flat_map(|section| &section.blocks);
-    blocks.flat_map(move |block| match block {
-        Block::Verbatim(lines) => lines.iter().map(|line| (cause, *line)).collect::<Vec<_>>(),
-        _ => Vec::new(),
-    })
 }
 
 /// What a reader is told about where a cause shows is where the diagnosis raises it, and a cause that no

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::causes::Code;
 use crate::cluster::ObjectRef;
 use crate::path::Stage;
 
@@ -52,7 +53,7 @@ pub struct Fix {
 /// One cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    pub code: &'static str,
+    pub code: Code,
     pub severity: Severity,
     pub confidence: Confidence,
     pub stage: Stage,
@@ -66,7 +67,7 @@ pub struct Finding {
 
 impl Finding {
     /// A cause that breaks the path at a stage and follows from what was read.
-    pub fn new(code: &'static str, stage: Stage, summary: impl Into<String>) -> Self {
+    pub fn new(code: Code, stage: Stage, summary: impl Into<String>) -> Self {
         Self {
             code,
             severity: Severity::Broken,

@@ -6,7 +6,6 @@ use super::model::{
     End, PathReport, Rejection, ReportBackend, ReportFinding, ReportHop, ReportPacket, ReportPath,
     ReportSource,
 };
-use crate::causes::Code;
 use crate::cluster::{Named, ObjectRef, Pod};
 use crate::diagnose::{Case, Diagnosis, Finding, Verdict};
 use crate::net::Family;
@@ -173,8 +172,8 @@ fn report_hop(hop: &Hop) -> ReportHop {
 
 pub(super) fn report_finding(finding: &Finding) -> ReportFinding {
     ReportFinding {
-        code: finding.code.to_owned(),
-        title: Code::parse(finding.code).map_or_else(String::new, |code| code.title().to_owned()),
+        code: finding.code.to_string(),
+        title: finding.code.title().to_owned(),
         severity: finding.severity,
         confidence: finding.confidence,
         stage: finding.stage,

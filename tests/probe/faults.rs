@@ -117,7 +117,7 @@ fn judge(folder: &Path) -> Vec<String> {
         }
     }
     for found in &diagnosis.findings {
-        if expected.absent.iter().any(|code| code == found.code) {
+        if expected.absent.iter().any(|code| code == found.code.as_str()) {
             wrong.push(format!("has {}", words(found)));
         }
     }
@@ -161,7 +161,7 @@ fn json<T: for<'d> Deserialize<'d>>(folder: &Path, file: &str) -> Option<T> {
 
 fn fits(want: &ExpectedFinding, found: &Finding) -> bool {
     let is = |want: &Option<String>, found: &str| want.as_ref().is_none_or(|want| want == found);
-    want.code == found.code
+    want.code == found.code.as_str()
         && want.severity == lower(&found.severity)
         && is(&want.confidence, &lower(&found.confidence))
         && is(&want.object, &object(found))

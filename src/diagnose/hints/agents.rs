@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::Node;
 
 use super::hint;
+use crate::causes::Code;
 use crate::cluster::{Named, Pod};
 use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::objects::ends;
@@ -14,7 +15,7 @@ use crate::path::{Basis, Stage};
 struct Agent {
     /// How its DaemonSets are named, as a part of the name.
     names: &'static [&'static str],
-    code: &'static str,
+    code: Code,
     stage: Stage,
     /// What is then in doubt.
     doubt: &'static str,
@@ -22,7 +23,7 @@ struct Agent {
 
 const PROXY: Agent = Agent {
     names: &["kube-proxy"],
-    code: "KPX-01",
+    code: Code::KPX_01,
     stage: Stage::Nat,
     doubt: "the Service rules there may be missing or old",
 };
@@ -40,14 +41,14 @@ const NETWORK: Agent = Agent {
         "ovnkube-node",
         "aws-node",
     ],
-    code: "RTE-04",
+    code: Code::RTE_04,
     stage: Stage::Route,
     doubt: "routes to new pods and nodes may be missing there",
 };
 
 const CACHE: Agent = Agent {
     names: &["node-local-dns", "nodelocaldns"],
-    code: "DNS-17",
+    code: Code::DNS_17,
     stage: Stage::Dns,
     doubt: "lookups of its pods may fail",
 };
@@ -78,7 +79,7 @@ fn down_on(case: &Case<'_, '_>, node: &Node, agent: &Agent) -> Option<Finding> {
     })?;
     let peering = peering_trouble(case, pod);
     let code = if peering.is_some() {
-        "RTE-29"
+        Code::RTE_29
     } else {
         agent.code
     };

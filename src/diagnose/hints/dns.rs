@@ -1,6 +1,7 @@
 //! Hints about the cluster's DNS.
 
 use super::hint;
+use crate::causes::Code;
 use crate::cluster::{Named, Pod};
 use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::objects::dns::corefile_object;
@@ -23,7 +24,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let unreadable = dns.corefile.as_ref().and_then(|read| read.as_ref().err());
     let starved = starved.map(|pod| {
         hint(
-            "DNS-05",
+            Code::DNS_05,
             Stage::Dns,
             format!("{} ran out of memory a short while ago", pod.name()),
         )
@@ -41,7 +42,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let broken = unreadable.map(|bad| {
         let object = corefile_object(case);
         hint(
-            "DNS-10",
+            Code::DNS_10,
             Stage::Dns,
             "the Corefile does not parse: servers that run keep their old one, the next start fails",
         )

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{hint, is_probed};
+use crate::causes::Code;
 use crate::cluster::access::{EndpointExt, NodeExt, ServiceExt, ServicePortExt, target_port};
 use crate::cluster::endpoints::{ProxyNode, Topology, TrafficPolicies, categorize, endpoints_of};
 use crate::cluster::{Named, Pod};
@@ -37,7 +38,7 @@ fn unready_published(case: &Case<'_, '_>, service: &Service) -> Option<Finding> 
         .collect();
     (publishes && !unready.is_empty()).then(|| {
         Finding::new(
-            "EPS-09",
+            Code::EPS_09,
             Stage::Endpoints,
             format!(
                 "{} sends traffic to pods that are not ready: {}",
@@ -72,7 +73,7 @@ fn one_of_a_zone(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let is_narrow = choice.topology != Topology::Any && choice.internal().len() == 1;
     (is_narrow && ready > 1).then(|| {
         hint(
-            "SVC-16",
+            Code::SVC_16,
             Stage::Endpoints,
             format!("from {name} everything goes to 1 of {ready} endpoints of {}", service.name()),
         )
@@ -99,7 +100,7 @@ fn several_owners(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let names: Vec<&String> = owners.keys().collect();
     Some(
         hint(
-            "SVC-08",
+            Code::SVC_08,
             Stage::Endpoints,
             format!("{} leads to pods of {}", service.name(), list(&names)),
         )
@@ -145,7 +146,7 @@ fn probe_elsewhere(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
             .any(|port| target_port(port) == IntOrString::Int(*asked));
         (!is_declared && !is_served).then(|| {
             hint(
-                "EPS-02",
+                Code::EPS_02,
                 Stage::Endpoints,
                 format!("the readiness probe asks port {asked}, which nothing else mentions"),
             )
@@ -186,7 +187,7 @@ fn probe_unanswered(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
         .find(|pod| Some(pod.name()) == event.involved_object.name.as_deref())?;
     Some(
         hint(
-            "POL-22",
+            Code::POL_22,
             Stage::Endpoints,
             format!("the kubelet's probe of {} gets no answer at all", pod.name()),
         )

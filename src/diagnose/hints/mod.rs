@@ -17,6 +17,7 @@ mod service;
 mod source;
 mod underlay;
 
+use crate::causes::Code;
 use crate::diagnose::{Case, Finding};
 use crate::path::{Basis, Stage};
 
@@ -42,7 +43,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
 }
 
 /// Something that could be, and that nothing proves.
-fn hint(code: &'static str, stage: Stage, summary: impl Into<String>) -> Finding {
+fn hint(code: Code, stage: Stage, summary: impl Into<String>) -> Finding {
     Finding::new(code, stage, summary).notice().suspected()
 }
 

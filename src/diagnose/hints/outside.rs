@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
 
 use super::hint;
+use crate::causes::Code;
 use crate::cluster::access::{NodeExt, ServiceExt, ServiceKind, host_matches};
 use crate::cluster::{Named, ObjectRef, Resource};
 use crate::diagnose::kubectl::kubectl;
@@ -42,7 +43,7 @@ fn clients_network(case: &Case<'_, '_>) -> Option<Finding> {
     })?;
     Some(
         Finding::new(
-            "EXT-13",
+            Code::EXT_13,
             Stage::Entry,
             "this is a kind cluster: its node addresses exist only on the host that runs it",
         )
@@ -64,7 +65,7 @@ fn not_announced(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
         });
     let addresses = service.ingress_addresses().join(", ");
     let finding = hint(
-        "EXT-05",
+        Code::EXT_05,
         Stage::Entry,
         format!("perhaps nobody announces {addresses} on the network"),
     );
@@ -109,7 +110,7 @@ fn health_check(service: &Service) -> Option<Finding> {
     let port = service.spec.as_ref()?.health_check_node_port?;
     (service.is_external_local() && port > 0).then(|| {
         hint(
-            "EXT-08",
+            Code::EXT_08,
             Stage::Entry,
             format!("a balancer that cannot ask port {port} of the nodes holds all of them for dead"),
         )
@@ -138,7 +139,7 @@ fn certificate(case: &Case<'_, '_>) -> Option<Finding> {
 fn without_certificate(ingress: &Ingress, host: &str) -> Finding {
     let object = ingress_reference(ingress);
     hint(
-        "ING-05",
+        Code::ING_05,
         Stage::Ingress,
         format!(
             "no tls entry of {} names {host}: clients get the controller's own certificate",

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::hint;
+use crate::causes::Code;
 use crate::cluster::{Named, ObjectRef, Resource};
 use crate::diagnose::objects::ends;
 use crate::diagnose::{Case, Finding};
@@ -49,7 +50,7 @@ fn above_the_packet(case: &Case<'_, '_>) -> Option<Finding> {
         let (namespace, name) = (text(policy, "namespace"), text(policy, "name"));
         Some(
             hint(
-                "POL-18",
+                Code::POL_18,
                 Stage::IngressPolicy,
                 format!("{name} decides by request or by name, too"),
             )
@@ -97,7 +98,7 @@ fn nobody_enforces(case: &Case<'_, '_>) -> Option<Finding> {
             .map(|pod| pod.reference().to_string())
             .collect();
         hint(
-            "POL-15",
+            Code::POL_15,
             Stage::IngressPolicy,
             "nothing seems to enforce policies here: the denied traffic may pass",
         )

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{hint, is_probed};
+use crate::causes::Code;
 use crate::cluster::access::{ServiceExt, target_port};
 use crate::cluster::{Named, Pod, Resource};
 use crate::diagnose::objects::ends;
@@ -29,7 +30,7 @@ fn one_client_one_endpoint(service: &Service) -> Option<Finding> {
     let spec = service.spec.as_ref()?;
     (spec.session_affinity.as_deref() == Some("ClientIP")).then(|| {
         Finding::new(
-            "SVC-12",
+            Code::SVC_12,
             Stage::Endpoints,
             format!(
                 "{} keeps a client on one endpoint (sessionAffinity ClientIP)",
@@ -66,7 +67,7 @@ fn undeclared_target(case: &Case<'_, '_>, service: &Service) -> Option<Finding> 
             };
             pods.iter().all(is_elsewhere).then(|| {
                 hint(
-                    "SVC-03",
+                    Code::SVC_03,
                     Stage::Service,
                     format!("targetPort {target} is no port that the pods declare"),
                 )
@@ -111,7 +112,7 @@ fn out_of_range(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
         .find(|addr| !is_inside(addr))?;
     Some(
         hint(
-            "SVC-10",
+            Code::SVC_10,
             Stage::Service,
             format!(
                 "cluster IP {stray} of {} lies in no range of the cluster",

@@ -1,6 +1,7 @@
 //! Hints about the client.
 
 use super::hint;
+use crate::causes::Code;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::{Named, Pod};
 use crate::diagnose::objects::ends;
@@ -35,7 +36,7 @@ fn proxied(case: &Case<'_, '_>) -> Option<Finding> {
             .any(|entry| spared.contains(&entry));
         (!is_spared).then(|| {
             hint(
-                "SRC-05",
+                Code::SRC_05,
                 Stage::Source,
                 format!(
                     "HTTP clients in {} go through the proxy {proxy}",
@@ -78,7 +79,7 @@ fn same_name_elsewhere(case: &Case<'_, '_>) -> Option<Finding> {
         .collect();
     (!others.is_empty()).then(|| {
         hint(
-            "SRC-12",
+            Code::SRC_12,
             Stage::Dns,
             format!(
                 "{name} means the one in {}; there is {}, too",

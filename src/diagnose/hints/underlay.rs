@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::Node;
 
 use super::hint;
+use crate::causes::Code;
 use crate::cluster::access::{EndpointExt, NodeExt};
 use crate::cluster::{Named, Pod};
 use crate::diagnose::kubectl::kubectl;
@@ -59,7 +60,7 @@ fn same_tunnel_end(nodes: &[&Node]) -> Option<Finding> {
     })?;
     Some(
         hint(
-            "RTE-09",
+            Code::RTE_09,
             Stage::Route,
             format!("the overlay of several nodes ends at the same address {address}"),
         )
@@ -84,7 +85,7 @@ fn unlike_tunnels(node: &Node, other: &Node) -> Option<Finding> {
     };
     (own != theirs).then(|| {
         hint(
-            "RTE-10",
+            Code::RTE_10,
             Stage::Route,
             format!(
                 "{} and {} use another overlay {what}: {own} and {theirs}",
@@ -109,7 +110,7 @@ fn without_route(node: &Node) -> Option<Finding> {
     let message = condition.message.as_deref().unwrap_or("NetworkUnavailable");
     (condition.status == "True").then(|| {
         hint(
-            "RTE-18",
+            Code::RTE_18,
             Stage::Route,
             format!(
                 "the cloud's network may not know the pods of {}",
@@ -182,7 +183,7 @@ fn target_in_range(case: &Case<'_, '_>) -> Option<Finding> {
 }
 
 fn overlap(summary: String, object: crate::cluster::ObjectRef, field: &str) -> Finding {
-    hint("RTE-17", Stage::Route, summary)
+    hint(Code::RTE_17, Stage::Route, summary)
         .blame(object, field)
         .because("packets to such an address may end inside the cluster instead of at their host")
         .fix("give the cluster ranges that nothing else uses")
@@ -205,7 +206,7 @@ fn outside_its_range(case: &Case<'_, '_>, pod: &Pod, stage: Stage) -> Option<Fin
     (of_family && planned && !is_inside(&address)).then(|| {
         let shown: Vec<String> = ranges.iter().map(ToString::to_string).collect();
         hint(
-            "RTE-33",
+            Code::RTE_33,
             stage,
             format!("{} has {address}, outside the range of its node", pod.name()),
         )
@@ -242,7 +243,7 @@ fn api_server_elsewhere(case: &Case<'_, '_>) -> Option<Finding> {
         .find(|addr| !servers.is_empty() && !servers.contains(&addr.to_string()))?;
     Some(
         hint(
-            "EGR-01",
+            Code::EGR_01,
             Stage::Endpoints,
             format!("the API server is announced at {stray}, where none of its pods is"),
         )

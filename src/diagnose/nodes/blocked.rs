@@ -2,6 +2,7 @@
 
 use super::proxy::{field, held, removal};
 use super::{at, on_node};
+use crate::causes::Code;
 use crate::diagnose::{Case, Finding, Path};
 use std::net::SocketAddr;
 
@@ -53,33 +54,33 @@ pub(super) fn cause(
             && !rule.chain.contains("FORWARD");
     let (code, summary) = if is_engine {
         (
-            "POL-16",
+            Code::POL_16,
             format!(
                 "the policy engine on {node} {verb} {what} {packet}, which the policies admit: it is behind, or broken"
             ),
         )
     } else if is_policy_of_chain && rule.chain.to_uppercase().contains("FORWARD") {
         (
-            "RTE-02",
+            Code::RTE_02,
             format!("{node} forwards nothing that no rule accepts, and none accepts {packet}"),
         )
     } else if from_outside {
         (
-            "EXT-01",
+            Code::EXT_01,
             format!("a firewall on {node} {verb} {what} {packet} that come from outside"),
         )
     } else {
         (
-            "RTE-21",
+            Code::RTE_21,
             format!("a firewall on {node} {verb} {what} {packet}"),
         )
     };
     let finding = at(fault, code, &field(rule), summary).because(held(node, rule));
     match code {
-        "POL-16" => finding
+        Code::POL_16 => finding
             .fix("make the policy agent of that node write its rules again; its log says why it is behind")
             .run(format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}")),
-        "RTE-02" => finding
+        Code::RTE_02 => finding
             .fix("accept the pods' range in FORWARD, or set its policy to ACCEPT; Docker sets it to DROP when it starts")
             .run(on_node(&fault.at))
             .run(accept(case, rule)),
@@ -98,7 +99,7 @@ pub(super) fn share(
     let node = &fault.at.name;
     let verb = answer.map_or_else(|| "drops".to_owned(), |with| format!("rejects ({with})"));
     let summary = format!("a rule on {node} {verb} a share of packets like {packet}");
-    at(fault, "RTE-24", &field(rule), summary)
+    at(fault, Code::RTE_24, &field(rule), summary)
         .degraded()
         .because(held(node, rule))
         .fix("remove the rule, if it is not there on purpose")

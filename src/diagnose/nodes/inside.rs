@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::at;
 use super::proxy::{field, held};
+use crate::causes::Code;
 use crate::cluster::access::{ServiceExt, ServicePortExt, target_port};
 use crate::cluster::{ObjectRef, Pod};
 use crate::diagnose::kubectl::{json_patch, kubectl};
@@ -35,7 +36,7 @@ pub(super) fn cause(
             if let Some(finding) = other_port(path, fault, *port, open) {
                 return one_of_many(case, path, fault, pods.len(), finding);
             }
-            let finding = at(fault, "DST-01", "", format!("nothing in {name} listens on port {port}"))
+            let finding = at(fault, Code::DST_01, "", format!("nothing in {name} listens on port {port}"))
                 .fix("see why the server does not run, or which port it uses")
                 .run(logs);
             if open.is_empty() {
@@ -45,7 +46,7 @@ pub(super) fn cause(
                 finding.because(format!("{pod} sockets: it listens on {}", list(&open)))
             }
         }
-        PodFault::LoopbackOnly { port, address } => at(fault, "DST-02", "", format!("{name} listens on {address}:{port} only, where nobody else can reach it"))
+        PodFault::LoopbackOnly { port, address } => at(fault, Code::DST_02, "", format!("{name} listens on {address}:{port} only, where nobody else can reach it"))
             .because(format!("{pod} sockets: the only one on port {port} is bound to {address}"))
             .fix("bind the server to all addresses (0.0.0.0 or [::]) instead of localhost")
             .run(logs),
@@ -53,31 +54,31 @@ pub(super) fn cause(
             port,
             address,
             family,
-        } => at(fault, "DST-03", "", format!("{name} does not listen on port {port} for {family}"))
+        } => at(fault, Code::DST_03, "", format!("{name} does not listen on port {port} for {family}"))
             .because(format!("{pod} sockets: bound to {address}"))
             .fix("bind the server to both families"),
         PodFault::QueueFull {
             port,
             waiting,
             backlog,
-        } => at(fault, "DST-04", "", format!("the accept queue of port {port} of {name} is full: the server does not take connections"))
+        } => at(fault, Code::DST_04, "", format!("the accept queue of port {port} of {name} is full: the server does not take connections"))
             .degraded()
             .because(format!("{pod} sockets: {waiting} connections wait, the backlog is {backlog}"))
             .fix("the application is stuck or too slow: look at its threads, limits and logs")
             .run(logs),
-        PodFault::Filtered { port, rule } => at(fault, "DST-05", &field(rule), format!("a packet filter inside {name} stops port {port}"))
+        PodFault::Filtered { port, rule } => at(fault, Code::DST_05, &field(rule), format!("a packet filter inside {name} stops port {port}"))
             .because(held("pod", rule).replace("Node/pod", &pod.to_string()))
             .fix("look at init containers and sidecars that write rules in the pod"),
         PodFault::AnswersFrom { address, entries } => {
             let [question, answer] = entries;
-            at(fault, "DST-10", "", format!("{name} answers datagrams from {address}, not from the address that was asked: clients do not take them"))
+            at(fault, Code::DST_10, "", format!("{name} answers datagrams from {address}, not from the address that was asked: clients do not take them"))
                 .degraded()
                 .because(format!("conntrack of its node: {question} has no answer, and {answer} belongs to nothing"))
                 .fix("bind the server to the address it is asked at, or have it answer from there (IP_PKTINFO)")
         }
         PodFault::AddressGone { address, has } => {
             let has: Vec<String> = has.iter().map(ToString::to_string).collect();
-            at(fault, "DST-09", "status.podIPs", format!("{name} does not have {address} any more"))
+            at(fault, Code::DST_09, "status.podIPs", format!("{name} does not have {address} any more"))
                 .because(format!("{pod} interfaces: {}", list(&has)))
                 .fix("delete the pod; if its status stays wrong, restart the kubelet of its node")
                 .run(kubectl(&pod.namespace, format!("delete pod {}", pod.name)))
@@ -122,7 +123,7 @@ fn other_port(path: &Path<'_>, fault: &NodeFault, port: u16, open: &[u16]) -> Op
         list(&listening)
     );
     Some(
-        Finding::new("SVC-03", Stage::Destination, summary)
+        Finding::new(Code::SVC_03, Stage::Destination, summary)
             .blame(object.clone(), format!("spec.ports[{index}].targetPort"))
             .because(format!("{} sockets: {}", fault.at, list(&listening)))
             .fix(format!(
@@ -145,7 +146,7 @@ fn one_of_many(
         .filter(|other| other.outcome() == Outcome::Works)
         .map(|other| other.backends.len())
         .sum();
-    let is_dead = path.outcome() == Outcome::Fails && finding.code != "DST-09";
+    let is_dead = path.outcome() == Outcome::Fails && finding.code != Code::DST_09;
     if path.service.is_none() || working == 0 || !is_dead {
         return finding;
     }
@@ -158,7 +159,7 @@ fn one_of_many(
             containers.any(|container| container.readiness_probe.is_some())
         });
     Finding {
-        code: "EPS-04",
+        code: Code::EPS_04,
         summary: format!(
             "{failing} of {} endpoints is ready and does not answer: {} ({})",
             failing + working,

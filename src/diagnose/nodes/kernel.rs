@@ -1,6 +1,7 @@
 //! Settings and tables of a node's kernel.
 
 use super::at;
+use crate::causes::Code;
 use crate::diagnose::Finding;
 use crate::net::Family;
 use crate::path::{Colliding, KernelFault, NodeFault, Stage};
@@ -10,8 +11,8 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
     match kind {
         KernelFault::NotForwarding { setting, family } => {
             let code = match family {
-                Family::V4 => "RTE-01",
-                Family::V6 => "RTE-28",
+                Family::V4 => Code::RTE_01,
+                Family::V6 => Code::RTE_28,
             };
             at(fault, code, setting, format!("{node} does not forward {family} packets"))
                 .because(format!("Node/{node} sysctl {setting} = 0"))
@@ -24,7 +25,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             source,
             back,
             is_entering: true,
-        } => at(fault, "EXT-12", setting, format!("what enters {node} by {interface} would be answered by {back}: {node} drops it"))
+        } => at(fault, Code::EXT_12, setting, format!("what enters {node} by {interface} would be answered by {back}: {node} drops it"))
             .because(format!("Node/{node} sysctl {setting} = 1 (strict reverse-path filtering)"))
             .because(format!("Node/{node} routes: the way back to {source} is {back}"))
             .fix("route answers by the interface that questions come in by (a policy rule by source address), or use loose filtering (2)")
@@ -35,7 +36,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             source,
             back,
             ..
-        } => at(fault, "RTE-14", setting, format!("{node} drops packets from {source} that come in by {interface}: its own way there is {back}"))
+        } => at(fault, Code::RTE_14, setting, format!("{node} drops packets from {source} that come in by {interface}: its own way there is {back}"))
             .because(format!("Node/{node} sysctl {setting} = 1 (strict reverse-path filtering)"))
             .because(format!("Node/{node} routes: {source} by {back}"))
             .fix("use loose filtering (2), or route answers by the interface that questions come in by")
@@ -50,7 +51,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             } else {
                 format!("{setting} does not exist: br_netfilter is not loaded")
             };
-            let finding = at(fault, "KPX-17", setting, format!("on {node} answers between pods of {bridge} are not translated back: a Service fails where its endpoint is on the client's own node"))
+            let finding = at(fault, Code::KPX_17, setting, format!("on {node} answers between pods of {bridge} are not translated back: a Service fails where its endpoint is on the client's own node"))
                 .because(format!("Node/{node} sysctl {how}"))
                 .because(format!("client and endpoint are ports of the same bridge {bridge}"))
                 .fix("load br_netfilter and switch the setting on (kubeadm's preflight asks for both)");
@@ -63,25 +64,25 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             };
             finding.run(set(fault, setting, 1))
         }
-        KernelFault::ConnectionsFull { count, max } => at(fault, "KPX-11", "net.netfilter.nf_conntrack_max", format!("the connection table of {node} is full: new connections are dropped"))
+        KernelFault::ConnectionsFull { count, max } => at(fault, Code::KPX_11, "net.netfilter.nf_conntrack_max", format!("the connection table of {node} is full: new connections are dropped"))
             .degraded()
             .because(format!("Node/{node} sysctl nf_conntrack_count = {count}, nf_conntrack_max = {max}"))
             .fix("raise the limit, and find who opens so many connections")
             .run(set(fault, "net.netfilter.nf_conntrack_max", max * 2)),
-        KernelFault::NeighboursFull { count, max } => at(fault, "RTE-19", "net.ipv4.neigh.default.gc_thresh3", format!("the neighbour table of {node} is full: new neighbours are not resolved"))
+        KernelFault::NeighboursFull { count, max } => at(fault, Code::RTE_19, "net.ipv4.neigh.default.gc_thresh3", format!("the neighbour table of {node} is full: new neighbours are not resolved"))
             .degraded()
             .because(format!("Node/{node}: {count} neighbours, gc_thresh3 = {max}"))
             .fix("raise gc_thresh1, 2 and 3")
             .run(set(fault, "net.ipv4.neigh.default.gc_thresh3", max * 4)),
         KernelFault::Collides { count, among } => collides(fault, *count, among),
-        KernelFault::LetsStraysPass { count } => at(fault, "KPX-12", LIBERAL, format!("packets that belong to no connection pass {node} untranslated: long transfers through a Service may end in a reset"))
+        KernelFault::LetsStraysPass { count } => at(fault, Code::KPX_12, LIBERAL, format!("packets that belong to no connection pass {node} untranslated: long transfers through a Service may end in a reset"))
             .degraded()
             .suspected()
             .because(format!("Node/{node} conntrack statistics: {count} more invalid packets at the end of the look than at its beginning"))
             .because(format!("Node/{node} sysctl {LIBERAL} = 0, and no rule drops what is INVALID"))
             .fix("accept packets outside of the window as part of their connection")
             .run(set(fault, LIBERAL, 1)),
-        KernelFault::Program(program) => at(fault, "RTE-31", &program.device, format!("a program on {} of {node} sees packets before its rules do, and what it does is not known", program.device))
+        KernelFault::Program(program) => at(fault, Code::RTE_31, &program.device, format!("a program on {} of {node} sees packets before its rules do, and what it does is not known", program.device))
             .notice()
             .suspected()
             .because(format!("Node/{node} bpftool net: {} {} {}", program.device, program.hook, program.name))
@@ -89,7 +90,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             .fix("find whose it is; one that a removed agent left behind can be detached")
             .run(super::on_node(&fault.at))
             .run(detach(&program.device, &program.hook)),
-        KernelFault::ForgetsIdle { setting, seconds } => at(fault, "KPX-19", setting, format!("{node} forgets a connection that is silent for {seconds} s: the next packet through a Service finds no way"))
+        KernelFault::ForgetsIdle { setting, seconds } => at(fault, Code::KPX_19, setting, format!("{node} forgets a connection that is silent for {seconds} s: the next packet through a Service finds no way"))
             .degraded()
             .because(format!("Node/{node} sysctl {setting} = {seconds}; the kernel's own value is {DEFAULT_TIMEOUT}, kube-proxy sets 86400"))
             .fix("raise the setting, or let clients send TCP keepalives more often than that")
@@ -105,11 +106,11 @@ fn collides(fault: &NodeFault, count: u64, among: &Colliding) -> Finding {
     let finding = match among {
         Colliding::Lookups { kernel } => Finding {
             stage: Stage::Dns,
-            ..at(fault, "DNS-15", "conntrack", format!("{node} loses new connections to collisions: a lookup of both address families may wait 5 s"))
+            ..at(fault, Code::DNS_15, "conntrack", format!("{node} loses new connections to collisions: a lookup of both address families may wait 5 s"))
                 .because(format!("Node/{node} status.nodeInfo.kernelVersion is {kernel}; from 5.7 on the kernel resolves them"))
                 .fix("use a newer kernel or NodeLocal DNSCache; `options single-request-reopen` helps glibc clients")
         },
-        Colliding::Ports { rule } => at(fault, "KPX-13", &super::proxy::field(rule), format!("{node} loses new connections to collisions: masqueraded ones may get the same source port"))
+        Colliding::Ports { rule } => at(fault, Code::KPX_13, &super::proxy::field(rule), format!("{node} loses new connections to collisions: masqueraded ones may get the same source port"))
             .because(super::proxy::held(node, rule))
             .fix("let the rule pick ports at random (--random-fully), or masquerade as more addresses"),
     };

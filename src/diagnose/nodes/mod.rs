@@ -7,6 +7,7 @@ mod proxy;
 mod tunnel;
 mod way;
 
+use crate::causes::Code;
 use crate::cluster::ObjectRef;
 use crate::diagnose::{Case, Finding};
 use crate::path::{Fault, NodeFault, Path};
@@ -47,14 +48,14 @@ fn cache(fault: &NodeFault, address: std::net::IpAddr, lacks_address: bool) -> F
         format!("Node/{node} sockets: nothing listens on {address}:53/UDP")
     };
     let summary = format!("pods of {node} ask the DNS cache at {address}, which is not there");
-    at(fault, "DNS-17", "NodeLocal DNSCache", summary)
+    at(fault, Code::DNS_17, "NodeLocal DNSCache", summary)
         .because(proof)
         .fix("bring its pod on that node up again")
         .run(restart("k8s-app=node-local-dns", node))
 }
 
 /// A finding at the node that holds the fault.
-fn at(fault: &NodeFault, code: &'static str, field: &str, summary: String) -> Finding {
+fn at(fault: &NodeFault, code: Code, field: &str, summary: String) -> Finding {
     Finding::new(code, fault.stage, summary).blame(fault.at.clone(), field)
 }
 

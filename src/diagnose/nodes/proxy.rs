@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{at, on_node, restart};
+use crate::causes::Code;
 use crate::diagnose::Finding;
 use crate::nat::eval::TrailStep;
 use crate::nat::proxy::{Difference, DifferenceKind, Mode, NodePortAddresses};
@@ -19,12 +20,12 @@ pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
         .as_ref()
         .map_or_else(|| "the Service".to_owned(), ToString::to_string);
     match kind {
-        ProxyFault::Absent => at(fault, "KPX-01", "rules of kube-proxy", format!("{node} has no rules for any Service: kube-proxy does not work there"))
+        ProxyFault::Absent => at(fault, Code::KPX_01, "rules of kube-proxy", format!("{node} has no rules for any Service: kube-proxy does not work there"))
             .because(format!("Node/{node}: no chain KUBE-SERVICES, no table kube-proxy, no virtual server"))
             .fix("bring kube-proxy up on that node; its log says what keeps it down")
             .run(format!("kubectl -n kube-system get pods -l {KUBE_PROXY} -o wide --field-selector spec.nodeName={node}"))
             .run(restart(KUBE_PROXY, node)),
-        ProxyFault::Unreferenced { missing } => at(fault, "KPX-03", "rules of kube-proxy", format!("the rules for Services on {node} were flushed in part: packets never reach them"))
+        ProxyFault::Unreferenced { missing } => at(fault, Code::KPX_03, "rules of kube-proxy", format!("the rules for Services on {node} were flushed in part: packets never reach them"))
             .because(format!("Node/{node}: chains of Services are there; missing: {}", list(missing)))
             .fix("make kube-proxy write its rules again, and keep firewall tools from flushing tables (firewalld: FlushAllOnReload=no)")
             .run(restart(KUBE_PROXY, node)),
@@ -33,23 +34,23 @@ pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
             is_older_state,
             others,
         } => drift(fault, &service, difference, *is_older_state, *others),
-        ProxyFault::Foreign { rule, to } => at(fault, "KPX-08", &field(rule), format!("a rule on {node} that is not kube-proxy's takes packets for {service} and sends them to {to}"))
+        ProxyFault::Foreign { rule, to } => at(fault, Code::KPX_08, &field(rule), format!("a rule on {node} that is not kube-proxy's takes packets for {service} and sends them to {to}"))
             .because(held(node, rule))
             .fix("remove that rule, and what writes it")
             .run(on_node(&fault.at))
             .run(removal(rule)),
-        ProxyFault::Contested { rule, to, why } => at(fault, "KPX-08", &field(rule), format!("a rule on {node} that is not kube-proxy's sends packets for {service} to {to} where it is asked first"))
+        ProxyFault::Contested { rule, to, why } => at(fault, Code::KPX_08, &field(rule), format!("a rule on {node} that is not kube-proxy's sends packets for {service} to {to} where it is asked first"))
             .suspected()
             .because(held(node, rule))
             .because(undecided(why))
             .fix("remove that rule, and what writes it")
             .run(on_node(&fault.at))
             .run(removal(rule)),
-        ProxyFault::Masqueraded { rule } => at(fault, "RTE-26", &field(rule), format!("a rule on {node} hides the client's address from {service}: policies and logs see the node"))
+        ProxyFault::Masqueraded { rule } => at(fault, Code::RTE_26, &field(rule), format!("a rule on {node} hides the client's address from {service}: policies and logs see the node"))
             .notice()
             .because(held(node, rule))
             .fix("leave pod ranges out of the rule (nonMasqueradeCIDRs of ip-masq-agent, ipMasq of the CNI)"),
-        ProxyFault::Untracked { rule } => at(fault, "KPX-20", &field(rule), format!("{node} does not track packets for {service}, so its address is never translated"))
+        ProxyFault::Untracked { rule } => at(fault, Code::KPX_20, &field(rule), format!("{node} does not track packets for {service}, so its address is never translated"))
             .because(held(node, rule))
             .fix("remove the rule: what is not tracked is not translated")
             .run(on_node(&fault.at))
@@ -62,17 +63,17 @@ pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
             answers,
             addresses,
         } => elsewhere(fault, *asked, answers, addresses),
-        ProxyFault::StaleConnection { entry, endpoint } => at(fault, if fault.service.as_ref().is_some_and(|service| service.name == "kube-dns") { "DNS-19" } else { "KPX-10" }, "conntrack", format!("a UDP connection on {node} still leads to {endpoint}, which is no endpoint of {service} any more"))
+        ProxyFault::StaleConnection { entry, endpoint } => at(fault, if fault.service.as_ref().is_some_and(|service| service.name == "kube-dns") { Code::DNS_19 } else { Code::KPX_10 }, "conntrack", format!("a UDP connection on {node} still leads to {endpoint}, which is no endpoint of {service} any more"))
             .degraded()
             .because(format!("Node/{node} conntrack: {entry}"))
             .fix("delete the entry; new sockets of the client are not affected")
             .run(on_node(&fault.at))
             .run(format!("conntrack -D -p udp --reply-src {endpoint}")),
-        ProxyFault::NoHostPort { pod, port } => at(fault, "EXT-10", "rules of CNI portmap", format!("no rule of {node} leads host port {port} to {}", pod.name))
+        ProxyFault::NoHostPort { pod, port } => at(fault, Code::EXT_10, "rules of CNI portmap", format!("no rule of {node} leads host port {port} to {}", pod.name))
             .because(format!("Node/{node} iptables-save, nft list: no CNI-HOSTPORT-DNAT, no table cni_hostport with {port}; nothing listens on it either"))
             .fix("put the portmap plugin into the CNI configuration; rules that were flushed come back with the pod alone")
             .run(format!("kubectl -n {} delete pod {}", pod.namespace, pod.name)),
-        ProxyFault::NoHairpin { port } => at(fault, "KPX-16", "bridge port hairpin", format!("a pod on {node} cannot reach itself through {service}: its bridge port {port} sends nothing back"))
+        ProxyFault::NoHairpin { port } => at(fault, Code::KPX_16, "bridge port hairpin", format!("a pod on {node} cannot reach itself through {service}: its bridge port {port} sends nothing back"))
             .because(format!("Node/{node} bridge -d link: {port} hairpin off"))
             .fix("set hairpinMode in the CNI configuration; for the pod as it is, switch the port")
             .run(on_node(&fault.at))
@@ -94,12 +95,12 @@ fn ambiguous(fault: &NodeFault, service: &str, modes: &[Mode]) -> Finding {
             "two service proxies serve {service} on {node}: {}",
             list(&names)
         );
-        return at(fault, "KPX-18", "rules of kube-proxy", summary)
+        return at(fault, Code::KPX_18, "rules of kube-proxy", summary)
             .fix("remove the rules of the one that no longer runs (kube-proxy --cleanup), or stop one of them")
             .run(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={node}"));
     }
     let summary = format!("{node} holds two sets of rules for {service}");
-    at(fault, "KPX-04", "rules of kube-proxy", summary)
+    at(fault, Code::KPX_04, "rules of kube-proxy", summary)
         .fix("flush the rule set that is not in use, and restart the node")
 }
 
@@ -121,10 +122,10 @@ fn elsewhere(
         NodePortAddresses::Within(nets) => {
             let nets: Vec<String> = nets.iter().map(ToString::to_string).collect();
             let why = format!("kube-proxy's configuration: nodePortAddresses {}", list(&nets));
-            ("KPX-15", why)
+            (Code::KPX_15, why)
         }
         NodePortAddresses::Primary | NodePortAddresses::All => (
-            "KPX-14",
+            Code::KPX_14,
             "nftables mode serves node ports on the primary address alone unless nodePortAddresses says otherwise"
                 .to_owned(),
         ),
@@ -192,7 +193,7 @@ fn what(
     node: &str,
     difference: &Difference,
     is_older_state: bool,
-) -> (&'static str, String) {
+) -> (Code, String) {
     use DifferenceKind as Kind;
     let endpoint = difference
         .endpoint
@@ -205,7 +206,7 @@ fn what(
                 .filter(|to| !difference.expected.contains(to));
             let to: Vec<String> = to.cloned().collect();
             (
-                "KPX-09",
+                Code::KPX_09,
                 format!(
                     "the rule of node {node} for endpoint {endpoint} of {service} leads to {}",
                     list(&to)
@@ -213,56 +214,56 @@ fn what(
             )
         }
         Kind::MasqueradeMissing => (
-            "KPX-07",
+            Code::KPX_07,
             format!(
                 "{node} does not masquerade packets for {service} that need it: answers do not come back"
             ),
         ),
         Kind::MasqueradeUnexpected => (
-            "KPX-05",
+            Code::KPX_05,
             format!("{node} hides who calls {service}: pods are taken for outsiders"),
         ),
         Kind::Refused if difference.expected.len() == 1 && is_local_drop(difference) => (
-            "KPX-06",
+            Code::KPX_06,
             format!(
                 "kube-proxy on {node} does not take the endpoint there for its own, and drops packets for {service}"
             ),
         ),
         Kind::Refused => (
-            "KPX-02",
+            Code::KPX_02,
             format!(
                 "{node} refuses {service} although it has endpoints: its rules are from an earlier time"
             ),
         ),
         Kind::ServiceMissing => (
-            "KPX-02",
+            Code::KPX_02,
             format!(
                 "{node} has no rules for {service} at {}: kube-proxy does not follow the API there",
                 difference.entry
             ),
         ),
         Kind::IdleTarget => (
-            "KPX-09",
+            Code::KPX_09,
             format!(
                 "behind the rule of node {node} for endpoint {endpoint} of {service} stands another, which kube-proxy did not write and nothing reaches"
             ),
         ),
         Kind::EndpointStale if is_older_state => (
-            "KPX-02",
+            Code::KPX_02,
             format!(
                 "{node} sends packets for {service} to {endpoint}, which is no endpoint any more"
             ),
         ),
         Kind::EndpointMissing if is_older_state => (
-            "KPX-02",
+            Code::KPX_02,
             format!("{node} does not know endpoint {endpoint} of {service}"),
         ),
         Kind::EndpointStale => (
-            "KPX-09",
+            Code::KPX_09,
             format!("a rule of {node} for {service} leads to {endpoint}, which is no endpoint"),
         ),
         _ => (
-            "KPX-09",
+            Code::KPX_09,
             format!("the rules of {node} for {service} leave out endpoint {endpoint}"),
         ),
     }

@@ -2,6 +2,7 @@
 
 use super::proxy::{field, held, removal};
 use super::{at, on_node};
+use crate::causes::Code;
 use crate::diagnose::Finding;
 use crate::path::{NodeFault, TunnelFault};
 use crate::text::list;
@@ -20,7 +21,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
             );
             at(
                 fault,
-                "RTE-08",
+                Code::RTE_08,
                 "bridge fdb",
                 format!(
                     "{node} does not know to which node {device} has to send packets for {gateway}"
@@ -34,7 +35,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
             real,
         } => at(
             fault,
-            "RTE-08",
+            Code::RTE_08,
             "ip neigh",
             format!("{node} sends to a link address that the other end of {device} does not have"),
         )
@@ -46,7 +47,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
             let peer: Vec<String> = peer.iter().map(ToString::to_string).collect();
             at(
                 fault,
-                "RTE-09",
+                Code::RTE_09,
                 "bridge fdb",
                 format!("{device} of {node} sends to {to}, which is not the node with the pod"),
             )
@@ -61,7 +62,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
             there,
         } => at(
             fault,
-            "RTE-10",
+            Code::RTE_10,
             "ip -d link",
             format!("the two ends of {device} differ: {here} and {there}"),
         )
@@ -70,7 +71,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
         )),
         TunnelFault::NoPeer { device } => at(
             fault,
-            "RTE-10",
+            Code::RTE_10,
             "ip -d link",
             format!("{node} has no tunnel like {device}: the nodes use different backends"),
         )
@@ -83,7 +84,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
             let port = packet.dport;
             return at(
                 fault,
-                "RTE-07",
+                Code::RTE_07,
                 &field(rule),
                 format!("a firewall on {node} stops the packets of {device}, UDP {port}: nothing crosses between the pods of these nodes"),
             )

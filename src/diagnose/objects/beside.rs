@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::Service;
 
 use super::{ends, eps, pol_idle};
+use crate::causes::Code;
 use crate::cluster::access::{EndpointExt, NodeExt, ServiceExt, SliceExt};
 use crate::cluster::{Named, ObjectRef, Pod};
 use crate::diagnose::kubectl::kubectl;
@@ -57,7 +58,7 @@ fn shared_addresses(case: &Case<'_, '_>) -> Vec<Finding> {
                 .collect();
             found.push(
                 Finding::new(
-                    "EPS-13",
+                    Code::EPS_13,
                     stage,
                     format!("{} share the address {ip}", list(&names)),
                 )
@@ -109,7 +110,7 @@ fn overlapping_ranges(case: &Case<'_, '_>) -> Vec<Finding> {
             }
             found.push(
                 Finding::new(
-                    "RTE-16",
+                    Code::RTE_16,
                     Stage::Route,
                     format!(
                         "nodes {} and {} have overlapping pod ranges {own} and {theirs}",
@@ -175,7 +176,7 @@ fn unnamed_port_on_some(case: &Case<'_, '_>, service: &Service) -> Option<Findin
     let first = without.first()?;
     (with > 0).then(|| {
         Finding::new(
-            "SVC-05",
+            Code::SVC_05,
             Stage::Endpoints,
             format!(
                 "{} of {} lack a port the Service names and get no traffic",
@@ -213,7 +214,7 @@ fn captured_address(
     });
     let (ip, node) = owner?;
     let finding = Finding::new(
-        "SVC-15",
+        Code::SVC_15,
         Stage::Service,
         format!(
             "{} takes {ip}, which is the address of node {node}",
@@ -274,7 +275,7 @@ fn same_rule_twice(
             };
             (!is_canary(other) && !is_canary(ingress)).then(|| {
                 Finding::new(
-                    "ING-09",
+                    Code::ING_09,
                     Stage::Ingress,
                     format!("{host}{path} is also a rule of {object}: one of them is ignored"),
                 )
@@ -311,7 +312,7 @@ fn flapping(case: &Case<'_, '_>) -> Vec<Finding> {
             let reason = ended.reason.as_deref().unwrap_or("unknown reason");
             Some(
                 Finding::new(
-                    "EPS-11",
+                    Code::EPS_11,
                     stage,
                     format!(
                         "{} keeps restarting ({reason}): refusals in bursts",
@@ -350,7 +351,7 @@ fn resolver_limits(case: &Case<'_, '_>) -> Option<Finding> {
             })?;
         Some(
             Finding::new(
-                "DNS-24",
+                Code::DNS_24,
                 Stage::Dns,
                 format!(
                     "the resolver configuration of {} was cut: some names may never resolve",

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Service;
 use serde_json::json;
 
 use super::{ends, eps, pol, svc_near};
+use crate::causes::Code;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::{Named, ObjectRef, Pod, Resource};
 use crate::diagnose::kubectl::{kubectl, merge_patch};
@@ -20,7 +21,7 @@ pub(in crate::diagnose) fn name(case: &Case<'_, '_>, trouble: &NameTrouble<'_>) 
         NameTrouble::NoHostname { service, hostname } => no_hostname(case, service, hostname),
         NameTrouble::Form(name) => form(case, name),
         NameTrouble::HostAlias { pod, name, address } => Finding::new(
-            "SRC-09",
+            Code::SRC_09,
             Stage::Dns,
             format!("the hosts file of {} sends {name} to {address}", pod.name()),
         )
@@ -60,7 +61,7 @@ fn no_service(case: &Case<'_, '_>, namespace: &str, name: &str) -> Finding {
             .map(|service| service.namespace().to_owned())
             .collect();
         return Finding::new(
-            "DNS-02",
+            Code::DNS_02,
             Stage::Dns,
             format!(
                 "{name} is not in namespace {namespace}; there is one in {}",
@@ -81,7 +82,7 @@ fn no_service(case: &Case<'_, '_>, namespace: &str, name: &str) -> Finding {
     let near_here = nearest(name, here);
     let near_elsewhere = nearest(name, services().map(Named::name));
     let mut finding = Finding::new(
-        "DNS-01",
+        Code::DNS_01,
         Stage::Dns,
         format!("there is no Service {name} in namespace {namespace}"),
     )
@@ -113,7 +114,7 @@ fn nothing_ready(case: &Case<'_, '_>, service: &Service) -> Finding {
         .first()
         .map(|port| eps::none(case, service, port, family));
     let deeper = match deeper {
-        Some(deeper) if deeper.code == "EPS-01" => deeper.evidence,
+        Some(deeper) if deeper.code == Code::EPS_01 => deeper.evidence,
         Some(deeper) => {
             return Finding {
                 stage: Stage::Dns,
@@ -124,7 +125,7 @@ fn nothing_ready(case: &Case<'_, '_>, service: &Service) -> Finding {
         None => Vec::new(),
     };
     let patch = json!({"spec": {"publishNotReadyAddresses": true}});
-    Finding::new("DNS-21", Stage::Dns, format!("{} is headless and has no ready pod, so its name does not exist", service.name()))
+    Finding::new(Code::DNS_21, Stage::Dns, format!("{} is headless and has no ready pod, so its name does not exist", service.name()))
         .blame(object.clone(), "spec.clusterIP")
         .because("a headless Service has records for ready endpoints only")
         .because_all(deeper)
@@ -149,7 +150,7 @@ fn no_hostname(case: &Case<'_, '_>, service: &Service, hostname: &str) -> Findin
         let named = set.service_name.as_deref().unwrap_or_default();
         if named != service.name() {
             return Finding::new(
-                "DNS-22",
+                Code::DNS_22,
                 Stage::Dns,
                 format!(
                     "StatefulSet {} names serviceName {named:?}, so {asked} does not exist",
@@ -189,7 +190,7 @@ fn no_hostname(case: &Case<'_, '_>, service: &Service, hostname: &str) -> Findin
         ),
         None => format!("there is no pod {hostname} in {}", service.namespace()),
     };
-    Finding::new("DNS-22", Stage::Dns, format!("{asked} does not exist: {state}"))
+    Finding::new(Code::DNS_22, Stage::Dns, format!("{asked} does not exist: {state}"))
         .blame(
             pod.map_or_else(|| service.reference(), Pod::reference),
             if pod.is_some() { "spec.subdomain" } else { "" },
@@ -202,7 +203,7 @@ fn no_hostname(case: &Case<'_, '_>, service: &Service, hostname: &str) -> Findin
 fn form(case: &Case<'_, '_>, name: &str) -> Finding {
     let domain = case.world.dns().domain.clone();
     let clusterset = name.contains("clusterset.local");
-    let finding = Finding::new("DNS-01", Stage::Dns, format!("no Service can have the name {name}"))
+    let finding = Finding::new(Code::DNS_01, Stage::Dns, format!("no Service can have the name {name}"))
         .blame(ObjectRef::cluster_wide("Name", name), "")
         .because(format!("the cluster's DNS answers SERVICE.NAMESPACE.svc.{domain} and POD.SERVICE.NAMESPACE.svc.{domain}"));
     if clusterset {
@@ -224,7 +225,7 @@ fn bypassed(pod: &Pod, name: &str) -> Finding {
     let host = pod.is_host_network();
     let (code, want, why) = if host && policy == "ClusterFirst" {
         (
-            "SRC-03",
+            Code::SRC_03,
             "ClusterFirstWithHostNet",
             "a hostNetwork pod with dnsPolicy ClusterFirst gets its node's resolver",
         )
@@ -235,7 +236,7 @@ fn bypassed(pod: &Pod, name: &str) -> Finding {
             "ClusterFirst"
         };
         (
-            "SRC-02",
+            Code::SRC_02,
             want,
             "so it asks servers that know nothing of the cluster",
         )
@@ -259,7 +260,7 @@ fn bypassed(pod: &Pod, name: &str) -> Finding {
 /// SRC-04.
 fn search(pod: &Pod, name: &str, full: &str) -> Finding {
     Finding::new(
-        "SRC-04",
+        Code::SRC_04,
         Stage::Dns,
         format!(
             "the search list of {} never makes {full} of {name}",
@@ -278,7 +279,7 @@ fn search(pod: &Pod, name: &str, full: &str) -> Finding {
 fn unserved(case: &Case<'_, '_>, name: &str) -> Finding {
     let object = corefile_object(case);
     Finding::new(
-        "DNS-10",
+        Code::DNS_10,
         Stage::Dns,
         format!(
             "the Corefile serves no cluster zone, so {name} and every other Service has no name"
@@ -302,7 +303,7 @@ fn unserved(case: &Case<'_, '_>, name: &str) -> Finding {
 fn other_domain(case: &Case<'_, '_>, pod: &Pod, name: &str, searched: &str) -> Finding {
     let served = case.world.dns().domain.clone();
     Finding::new(
-        "DNS-08",
+        Code::DNS_08,
         Stage::Dns,
         format!("{} looks {name} up below {searched}, the cluster's DNS serves {served}", pod.name()),
     )
@@ -323,7 +324,7 @@ fn corefile(case: &Case<'_, '_>, line: usize, what: &str, name: &str) -> Finding
         line => format!("data.Corefile line {line} "),
     };
     Finding::new(
-        "DNS-12",
+        Code::DNS_12,
         Stage::Dns,
         format!("the Corefile gives {name} a wrong answer: {what}"),
     )
@@ -343,7 +344,7 @@ fn bad_alias(service: &Service, target: &str, why: &str) -> Finding {
     let object = service.reference();
     let is_address = target.parse::<std::net::IpAddr>().is_ok();
     let finding = Finding::new(
-        "DNS-23",
+        Code::DNS_23,
         Stage::Dns,
         format!("externalName {target} of {} leads nowhere", service.name()),
     )
@@ -370,7 +371,7 @@ pub(in crate::diagnose) fn servers(
 ) -> Finding {
     match trouble {
         DnsTrouble::NoService => {
-            Finding::new("DNS-06", Stage::Dns, "kube-system has no DNS Service")
+            Finding::new(Code::DNS_06, Stage::Dns, "kube-system has no DNS Service")
                 .blame(ObjectRef::new("Service", "kube-system", "kube-dns"), "")
                 .because("no Service with k8s-app=kube-dns, kube-dns or coredns")
                 .fix("install the cluster DNS again (CoreDNS add-on)")
@@ -387,7 +388,7 @@ pub(in crate::diagnose) fn servers(
                 .iter()
                 .map(ToString::to_string)
                 .collect();
-            Finding::new("DNS-07", Stage::Dns, format!("{} asks {asked}, but the cluster's DNS is {}", pod.name(), list(&own)))
+            Finding::new(Code::DNS_07, Stage::Dns, format!("{} asks {asked}, but the cluster's DNS is {}", pod.name(), list(&own)))
                 .blame(
                     ObjectRef::cluster_wide("Node", pod.node_name().unwrap_or_default()),
                     "kubelet clusterDNS",
@@ -414,7 +415,7 @@ fn no_port(service: &Service, protocol: Protocol) -> Finding {
         _ => "every lookup fails",
     };
     Finding::new(
-        "DNS-06",
+        Code::DNS_06,
         Stage::Dns,
         format!("{} has no port 53/{protocol}: {effect}", service.name()),
     )
@@ -438,7 +439,7 @@ fn no_endpoints(case: &Case<'_, '_>, service: &Service) -> Finding {
         .iter()
         .find_map(|pod| loop_message(pod).map(|message| (*pod, message)));
     if let Some((pod, message)) = loops {
-        return Finding::new("DNS-04", Stage::Dns, "CoreDNS forwards to itself and exits")
+        return Finding::new(Code::DNS_04, Stage::Dns, "CoreDNS forwards to itself and exits")
             .blame(corefile_object(case), "data.Corefile forward")
             .because(format!("{}: {message}", pod.reference()))
             .fix("forward to a real resolver, or set the kubelet's resolvConf to /run/systemd/resolve/resolv.conf")
@@ -462,7 +463,7 @@ fn no_endpoints(case: &Case<'_, '_>, service: &Service) -> Finding {
         && let Some(selector) = service.selector()
     {
         return Finding {
-            code: "DNS-06",
+            code: Code::DNS_06,
             stage: Stage::Dns,
             ..svc_near::selector_misses(case, service, &selector)
         }
@@ -483,7 +484,7 @@ fn no_endpoints(case: &Case<'_, '_>, service: &Service) -> Finding {
         || service.reference(),
         |workload| ObjectRef::new("Deployment", namespace, workload.name()),
     );
-    let mut finding = Finding::new("DNS-03", Stage::Dns, summary)
+    let mut finding = Finding::new(Code::DNS_03, Stage::Dns, summary)
         .blame(
             object.clone(),
             if scaled_to_zero { "spec.replicas" } else { "" },

@@ -1,6 +1,7 @@
 //! Family DST, as far as the API shows it: a pod where nothing can answer.
 
 use super::{ext, rte, src};
+use crate::causes::Code;
 use crate::cluster::{Named, Pod};
 use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::{Case, Finding};
@@ -18,13 +19,13 @@ pub(in crate::diagnose) fn down(case: &Case<'_, '_>, pod: &Pod) -> Finding {
     let has_network = !pod.ips().is_empty() && !pod.is_finished();
     let finding = if has_network {
         Finding::new(
-            "DST-01",
+            Code::DST_01,
             Stage::Destination,
             format!("nothing runs in {name}: {state}"),
         )
     } else {
         Finding::new(
-            "DST-11",
+            Code::DST_11,
             Stage::Destination,
             format!("{name} is not up: {state}"),
         )

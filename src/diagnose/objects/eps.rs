@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::json;
 
 use super::{eps_ready, svc_near};
+use crate::causes::Code;
 use crate::cluster::access::{
     EndpointExt, SERVICE_NAME, ServiceExt, ServicePortExt, SliceExt, target_port,
 };
@@ -75,20 +76,29 @@ fn without_sight(case: &Case<'_, '_>, service: &Service, family: Family) -> Find
     };
     if listed.is_empty() {
         let summary = format!("{name} has no endpoint; it seems to select no pod");
-        return finding("SVC-01", summary, "its slices list no endpoint".to_owned()).suspected();
+        return finding(
+            Code::SVC_01,
+            summary,
+            "its slices list no endpoint".to_owned(),
+        )
+        .suspected();
     }
     let all = count(listed.len(), "endpoint");
     if listed.contains(&true) {
         let summary = format!("the endpoints of {name} have no such port");
         return finding(
-            "SVC-04",
+            Code::SVC_04,
             summary,
             format!("its slices list {all} without it"),
         )
         .suspected();
     }
     let fact = format!("its slices list {all}, none of them ready");
-    finding("EPS-01", format!("no endpoint of {name} is ready"), fact)
+    finding(
+        Code::EPS_01,
+        format!("no endpoint of {name} is ready"),
+        fact,
+    )
 }
 
 /// No pod carries the labels: a controller at zero, pods elsewhere, or a selector that misses.
@@ -127,7 +137,7 @@ fn no_replica(
     });
     if replicas == Some(0) {
         return Finding::new(
-            "EPS-03",
+            Code::EPS_03,
             Stage::Endpoints,
             format!("{kind} {} is scaled to 0{for_whom}", object.name),
         )
@@ -141,7 +151,7 @@ fn no_replica(
     }
     let failure = replica_failure(case, object);
     let finding = Finding::new(
-        "EPS-03",
+        Code::EPS_03,
         Stage::Endpoints,
         format!("{kind} {} has no pod{for_whom}", object.name),
     )
@@ -208,7 +218,7 @@ fn in_another_namespace(
     pods: usize,
 ) -> Finding {
     Finding::new(
-        "SVC-02",
+        Code::SVC_02,
         Stage::Endpoints,
         format!("the pods {} selects are in namespace {namespace}, the Service is in {}", service.name(), service.namespace()),
     )
@@ -227,7 +237,7 @@ fn wrong_family(service: &Service, family: Family, pods: &[&Pod]) -> Finding {
     };
     let object = service.reference();
     Finding::new(
-        "SVC-13",
+        Code::SVC_13,
         Stage::Endpoints,
         format!(
             "{} answers on {family}, its pods have {other} addresses only",
@@ -264,7 +274,7 @@ fn unknown_name(service: &Service, port: &ServicePort, name: &str, pods: &[&Pod]
     known.sort_unstable();
     known.dedup();
     let finding = Finding::new(
-        "SVC-04",
+        Code::SVC_04,
         Stage::Endpoints,
         format!(
             "targetPort {name:?} of {} is the name of no port of its pods",
@@ -310,7 +320,7 @@ fn by_hand(case: &Case<'_, '_>, service: &Service, port: &ServicePort) -> Findin
         return unusable_slice(service, port, slice);
     }
     let finding = |summary: String, object: ObjectRef, field: &str| {
-        Finding::new("EPS-05", Stage::Endpoints, summary).blame(object, field)
+        Finding::new(Code::EPS_05, Stage::Endpoints, summary).blame(object, field)
     };
     match named_alike {
         Some(slice) => {
@@ -354,7 +364,7 @@ fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) 
     let ports = slice.ports.as_deref().unwrap_or_default();
     let has_port = !slice.port_numbers(wanted, port.protocol()).is_empty();
     let finding = |summary: String, field: &str| {
-        Finding::new("EPS-05", Stage::Endpoints, summary).blame(object.clone(), field)
+        Finding::new(Code::EPS_05, Stage::Endpoints, summary).blame(object.clone(), field)
     };
     if !has_port {
         let names: Vec<String> = ports
@@ -404,7 +414,7 @@ fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) 
 /// EPS-06.
 pub(in crate::diagnose) fn stale(service: &Service, slice: &ObjectRef, address: IpAddr) -> Finding {
     Finding::new(
-        "EPS-06",
+        Code::EPS_06,
         Stage::Destination,
         format!(
             "{} still lists {address}, whose pod does not exist",

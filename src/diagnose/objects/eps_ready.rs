@@ -4,6 +4,7 @@
 use k8s_openapi::api::core::v1::Service;
 
 use super::{ends, ext, rte, src};
+use crate::causes::Code;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::{Named, ObjectRef, Pod};
 use crate::diagnose::kubectl::kubectl;
@@ -54,7 +55,7 @@ fn not_ready(case: &Case<'_, '_>, service: &Service, pods: &[&Pod]) -> Finding {
         "status.conditions[Ready]"
     };
     let mut finding = Finding::new(
-        "EPS-01",
+        Code::EPS_01,
         Stage::Endpoints,
         format!(
             "none of {} behind {} is ready",
@@ -167,7 +168,7 @@ fn closed_gate(pod: &Pod) -> Option<String> {
 /// EPS-08.
 fn closed(service: &Service, pod: &Pod, gate: &str) -> Finding {
     Finding::new(
-        "EPS-08",
+        Code::EPS_08,
         Stage::Endpoints,
         format!(
             "the readiness gate {gate} keeps the pods of {} out",
@@ -196,7 +197,7 @@ fn on_silent_nodes(service: &Service, pods: &[&Pod]) -> Finding {
     nodes.dedup();
     let first = nodes.first().copied().unwrap_or_default();
     Finding::new(
-        "EPS-12",
+        Code::EPS_12,
         Stage::Endpoints,
         format!(
             "every pod of {} is on a node that is not ready: {}",
@@ -219,7 +220,7 @@ fn on_silent_nodes(service: &Service, pods: &[&Pod]) -> Finding {
 
 /// EPS-07: ready pods that no slice lists.
 fn not_followed(service: &Service, pods: &[&Pod]) -> Finding {
-    Finding::new("EPS-07", Stage::Endpoints, format!("{} of {} are ready, but no EndpointSlice lists them", count(pods.len(), "pod"), service.name()))
+    Finding::new(Code::EPS_07, Stage::Endpoints, format!("{} of {} are ready, but no EndpointSlice lists them", count(pods.len(), "pod"), service.name()))
         .suspected()
         .blame(service.reference(), "")
         .because("the EndpointSlice controller has not followed; a pod that became ready a moment ago looks the same")
@@ -269,7 +270,7 @@ fn collided(case: &Case<'_, '_>, service: &Service, pod: &Pod) -> Finding {
         });
     let object = culprit.unwrap_or(service).reference();
     Finding::new(
-        "SVC-17",
+        Code::SVC_17,
         Stage::Endpoints,
         format!(
             "the variables of Service {} break the start of {}",

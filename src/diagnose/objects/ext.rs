@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Node, Service};
 use serde_json::json;
 
+use crate::causes::Code;
 use crate::cluster::access::{NodeExt, ServiceExt, ServicePortExt, target_port};
 use crate::cluster::{Named, ObjectRef, Pod};
 use crate::diagnose::kubectl::{kubectl, merge_patch};
@@ -21,13 +22,13 @@ pub(in crate::diagnose) fn no_local_endpoint(
 ) -> Finding {
     let (code, field, word) = if from_outside {
         (
-            "EXT-03",
+            Code::EXT_03,
             "spec.externalTrafficPolicy",
             "externalTrafficPolicy",
         )
     } else {
         (
-            "SVC-11",
+            Code::SVC_11,
             "spec.internalTrafficPolicy",
             "internalTrafficPolicy",
         )
@@ -62,7 +63,7 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
         .map_or_else(String::new, |port| format!(" {port}"));
     if object.kind == "Pod" {
         return Finding::new(
-            "EXT-15",
+            Code::EXT_15,
             Stage::Entry,
             format!(
                 "{} has an address of the pod network, which most networks outside do not route",
@@ -79,7 +80,7 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
     }
     let patch = json!({"spec": {"type": "NodePort"}});
     Finding::new(
-        "EXT-15",
+        Code::EXT_15,
         Stage::Entry,
         format!("{} is reachable inside the cluster only", object.name),
     )
@@ -108,7 +109,7 @@ pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Se
                 && event.type_.as_deref() == Some("Warning")
         });
     let mut finding = Finding::new(
-        "EXT-04",
+        Code::EXT_04,
         Stage::Entry,
         format!(
             "no load balancer has taken {}: its address is pending",
@@ -161,7 +162,7 @@ pub(in crate::diagnose) fn source_range(service: &Service, client: IpAddr) -> Fi
     let patch = json!({"spec": {"loadBalancerSourceRanges": wanted}});
     let object = service.reference();
     Finding::new(
-        "EXT-07",
+        Code::EXT_07,
         Stage::Entry,
         format!(
             "loadBalancerSourceRanges of {} leave out {client}",
@@ -190,7 +191,7 @@ pub(in crate::diagnose) fn host_port_taken(pod: &Pod, stage: Stage) -> Option<Fi
     let is_taken = scheduled.status == "False" && message.contains("free ports");
     (is_taken && !wants.is_empty()).then(|| {
         Finding::new(
-            "EXT-10",
+            Code::EXT_10,
             stage,
             format!(
                 "{} is not scheduled: host port {} is taken on every node",
@@ -243,7 +244,7 @@ pub(in crate::diagnose) fn no_such_node_port(
         })
         .take(6);
     let finding = Finding::new(
-        "EXT-02",
+        Code::EXT_02,
         Stage::Entry,
         format!("no Service has node port {port}"),
     )

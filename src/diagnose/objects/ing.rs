@@ -7,6 +7,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use serde_json::json;
 
 use super::eps;
+use crate::causes::Code;
 use crate::cluster::Named;
 use crate::cluster::access::ServiceExt;
 use crate::diagnose::kubectl::{kubectl, merge_patch};
@@ -61,7 +62,7 @@ fn no_controller(case: &Case<'_, '_>, ingress: &Ingress, class: Option<&str>) ->
             )
         },
     );
-    let finding = Finding::new("ING-01", Stage::Ingress, summary)
+    let finding = Finding::new(Code::ING_01, Stage::Ingress, summary)
         .blame(object.clone(), "spec.ingressClassName")
         .because("status.loadBalancer is empty: nobody claimed it");
     let Some(meant) = classes.first() else {
@@ -87,7 +88,7 @@ fn elsewhere(ingress: &Ingress, host: &str, found: &[IpAddr]) -> Finding {
         object.name
     );
     let noted = ingress_addresses(ingress);
-    Finding::new("ING-15", Stage::Ingress, summary)
+    Finding::new(Code::ING_15, Stage::Ingress, summary)
         .notice()
         .suspected()
         .blame(object, "status.loadBalancer")
@@ -116,7 +117,7 @@ fn no_rule(ingress: &Ingress, host: &str, path: &str) -> Finding {
         })
         .collect();
     Finding::new(
-        "ING-04",
+        Code::ING_04,
         Stage::Ingress,
         format!("no rule of {} takes {host}{path}", object.name),
     )
@@ -144,12 +145,12 @@ fn controller_down(case: &Case<'_, '_>, ingress: &Ingress, service: &Service) ->
         ingress.name()
     );
     let Some(port) = service.ports().first() else {
-        return Finding::new("ING-10", Stage::Ingress, summary).blame(service.reference(), "");
+        return Finding::new(Code::ING_10, Stage::Ingress, summary).blame(service.reference(), "");
     };
     let deeper = eps::none(case, service, port, family);
     let why = deeper.summary.clone();
     Finding {
-        code: "ING-10",
+        code: Code::ING_10,
         stage: Stage::Ingress,
         summary,
         ..deeper
@@ -170,7 +171,7 @@ fn no_backend(
     if let Some(found) = case.view.services.get(namespace, service) {
         let port = port.unwrap_or_default();
         return Finding::new(
-            "ING-02",
+            Code::ING_02,
             Stage::Service,
             format!(
                 "{} leads to port {port} of {service}, which it lacks",
@@ -185,7 +186,7 @@ fn no_backend(
     let names = case.view.services.in_namespace(namespace).map(Named::name);
     let near = nearest(service, names);
     let finding = Finding::new(
-        "ING-02",
+        Code::ING_02,
         Stage::Service,
         format!(
             "{} leads to Service {service}, which does not exist",

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::pol_cause::{Reading, read};
+use crate::causes::Code;
 use crate::cluster::Resource;
 use crate::diagnose::kubectl::json_patch;
 use crate::diagnose::{Case, Finding};
@@ -17,20 +18,20 @@ pub(in crate::diagnose) fn denied(case: &Case<'_, '_>, denied: &Denied) -> Findi
     let finding = cause(case, denied, false);
     if let Some(client) = denied.hidden_client {
         return Finding {
-            code: "POL-13",
+            code: Code::POL_13,
             ..finding
         }
         .because(format!("a rule admits {client}, and the packet arrives under the address of the node it came in by (externalTrafficPolicy Cluster)"));
     }
     if denied.stage == Stage::EgressPolicy && is_metadata(denied) {
         return Finding {
-            code: "EGR-05",
+            code: Code::EGR_05,
             ..finding
         };
     }
-    if denied.is_half_open && matches!(finding.code, "POL-02" | "POL-03") {
+    if denied.is_half_open && matches!(finding.code, Code::POL_02 | Code::POL_03) {
         return Finding {
-            code: "POL-04",
+            code: Code::POL_04,
             ..finding
         }
         .because("the other side admits it by a rule; both sides must");
@@ -50,7 +51,7 @@ pub(in crate::diagnose) fn dns_denied(case: &Case<'_, '_>, denied: &Denied) -> F
         };
     };
     Finding {
-        code: "POL-21",
+        code: Code::POL_21,
         stage: Stage::Dns,
         ..finding
     }
@@ -73,9 +74,9 @@ fn is_metadata(denied: &Denied) -> bool {
 fn cause(case: &Case<'_, '_>, denied: &Denied, for_dns: bool) -> Finding {
     let judgement = &denied.judgement;
     let general = match (for_dns, judgement.direction) {
-        (true, Direction::Egress) => "POL-01",
-        (_, Direction::Egress) => "POL-03",
-        (_, Direction::Ingress) => "POL-02",
+        (true, Direction::Egress) => Code::POL_01,
+        (_, Direction::Egress) => Code::POL_03,
+        (_, Direction::Ingress) => Code::POL_02,
     };
     let is_vendor = judgement
         .decided_by
@@ -92,7 +93,7 @@ fn cause(case: &Case<'_, '_>, denied: &Denied, for_dns: bool) -> Finding {
         .or_else(|| judgement.misses.first());
     let code = match &chosen {
         Some((_, reading)) => reading.code,
-        None if is_vendor => "POL-17",
+        None if is_vendor => Code::POL_17,
         None => general,
     };
     let mut finding = Finding::new(code, denied.stage, summary(denied, for_dns));

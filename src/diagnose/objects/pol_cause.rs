@@ -1,5 +1,6 @@
 //! Reading a near miss: which of the usual slips of policy writing it is, in words.
 
+use crate::causes::Code;
 use crate::cluster::access::{ServiceExt, ServicePortExt};
 use crate::cluster::{Operator, Requirement, Resource, Selector};
 use crate::diagnose::Case;
@@ -12,7 +13,7 @@ use crate::policy::{
 /// A slip with its code and how to say it.
 #[derive(Debug, Clone)]
 pub(in crate::diagnose) struct Reading {
-    pub code: &'static str,
+    pub code: Code,
     pub text: String,
     /// What to do, where a plain patch of the rule is not the point.
     pub advice: Option<String>,
@@ -77,7 +78,7 @@ fn no_rules(
         (false, false) => format!("without policyTypes {named} is closed by default"),
     };
     other_has_rules.then(|| Reading {
-        code: "POL-19",
+        code: Code::POL_19,
         text: because,
         advice: Some(format!(
             "take {named} out of policyTypes, or write {direction} rules"
@@ -104,10 +105,10 @@ fn read_port(case: &Case<'_, '_>, denied: &Denied, port: &PortMiss) -> Option<Re
                     ),
                     denied.protocol
                 );
-                return reading("POL-11", text, None);
+                return reading(Code::POL_11, text, None);
             }
             PortMissKind::UnknownName | PortMissKind::OtherNumber(_) => {
-                return reading("POL-10", port.words(), None);
+                return reading(Code::POL_10, port.words(), None);
             }
             PortMissKind::Number | PortMissKind::Unclear(_) => {}
         }
@@ -127,7 +128,7 @@ fn read_port(case: &Case<'_, '_>, denied: &Denied, port: &PortMiss) -> Option<Re
         denied.port
     );
     reading(
-        "POL-05",
+        Code::POL_05,
         text,
         Some(format!(
             "use {} in the policy instead of {number}",
@@ -177,7 +178,7 @@ fn read_peer(
     };
     if peer.is_host_network_only() || is_host_network_with_labels(peer) {
         return reading(
-            "POL-14",
+            Code::POL_14,
             Some(
                 "admit the nodes by ipBlock: a hostNetwork pod sends from its node's address"
                     .to_owned(),
@@ -194,7 +195,7 @@ fn read_peer(
             "namespaceSelector"
         };
         return Some(Reading {
-            code: "POL-06",
+            code: Code::POL_06,
             text: format!(
                 "{}; namespaceSelector and podSelector stand in one entry, so both must match, and {half} alone would",
                 peer.words()
@@ -204,19 +205,19 @@ fn read_peer(
     }
     peer.leaves.iter().find_map(|leaf| match leaf {
         LeafMiss::Label(label) if label.domain == Domain::Namespace && label.carriers == Some(0) => reading(
-            "POL-07",
+            Code::POL_07,
             Some(format!("select namespaces by kubernetes.io/metadata.name, or label the namespace {}", label.requirement)),
         ),
         LeafMiss::Label(label) if label.domain == Domain::Pod && selects_nobody(case, miss, &label.requirement) => {
-            reading("POL-08", None)
+            reading(Code::POL_08, None)
         }
-        LeafMiss::Excepted { .. } => reading("POL-09", None),
+        LeafMiss::Excepted { .. } => reading(Code::POL_09, None),
         LeafMiss::Outside { net, .. } if is_service_range(case, *net) => reading(
-            "POL-09",
+            Code::POL_09,
             Some("policies see the pod's address, never the Service's: select pods instead".to_owned()),
         ),
         LeafMiss::NotAPod { .. } if miss.rule.direction == Direction::Egress && is_api_server(case, denied) => reading(
-            "POL-20",
+            Code::POL_20,
             Some("the API server listens on node addresses, which no selector matches: admit them by ipBlock".to_owned()),
         ),
         _ => None,

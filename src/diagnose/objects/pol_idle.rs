@@ -1,5 +1,6 @@
 //! Notices of family POL: parts of the policies on the path that never come to bear.
 
+use crate::causes::Code;
 use crate::cluster::Pod;
 use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
@@ -52,24 +53,24 @@ fn notice(lint: &Lint) -> Finding {
     let policy = &lint.policy;
     let (code, summary, fix) = match &lint.idle {
         Idle::SelectsNothing => (
-            "POL-23",
+            Code::POL_23,
             format!("{policy} selects no pod of its namespace"),
             "align its podSelector with the labels of the pods, or delete it",
         ),
         Idle::NoSuchNamespace(requirement) => (
-            "POL-07",
+            Code::POL_07,
             format!(
                 "a peer of {policy} asks for namespaces with {requirement}, and none has that label"
             ),
             "select namespaces by kubernetes.io/metadata.name, or label them",
         ),
         Idle::NoSuchPod => (
-            "POL-08",
+            Code::POL_08,
             format!("a peer of {policy} fits no pod and no workload"),
             "align the selector with the labels of the pods that are meant",
         ),
         Idle::ServiceRange(net) => (
-            "POL-09",
+            Code::POL_09,
             format!(
                 "a peer of {policy} is {net}, which holds addresses of Services: policies see those of pods"
             ),
@@ -78,7 +79,7 @@ fn notice(lint: &Lint) -> Finding {
         Idle::NoSuchPort(name, protocol) => {
             let protocol = protocol.map_or_else(String::new, |protocol| format!("{protocol} "));
             (
-                "POL-10",
+                Code::POL_10,
                 format!(
                     "{policy} names the port {name:?}, and no pod it is about has a {protocol}port of that name"
                 ),
@@ -86,7 +87,7 @@ fn notice(lint: &Lint) -> Finding {
             )
         }
         Idle::LeftOut(direction) => (
-            "POL-19",
+            Code::POL_19,
             format!(
                 "{policy} has {direction} rules that count for nothing: policyTypes leaves {} out",
                 type_name(*direction)
@@ -94,14 +95,14 @@ fn notice(lint: &Lint) -> Finding {
             "add the direction to policyTypes, or delete the rules",
         ),
         Idle::NotClosed => (
-            "POL-19",
+            Code::POL_19,
             format!(
                 "{policy} has an empty egress list and no policyTypes, which closes nothing: egress stays open"
             ),
             "write policyTypes: [Egress] to close it, or leave the list out",
         ),
         Idle::AllClosed(direction) => (
-            "POL-19",
+            Code::POL_19,
             format!(
                 "{policy} names {} in policyTypes and has no {direction} rule: all {direction} of its pods is closed",
                 type_name(*direction)

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::Node;
 
+use crate::causes::Code;
 use crate::cluster::access::NodeExt;
 use crate::cluster::{Named, Pod};
 use crate::diagnose::kubectl::kubectl;
@@ -16,7 +17,7 @@ pub(in crate::diagnose) fn node_down(node: &Node, stage: Stage) -> Finding {
         .and_then(|ready| ready.message.as_deref())
         .unwrap_or("Ready is Unknown");
     Finding::new(
-        "RTE-34",
+        Code::RTE_34,
         stage,
         format!("node {name} does not report; what runs there may be cut off"),
     )
@@ -51,7 +52,7 @@ pub(in crate::diagnose) fn no_network_for(
         .flatten()
         .find(|message| is_cni_missing(message))?;
     let finding = Finding::new(
-        "RTE-03",
+        Code::RTE_03,
         stage,
         format!(
             "node {node_name} has no working CNI, so {} has no network",
@@ -89,7 +90,7 @@ fn exhausted(
         format!(" ({})", range.join(", "))
     };
     Finding::new(
-        "RTE-15",
+        Code::RTE_15,
         stage,
         format!("node {node_name} has no pod address left{range}, so {} gets none", pod.name()),
     )

@@ -1,6 +1,7 @@
 //! Family SRC: the client pod.
 
 use super::{ext, rte};
+use crate::causes::Code;
 use crate::cluster::access::NodeExt;
 use crate::cluster::{Named, ObjectRef, Pod, Resource};
 use crate::diagnose::kubectl::kubectl;
@@ -17,7 +18,7 @@ pub(in crate::diagnose) fn without_network(case: &Case<'_, '_>, pod: &Pod) -> Fi
     let name = pod.name();
     let (state, field) = why_down(pod);
     Finding::new(
-        "SRC-01",
+        Code::SRC_01,
         Stage::Source,
         format!("{name} cannot send anything: {state}"),
     )
@@ -45,7 +46,7 @@ pub(in crate::diagnose) fn no_pod(case: &Case<'_, '_>, object: &ObjectRef) -> Fi
     } else {
         format!("{} has no pod to ask from", object.name)
     };
-    Finding::new("SRC-01", Stage::Source, summary)
+    Finding::new(Code::SRC_01, Stage::Source, summary)
         .blame(object.clone(), if zero { "spec.replicas" } else { "" })
         .fix("start a pod of it, or name another source")
         .run(kubectl(

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::causes::Code;
 use crate::cluster::ObjectRef;
 use crate::cluster::access::{ServiceExt, ServicePortExt, target_port};
 use crate::diagnose::kubectl::{json_patch, kubectl};
@@ -44,7 +45,7 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
             let value = json!({"name": format!("{}-{number}", asked.lower()), "port": number, "targetPort": port.target_port.clone().unwrap_or(IntOrString::Int(port.port)), "protocol": asked});
             let patch = json!([{"op": "add", "path": "/spec/ports/-", "value": value}]);
             Finding::new(
-                "SVC-07",
+                Code::SVC_07,
                 Stage::Service,
                 format!(
                     "port {number} of {} is {} only, the client speaks {asked}",
@@ -72,7 +73,7 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
                 .position(|own| own.number() == *port)
                 .unwrap_or_default();
             let patch = json!([{"op": "replace", "path": format!("/spec/ports/{index}/port"), "value": target}]);
-            Finding::new("SVC-09", Stage::Service, format!("{} is headless: its port {port} is not turned into {target}", object.name))
+            Finding::new(Code::SVC_09, Stage::Service, format!("{} is headless: its port {port} is not turned into {target}", object.name))
                 .blame(object.clone(), format!("spec.ports[{index}]"))
                 .because(format!("clusterIP None: clients get pod addresses and connect to {port} there, the pods listen on {target}"))
                 .fix(format!("connect to port {target}, or make port and targetPort equal"))
@@ -96,7 +97,7 @@ fn undeclared(service: &Service, asked: &PortSpec) -> Finding {
                 _ => false,
             });
     let finding = Finding::new(
-        "SVC-06",
+        Code::SVC_06,
         Stage::Service,
         format!("{} has no port {asked}", object.name),
     )
@@ -121,7 +122,7 @@ pub(in crate::diagnose) fn no_common_family(
     let families: Vec<String> = wanted.iter().map(ToString::to_string).collect();
     let object = case.flow.destination.object.clone();
     Finding::new(
-        "SVC-13",
+        Code::SVC_13,
         Stage::Service,
         format!(
             "{} answers on {} only, which {} has no address of",

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::Service;
 use serde_json::json;
 
+use crate::causes::Code;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::{Named, Selector};
 use crate::diagnose::kubectl::{kubectl, merge_patch};
@@ -20,7 +21,7 @@ pub(in crate::diagnose) fn selector_misses(
     let object = service.reference();
     let namespace = service.namespace();
     let finding = Finding::new(
-        "SVC-01",
+        Code::SVC_01,
         Stage::Endpoints,
         format!("the selector of {} matches no pod", service.name()),
     )

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::Service;
 
 use super::measured;
+use crate::causes::Code;
 use crate::cluster::access::{ServiceExt, ServiceKind};
 use crate::cluster::{Named, ObjectRef, Pod};
 use crate::confirm::Symptom;
@@ -35,7 +36,7 @@ pub(super) fn answer(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Findi
         _ if case.flow.destination.url.is_none() || !is_refusal => slow(&backend.display(), reply)?,
         Some(service) => by_another_name(service, status, host),
         None => measured(Finding::new(
-            "DST-08",
+            Code::DST_08,
             Stage::Destination,
             format!(
                 "{} is reached, and answers HTTP {status} to {host}{path}",
@@ -87,7 +88,7 @@ fn by_another_name(service: &Service, status: u16, host: &str) -> Finding {
     let target = target.unwrap_or("its target");
     let summary =
         format!("{target} is reached, and answers HTTP {status} to a request for host {host}");
-    measured(Finding::new("SVC-14", Stage::Destination, summary))
+    measured(Finding::new(Code::SVC_14, Stage::Destination, summary))
         .blame(service.reference(), "spec.externalName")
         .because(format!(
             "an ExternalName is a name in the DNS alone: clients still send {host} as the host"
@@ -109,7 +110,7 @@ fn slow(name: &str, reply: &HttpReply) -> Option<Finding> {
         time(connect)
     );
     Some(
-        Finding::new("DST-06", Stage::Destination, summary)
+        Finding::new(Code::DST_06, Stage::Destination, summary)
             .suspected()
             .fix("see what the application waits for; clients with shorter timeouts give up"),
     )

@@ -1,6 +1,7 @@
 //! A backend that does not answer, or badly.
 
 use super::{destination, measured, network};
+use crate::causes::Code;
 use crate::cluster::{Named, ObjectRef, Pod};
 use crate::confirm::BackendSymptom;
 use crate::diagnose::{Case, Finding};
@@ -35,7 +36,7 @@ pub(super) fn cause(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Findin
 fn one_of_many(symptom: &BackendSymptom<'_>, finding: Finding) -> Finding {
     let is_pods_own = matches!(
         finding.code,
-        "DST-01" | "DST-02" | "DST-04" | "DST-05" | "SVC-03"
+        Code::DST_01 | Code::DST_02 | Code::DST_04 | Code::DST_05 | Code::SVC_03
     );
     let Some(pod) = symptom
         .backend
@@ -47,7 +48,7 @@ fn one_of_many(symptom: &BackendSymptom<'_>, finding: Finding) -> Finding {
     let total = symptom.others.open + symptom.others.failing + 1;
     let failing = symptom.others.failing + 1;
     Finding {
-        code: "EPS-04",
+        code: Code::EPS_04,
         summary: format!(
             "{failing} of {total} endpoints is ready and does not answer: {} ({})",
             pod.name(),
@@ -99,7 +100,7 @@ fn shaky(symptom: &BackendSymptom<'_>) -> Finding {
         }
         _ => (blamed(symptom), format!("to {}", symptom.backend.display())),
     };
-    measured(Finding::new("RTE-24", Stage::Route, format!("packets {where_} are lost: {lost} of {} attempts met it", attempts.total())).degraded())
+    measured(Finding::new(Code::RTE_24, Stage::Route, format!("packets {where_} are lost: {lost} of {} attempts met it", attempts.total())).degraded())
         .blame(object, "")
         .because(seen(symptom))
         .because(format!(

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::backend::blamed;
 use super::measured;
+use crate::causes::Code;
 use crate::cluster::Named;
 use crate::cluster::access::{ServiceExt, ServicePortExt, target_port};
 use crate::confirm::{BackendSymptom, Inside};
@@ -27,7 +28,7 @@ pub(super) fn refused(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Find
     else {
         return at_pod(
             symptom,
-            "DST-01",
+            Code::DST_01,
             format!("nothing answers on port {port} of {pod}, or only on its loopback"),
         )
         .suspected()
@@ -44,7 +45,7 @@ pub(super) fn refused(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Find
     if own.iter().all(|listener| listener.is_loopback()) {
         return measured(at_pod(
             symptom,
-            "DST-02",
+            Code::DST_02,
             format!(
                 "{pod} listens on {}:{port} only, where nobody else can reach it",
                 own[0].address
@@ -60,7 +61,7 @@ pub(super) fn refused(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Find
         let family = crate::net::Family::of(addr);
         return measured(at_pod(
             symptom,
-            "DST-03",
+            Code::DST_03,
             format!("{pod} does not listen on port {port} for {family}"),
         ))
         .because(format!("its socket is bound to {}", own[0].address))
@@ -72,7 +73,7 @@ pub(super) fn refused(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Find
         .is_some_and(crate::observe::Attempts::all_open);
     let finding = at_pod(
         symptom,
-        "RTE-21",
+        Code::RTE_21,
         format!("a firewall refuses {addr}:{port} although {pod} listens there"),
     )
     .because(format!("the pod listens on {}:{port}", own[0].address))
@@ -101,7 +102,7 @@ fn nothing_on_port(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>, inside: &I
     let (Some(service), Some(first)) = (symptom.service, open.first()) else {
         let finding = measured(at_pod(
             symptom,
-            "DST-01",
+            Code::DST_01,
             format!("nothing in {pod} listens on port {port}"),
         ))
         .fix("see why the server does not run, or which port it uses")
@@ -123,7 +124,7 @@ fn nothing_on_port(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>, inside: &I
     let object = service.reference();
     let patch = json!([{"op": "replace", "path": format!("/spec/ports/{index}/targetPort"), "value": first}]);
     measured(Finding::new(
-        "SVC-03",
+        Code::SVC_03,
         Stage::Destination,
         format!(
             "targetPort {port} of {} has no listener: the pods listen on {}",
@@ -153,7 +154,7 @@ pub(super) fn silent(symptom: &BackendSymptom<'_>) -> Finding {
     let loopback_works = by_loopback.is_some_and(crate::observe::Attempts::all_open);
     let finding = measured(at_pod(
         symptom,
-        "DST-05",
+        Code::DST_05,
         format!("a packet filter inside the pod drops port {port}"),
     ));
     let finding = if loopback_works {
@@ -177,7 +178,7 @@ pub(super) fn overrun(symptom: &BackendSymptom<'_>) -> Option<Finding> {
     let summary =
         format!("the accept queue of port {port} is full: the server does not take connections");
     Some(
-        measured(at_pod(symptom, "DST-04", summary))
+        measured(at_pod(symptom, Code::DST_04, summary))
             .because(format!(
                 "{} connections wait, the backlog is {}",
                 listener.waiting, listener.backlog
@@ -190,7 +191,7 @@ pub(super) fn overrun(symptom: &BackendSymptom<'_>) -> Option<Finding> {
 pub(super) fn reset(symptom: &BackendSymptom<'_>) -> Finding {
     measured(at_pod(
         symptom,
-        "DST-07",
+        Code::DST_07,
         format!("{} resets the connection", symptom.address),
     ))
     .suspected()
@@ -198,7 +199,7 @@ pub(super) fn reset(symptom: &BackendSymptom<'_>) -> Finding {
     .run(look_inside(symptom))
 }
 
-fn at_pod(symptom: &BackendSymptom<'_>, code: &'static str, summary: String) -> Finding {
+fn at_pod(symptom: &BackendSymptom<'_>, code: Code, summary: String) -> Finding {
     Finding::new(code, Stage::Destination, summary).blame(blamed(symptom), "")
 }
 

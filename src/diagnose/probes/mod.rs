@@ -8,6 +8,7 @@ mod network;
 mod proxy;
 mod speech;
 
+use crate::causes::Code;
 use crate::confirm::Symptom;
 use crate::diagnose::{Case, Confidence, Finding};
 
@@ -34,7 +35,7 @@ pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Findin
                 .map(|policy| policy.name.clone())
                 .collect();
             let policies = crate::text::list(&policies);
-            measured(Finding::new("POL-15", denied.stage, format!("{policies} denies {} {address}, and it is open: nothing enforces the policy", source.name())).notice())
+            measured(Finding::new(Code::POL_15, denied.stage, format!("{policies} denies {} {address}, and it is open: nothing enforces the policy", source.name())).notice())
                 .because(format!("{} → {address} connects", source.name()))
                 .fix("install or repair the policy engine of the CNI, if the policy is meant")
         }

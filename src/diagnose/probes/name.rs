@@ -1,6 +1,7 @@
 //! A name that does not come out as it should.
 
 use super::measured;
+use crate::causes::Code;
 use crate::cluster::{Named, ObjectRef};
 use crate::confirm::{NameSymptom, Server, Symptom};
 use crate::diagnose::{Case, Confidence, Finding};
@@ -94,17 +95,17 @@ fn unanswered(
     }
     Some(if is_link_local {
         at(
-            "DNS-17",
+            Code::DNS_17,
             format!("the DNS cache of node {node} ({resolver}) does not answer"),
         )
         .blame(suspects.node.clone(), "")
         .fix("restart the node-local-dns pod on that node")
     } else if service.is_some_and(|server| server.answers) {
-        at("DNS-07", format!("{} asks {resolver}, which does not answer; the cluster's DNS at {} does", source.name(), service.map_or_else(String::new, |server| server.address.to_string())))
+        at(Code::DNS_07, format!("{} asks {resolver}, which does not answer; the cluster's DNS at {} does", source.name(), service.map_or_else(String::new, |server| server.address.to_string())))
             .blame(suspects.node.clone(), "clusterDNS of the kubelet")
             .fix("set clusterDNS of the kubelet to the address of the DNS Service, restart it, and make the pods of that node again")
     } else if *others_answer == Some(false) && answering > 0 {
-        at("KPX-01", format!("no Service address works from node {node}, so no name resolves there"))
+        at(Code::KPX_01, format!("no Service address works from node {node}, so no name resolves there"))
             .blame(suspects.node.clone(), "")
             .because("other Services do not answer either, the DNS pods by their own addresses do: it is the proxy, not the DNS")
             .fix("look at kube-proxy on that node")
@@ -113,7 +114,7 @@ fn unanswered(
             "the address of the DNS Service answers {} only now and then, every DNS pod by itself always",
             source.name()
         );
-        at("KPX-09", summary)
+        at(Code::KPX_09, summary)
             .suspected()
             .degraded()
             .blame(suspects.node.clone(), "")
@@ -121,7 +122,7 @@ fn unanswered(
             .fix("--deep reads the rules and settings of that node")
     } else if !pods.is_empty() && answering == pods.len() {
         at(
-            "KPX-02",
+            Code::KPX_02,
             format!("the DNS pods answer, their Service's address does not, on node {node}"),
         )
         .suspected()
@@ -131,7 +132,7 @@ fn unanswered(
         return one_of_many(symptom, suspects);
     } else if *kind == NameSymptom::Refused {
         at(
-            "DNS-03",
+            Code::DNS_03,
             "the DNS servers refuse: none of them is ready, or the proxy thinks so".to_owned(),
         )
         .suspected()
@@ -139,7 +140,7 @@ fn unanswered(
         .fix("look at the DNS pods")
     } else if *others_answer == Some(false) {
         at(
-            "RTE-05",
+            Code::RTE_05,
             format!(
                 "neither the DNS nor any other Service answers {}: nothing leaves node {node}",
                 source.name()
@@ -151,7 +152,7 @@ fn unanswered(
     } else {
         let zone = &dns.domain;
         at(
-            "RTE-05",
+            Code::RTE_05,
             format!("no DNS server of {zone} answers {}", source.name()),
         )
         .suspected()
@@ -195,7 +196,7 @@ fn one_of_many(symptom: &Symptom<'_>, suspects: &Suspects) -> Option<Finding> {
     };
     Some(
         Finding::new(
-            "DNS-18",
+            Code::DNS_18,
             Stage::Dns,
             format!(
                 "{} of {} DNS pods do not answer {}, so that lookups hang now and then: {}",
@@ -219,19 +220,19 @@ fn answered(
     suspects: &Suspects,
 ) -> Finding {
     let Symptom::Name { control, .. } = symptom else {
-        return Finding::new("DNS-10", Stage::Dns, String::new());
+        return Finding::new(Code::DNS_10, Stage::Dns, String::new());
     };
     let at = |code, summary: String| Finding::new(code, Stage::Dns, summary);
     let logs = "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50";
     match kind {
         NameSymptom::Error(rcode) if is_cluster_name => {
-            at("DNS-09", format!("the DNS answers {rcode} for a name of the cluster"))
+            at(Code::DNS_09, format!("the DNS answers {rcode} for a name of the cluster"))
                 .blame(suspects.service.clone(), "")
                 .fix("see its log: it may not be allowed to read Services and EndpointSlices, or not reach the API server")
                 .run(logs)
         }
         NameSymptom::Error(rcode) => {
-            let finding = at("DNS-11", format!("the DNS answers {rcode} for {name}: its upstream resolver does not work"))
+            let finding = at(Code::DNS_11, format!("the DNS answers {rcode} for {name}: its upstream resolver does not work"))
                 .blame(suspects.corefile.clone(), "data.Corefile forward")
                 .fix("check the forward targets of the Corefile, and whether the DNS pods may reach them")
                 .run(logs);
@@ -242,35 +243,35 @@ fn answered(
             }
         }
         NameSymptom::NoName if is_cluster_name && *control == Some(false) => {
-            at("DNS-10", format!("the DNS knows no name of the cluster, not even that of the API server; {name} neither"))
+            at(Code::DNS_10, format!("the DNS knows no name of the cluster, not even that of the API server; {name} neither"))
                 .blame(suspects.corefile.clone(), "data.Corefile")
                 .fix("look at the kubernetes plugin of the Corefile and the zone it serves")
                 .run(logs)
         }
         NameSymptom::NoName if is_cluster_name => {
-            at("DNS-20", format!("the DNS does not know {name}, which the API says exists"))
+            at(Code::DNS_20, format!("the DNS does not know {name}, which the API says exists"))
                 .suspected()
                 .blame(suspects.service.clone(), "")
                 .because("other names of the cluster resolve: a name that was asked for before it existed is remembered as missing for up to 30 s")
                 .fix("wait half a minute and ask again; if it stays, look at rewrite and template lines of the Corefile")
         }
         NameSymptom::Wrong(got) => {
-            at("DNS-12", format!("{name} resolves to {got}, which is not the Service's address"))
+            at(Code::DNS_12, format!("{name} resolves to {got}, which is not the Service's address"))
                 .blame(suspects.corefile.clone(), "data.Corefile")
                 .fix("look for hosts, rewrite and template lines in the Corefile, and for another Service of that name")
         }
         NameSymptom::Hijacked(found) => {
-            at("DNS-13", format!("{name} is found as {found}: a search domain of the pod answers every name"))
+            at(Code::DNS_13, format!("{name} is found as {found}: a search domain of the pod answers every name"))
                 .blame(suspects.node.clone(), "search list of resolv.conf")
                 .fix("ask the name with a final dot, lower ndots, or take that domain out of the node's resolv.conf")
         }
         NameSymptom::NoTcp => {
-            at("DNS-16", "the DNS answers over UDP only: answers that do not fit a packet fail".to_owned())
+            at(Code::DNS_16, "the DNS answers over UDP only: answers that do not fit a packet fail".to_owned())
                 .degraded()
                 .blame(suspects.service.clone(), "spec.ports")
                 .fix("allow TCP 53 to the DNS in policies, firewalls and the Service")
         }
-        _ => at("DNS-26", format!("{name} does not exist"))
+        _ => at(Code::DNS_26, format!("{name} does not exist"))
             .blame(ObjectRef::cluster_wide("Name", name), "")
             .fix("check the name; ask it from outside the cluster, too"),
     }

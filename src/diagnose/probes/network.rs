@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::Service;
 
 use super::backend::blamed;
 use super::measured;
+use crate::causes::Code;
 use crate::cluster::access::{NodeExt, ServiceExt};
 use crate::cluster::{ClusterView, Named, ObjectRef, Resource};
 use crate::confirm::BackendSymptom;
@@ -44,7 +45,7 @@ pub(super) fn cause(
         Failure::HostUnreachable => dead_neighbour(symptom),
         Failure::NetUnreachable => no_route(case, symptom),
         Failure::NoLocalPort | Failure::NoDescriptor => {
-            measured(Finding::new("SRC-11", Stage::Source, format!("{source}: {}", failure.words())))
+            measured(Finding::new(Code::SRC_11, Stage::Source, format!("{source}: {}", failure.words())))
                 .blame(symptom.source.reference(), "")
                 .fix("reuse connections, widen net.ipv4.ip_local_port_range, raise the limit of open files")
         }
@@ -73,16 +74,16 @@ fn outside(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     let at = |code, summary: String| measured(Finding::new(code, Stage::Route, summary));
     let address = symptom.address;
     let finding = match symptom.service {
-        Some(service) if is_api(service) => at("EGR-01", format!("the API server does not answer {} at {address}", symptom.source.name()))
+        Some(service) if is_api(service) => at(Code::EGR_01, format!("the API server does not answer {} at {address}", symptom.source.name()))
             .blame(service.reference(), "")
             .fix("look at the API server's own address and firewall, and at what lets pods out to the nodes' network"),
-        Some(service) => at("EGR-04", format!("{address}, which {} leads to, does not answer", service.name()))
+        Some(service) => at(Code::EGR_04, format!("{address}, which {} leads to, does not answer", service.name()))
             .blame(service.reference(), "")
             .fix("see whether that host is up and takes connections from the cluster; correct the EndpointSlice if it is the wrong one"),
-        None if is_link_local => at("EGR-05", format!("{address} is link-local and does not answer pods"))
+        None if is_link_local => at(Code::EGR_05, format!("{address} is link-local and does not answer pods"))
             .blame(blamed(symptom), "")
             .fix("cloud metadata is often closed to pods on purpose: use workload identity, or allow it on the node"),
-        None => at("EGR-02", format!("{address} does not answer {}", symptom.source.name()))
+        None => at(Code::EGR_02, format!("{address} does not answer {}", symptom.source.name()))
             .blame(blamed(symptom), "")
             .fix("ask it from a node: if that works, pods lack masquerading or a firewall tells them apart; else the host or the way to it is down"),
     };
@@ -110,7 +111,7 @@ pub(super) fn rejected(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Fin
         |name| ObjectRef::cluster_wide("Node", name),
     );
     let finding = measured(Finding::new(
-        "RTE-21",
+        Code::RTE_21,
         Stage::Route,
         format!(
             "a firewall on {} rejects packets to {address}",
@@ -134,14 +135,14 @@ fn no_route(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     let ip = symptom.address.ip();
     let by = symptom.attempts.refusal.map(|icmp| icmp.from);
     match by.and_then(|from| node_at(case.view, from)) {
-        Some(node) => measured(Finding::new("RTE-05", Stage::Route, format!("node {node} has no route to {ip}")))
+        Some(node) => measured(Finding::new(Code::RTE_05, Stage::Route, format!("node {node} has no route to {ip}")))
             .blame(ObjectRef::cluster_wide("Node", node), "")
             .because(format!("it answers \"network unreachable\" ({})", by.map_or_else(String::new, |from| from.to_string())))
             .fix("look at the CNI agent of that node: it keeps the routes to the other nodes' pods"),
-        None if symptom.by_other_family == Some(true) => measured(Finding::new("SRC-08", Stage::Source, format!("{} has no way to {ip}, and the same pod answers over the other family", symptom.source.name())))
+        None if symptom.by_other_family == Some(true) => measured(Finding::new(Code::SRC_08, Stage::Source, format!("{} has no way to {ip}, and the same pod answers over the other family", symptom.source.name())))
             .blame(symptom.source.reference(), "")
             .fix("give the pod a route of that family, or make the Service SingleStack: clients that try this address first wait or fail"),
-        None => measured(Finding::new("SRC-10", Stage::Source, format!("{} has no route to {ip}", symptom.source.name())))
+        None => measured(Finding::new(Code::SRC_10, Stage::Source, format!("{} has no route to {ip}", symptom.source.name())))
             .blame(symptom.source.reference(), "")
             .because("\"network is unreachable\" at once, and no router said so: it is the pod's own routing table")
             .fix("make the pod again; if that does not help, look at the CNI plugin"),
@@ -151,7 +152,7 @@ fn no_route(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
 /// An address that nobody on its network answers for: the pod's interface is dead.
 fn dead_neighbour(symptom: &BackendSymptom<'_>) -> Finding {
     measured(Finding::new(
-        "RTE-22",
+        Code::RTE_22,
         Stage::Route,
         format!(
             "nobody answers for {}: the pod's network interface is down or detached",
@@ -252,9 +253,13 @@ fn unjudged(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Option<Finding
     let (code, object, hop) = match unknown(Stage::IngressPolicy) {
         Some(hop) => {
             let service = symptom.service.map(Service::reference);
-            ("POL-02", service.unwrap_or_else(|| blamed(symptom)), hop)
+            (
+                Code::POL_02,
+                service.unwrap_or_else(|| blamed(symptom)),
+                hop,
+            )
         }
-        None => ("POL-03", source, unknown(Stage::EgressPolicy)?),
+        None => (Code::POL_03, source, unknown(Stage::EgressPolicy)?),
     };
     let address = symptom.address;
     let finding = Finding::new(code, hop.stage, format!("packets to {address} vanish, as a policy would have it; which policies there are could not be read"))
@@ -264,56 +269,56 @@ fn unjudged(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Option<Finding
 }
 
 /// The place between the last that does not reach it and the first that does.
-fn bounded(symptom: &BackendSymptom<'_>, reach: &Reach<'_>) -> (&'static str, ObjectRef, String) {
+fn bounded(symptom: &BackendSymptom<'_>, reach: &Reach<'_>) -> (Code, ObjectRef, String) {
     let address = symptom.address;
     let node = |name: &str| ObjectRef::cluster_wide("Node", name);
     let crosses = reach.from != reach.to;
     match (reach.from, reach.to) {
         (_, Some(to)) if address.is_ipv6() && symptom.by_other_family == Some(true) => (
-            "RTE-28",
+            Code::RTE_28,
             node(to),
             format!(
                 "IPv6 packets to {address} vanish, the same pod on node {to} answers over IPv4"
             ),
         ),
         (_, Some(to)) if reach.own_node == Some(false) && reach.inside == Some(true) => (
-            "RTE-22",
+            Code::RTE_22,
             blamed(symptom),
             format!(
                 "packets from node {to} to its own pod at {address} vanish: the pod's network interface"
             ),
         ),
         (Some(from), _) if reach.source_node == Some(true) => (
-            "POL-16",
+            Code::POL_16,
             node(from),
             format!(
                 "node {from} reaches {address}, its pod does not: rules on the node tell them apart, and no policy in the API does"
             ),
         ),
         (Some(from), Some(to)) if crosses && symptom.others.fine_on_its_node > 0 => (
-            "POL-16",
+            Code::POL_16,
             node(to),
             format!(
                 "packets from node {from} to {address} vanish, to other pods on node {to} they do not: rules there stop them, and no policy in the API does"
             ),
         ),
         (Some(from), Some(to)) if crosses => (
-            "RTE-05",
+            Code::RTE_05,
             node(to),
             format!("packets from node {from} to pods on node {to} vanish"),
         ),
         (Some(from), Some(_)) => (
-            "RTE-22",
+            Code::RTE_22,
             node(from),
             format!("packets to {address} vanish on node {from} itself"),
         ),
         (Some(from), None) => (
-            "RTE-05",
+            Code::RTE_05,
             node(from),
             format!("packets from node {from} to {address} vanish"),
         ),
         _ => (
-            "RTE-05",
+            Code::RTE_05,
             blamed(symptom),
             format!("packets to {address} vanish"),
         ),

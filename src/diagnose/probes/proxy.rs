@@ -1,6 +1,7 @@
 //! The Service's address fails although the backends answer: the proxy on the source's node.
 
 use super::measured;
+use crate::causes::Code;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::{Named, ObjectRef};
 use crate::confirm::Symptom;
@@ -19,7 +20,7 @@ pub(super) fn cause(symptom: &Symptom<'_>) -> Finding {
         only_local,
     } = symptom
     else {
-        return Finding::new("KPX-02", Stage::Nat, String::new());
+        return Finding::new(Code::KPX_02, Stage::Nat, String::new());
     };
     let node = source.node_name().unwrap_or("its node");
     let name = service.map_or_else(|| address.to_string(), |service| service.name().to_owned());
@@ -27,16 +28,16 @@ pub(super) fn cause(symptom: &Symptom<'_>) -> Finding {
         Finding::new(code, Stage::Nat, summary).blame(ObjectRef::cluster_wide("Node", node), "")
     };
     let finding = if *is_own_backend {
-        Finding::new("KPX-16", Stage::Nat, format!("{} does not reach itself through {name}", source.name()))
+        Finding::new(Code::KPX_16, Stage::Nat, format!("{} does not reach itself through {name}", source.name()))
             .blame(source.reference(), "")
             .fix("allow hairpin on the bridge port (hairpinMode of the CNI), or do not call oneself through the Service")
     } else if *only_local && !attempts.all_open() {
-        at_node("KPX-17", format!("{name} fails where its endpoint is on the client's own node {node}"))
+        at_node(Code::KPX_17, format!("{name} fails where its endpoint is on the client's own node {node}"))
             .suspected()
             .fix("load br_netfilter and set net.bridge.bridge-nf-call-iptables=1; --deep reads the setting")
     } else if !attempts.none_open() {
         at_node(
-            "KPX-09",
+            Code::KPX_09,
             format!("one of the endpoints in the rules of node {node} for {name} is wrong"),
         )
         .degraded()
@@ -44,7 +45,7 @@ pub(super) fn cause(symptom: &Symptom<'_>) -> Finding {
         .fix("restart kube-proxy on that node; --deep compares its rules with the EndpointSlices")
     } else if *others_answer == Some(false) {
         at_node(
-            "KPX-01",
+            Code::KPX_01,
             format!(
                 "no Service address works from node {node}: kube-proxy does not do its work there"
             ),
@@ -55,7 +56,7 @@ pub(super) fn cause(symptom: &Symptom<'_>) -> Finding {
         ))
     } else {
         at_node(
-            "KPX-02",
+            Code::KPX_02,
             format!("the rules of node {node} do not know {name} as it is now"),
         )
         .suspected()

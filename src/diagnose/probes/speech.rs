@@ -6,6 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::answer::external_name;
 use super::measured;
+use crate::causes::Code;
 use crate::cluster::access::{ServiceExt, host_matches};
 use crate::cluster::{ObjectRef, Pod};
 use crate::confirm::Symptom;
@@ -25,7 +26,7 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
         stalls_inside,
     } = symptom
     else {
-        return Finding::new("DST-04", Stage::Destination, String::new());
+        return Finding::new(Code::DST_04, Stage::Destination, String::new());
     };
     let to = backend.node.unwrap_or("the other node");
     let from = source.node_name().unwrap_or("its node");
@@ -33,11 +34,11 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
     if *only_large {
         let is_outside = backend.pod.is_none() && backend.node.is_none();
         let finding = if is_outside {
-            measured(Finding::new("RTE-12", Stage::Route, format!("large packets to {name} vanish, small ones pass")).degraded())
+            measured(Finding::new(Code::RTE_12, Stage::Route, format!("large packets to {name} vanish, small ones pass")).degraded())
                 .blame(ObjectRef::cluster_wide("Address", address.ip().to_string()), "MTU of the way there")
                 .fix("let ICMP (fragmentation needed, packet too big) pass on the way, or clamp the MSS where it leaves the cluster")
         } else {
-            measured(Finding::new("RTE-11", Stage::Route, format!("large packets from node {from} to {to} vanish, small ones pass")).degraded())
+            measured(Finding::new(Code::RTE_11, Stage::Route, format!("large packets from node {from} to {to} vanish, small ones pass")).degraded())
                 .blame(ObjectRef::cluster_wide("Node", to), "MTU")
                 .fix("set the CNI's MTU to that of the network between the nodes less the overlay's overhead (VXLAN 50, WireGuard 60, IPIP 20)")
         };
@@ -64,7 +65,7 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
         Pod::reference,
     );
     let finding = measured(Finding::new(
-        "DST-04",
+        Code::DST_04,
         Stage::Destination,
         format!("{name} accepts connections and says nothing"),
     ))
@@ -103,7 +104,7 @@ pub(super) fn certificate(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<
     };
     Some(
         measured(Finding::new(
-            "DST-07",
+            Code::DST_07,
             Stage::Destination,
             format!("TLS at {address}: {problem}"),
         ))
@@ -137,10 +138,10 @@ fn foreign(
     let summary = format!("TLS at {address}: the certificate is for {names}, not for {host}");
     let at = |code| measured(Finding::new(code, Stage::Destination, summary.clone()));
     let finding = match external_name(case) {
-        Some(service) => at("SVC-14")
+        Some(service) => at(Code::SVC_14)
             .blame(service.reference(), "spec.externalName")
             .fix("have clients call the host by its own name: what an ExternalName is called stands in no certificate of it"),
-        None => at("DST-07")
+        None => at(Code::DST_07)
             .blame(ObjectRef::cluster_wide("Address", address.ip().to_string()), "")
             .fix("ask a name that the certificate is for, or have one made for this name, too"),
     };
