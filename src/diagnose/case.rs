@@ -19,6 +19,8 @@ pub struct Case<'w, 'v> {
     pub symptoms: Vec<Symptom<'v>>,
     /// What the answer rests on.
     pub basis: Vec<Basis>,
+    /// Whether a probe was asked for and could not be had.
+    pub lacks_probe: bool,
 }
 
 // === impl Case ===
@@ -44,6 +46,7 @@ impl<'w, 'v> Case<'w, 'v> {
             flow,
             walk,
             symptoms,
+            lacks_probe: !observations.failed.is_empty() && !basis.contains(&Basis::Probe),
             basis,
         })
     }

@@ -241,6 +241,8 @@ fn verdict(case: &Case<'_, '_>, findings: &[Finding]) -> Verdict {
         (_, true, _) => Verdict::Degraded,
         (_, false, true) => Verdict::Undetermined,
         (_, false, false) if degraded => Verdict::Degraded,
+        // Who asked for a probe asked for more than a prediction.
+        (_, false, false) if case.lacks_probe => Verdict::Undetermined,
         (_, false, false) => Verdict::Reachable,
     }
 }

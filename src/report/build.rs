@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::answer;
 use super::model::{
     End, PathReport, Rejection, ReportBackend, ReportFinding, ReportHop, ReportPacket, ReportPath,
     ReportSource,
@@ -26,10 +27,12 @@ pub fn build(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
     }
     let paths = gathered(paths);
     let view = case.view;
-    PathReport {
+    let mut report = PathReport {
         api_version: "netpath/v1",
         kind: "PathReport",
         verdict: diagnosis.verdict,
+        answer: String::new(),
+        measured: diagnosis.basis.contains(&Basis::Probe),
         basis: diagnosis.basis.clone(),
         source: End {
             object: case.flow.source.object.clone(),
@@ -61,7 +64,9 @@ pub fn build(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
                 why: rejected.why.clone(),
             })
             .collect(),
-    }
+    };
+    report.answer = answer::sentence(&report);
+    report
 }
 
 /// What the kinds of evidence leave open: on which nodes, and behind which addresses.

@@ -4,6 +4,7 @@
 //!  Case + Diagnosis ─► build ─► PathReport ─► text · wide · json · yaml
 //! ```
 
+mod answer;
 mod build;
 mod cause;
 mod format;

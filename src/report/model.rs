@@ -13,6 +13,10 @@ pub struct PathReport {
     pub api_version: &'static str,
     pub kind: &'static str,
     pub verdict: Verdict,
+    /// The answer in one sentence.
+    pub answer: String,
+    /// Whether a probe saw it; else it follows from what was read.
+    pub measured: bool,
     /// The kinds of evidence the verdict rests on.
     pub basis: Vec<Basis>,
     pub source: End,

@@ -117,7 +117,11 @@ fn judge(folder: &Path) -> Vec<String> {
         }
     }
     for found in &diagnosis.findings {
-        if expected.absent.iter().any(|code| code == found.code.as_str()) {
+        if expected
+            .absent
+            .iter()
+            .any(|code| code == found.code.as_str())
+        {
             wrong.push(format!("has {}", words(found)));
         }
     }

@@ -1,4 +1,4 @@
-//! The verdict, and under it every cause: whom to blame, how we know, what fixes it.
+//! Every cause: whom to blame, how we know, what fixes it.
 
 use std::io::{self, Write};
 
@@ -7,30 +7,19 @@ use super::Detail;
 use super::style::Style;
 use crate::diagnose::{Confidence, Severity};
 
-/// Prints the verdict and the findings.
+/// Prints the findings, the deciding one first.
 pub(super) fn print(
     report: &PathReport,
     style: Style,
     detail: Detail,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let verdict = style.verdict(report.verdict);
-    let Some((first, others)) = report.findings.split_first() else {
-        return writeln!(out, "{verdict}");
-    };
-    if first.severity == Severity::Notice {
-        writeln!(out, "{verdict}")?;
-        return report
-            .findings
-            .iter()
-            .try_for_each(|finding| print_one(finding, "notice", style, detail, out));
-    }
-    print_one(first, &verdict, style, detail, out)?;
-    for finding in others {
+    for (position, finding) in report.findings.iter().enumerate() {
         let label = match finding.severity {
+            Severity::Notice => "notice",
+            _ if position == 0 => "cause",
             Severity::Broken => "also",
             Severity::Degraded => "besides",
-            Severity::Notice => "notice",
         };
         print_one(finding, label, style, detail, out)?;
     }

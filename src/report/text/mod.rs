@@ -1,5 +1,6 @@
 //! The report for people: a picture of the path, the break marked where it happens, then the cause.
 
+mod answer;
 mod findings;
 mod picture;
 mod style;
@@ -31,8 +32,12 @@ pub(super) fn print(
     let style = Style::new(terminal);
     heading(report, style, out)?;
     writeln!(out)?;
-    picture::print(report, style, detail, out)?;
+    answer::print(report, style, out)?;
     writeln!(out)?;
+    picture::print(report, style, detail, out)?;
+    if !report.findings.is_empty() {
+        writeln!(out)?;
+    }
     findings::print(report, style, detail, out)?;
     open_ends(report, style, out)
 }
@@ -104,7 +109,7 @@ fn notes(report: &PathReport) -> Vec<String> {
     let is_prediction = !report.basis.contains(&Basis::Probe);
     if is_prediction && report.verdict == Verdict::Reachable && !report.not_looked_at.is_empty() {
         let what = crate::text::list(&report.not_looked_at);
-        notes.push(format!("predicted; not looked at: {what}"));
+        notes.push(format!("not looked at: {what}"));
     }
     notes.extend(report.unread.iter().map(|unread| {
         format!(

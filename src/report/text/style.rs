@@ -124,7 +124,7 @@ impl Style {
     }
 
     /// Text broken between words, with `margin` columns left for what stands beside it.
-    fn lines(self, text: &str, margin: usize) -> Vec<String> {
+    pub(crate) fn lines(self, text: &str, margin: usize) -> Vec<String> {
         let text = self.plain(text);
         let room = self.terminal.width.map_or(usize::MAX, |width| {
             usize::from(width).saturating_sub(margin).max(20)
@@ -145,13 +145,14 @@ impl Style {
         lines
     }
 
-    pub(crate) fn verdict(self, verdict: Verdict) -> String {
-        let text = format!("{verdict:?}");
+    /// The verdict's own words in its color; what is only predicted is not as green as what was measured.
+    pub(crate) fn verdict(self, verdict: Verdict, measured: bool, text: &str) -> String {
         if !self.terminal.color {
-            return text;
+            return text.to_owned();
         }
         match verdict {
-            Verdict::Reachable => text.green().bold().to_string(),
+            Verdict::Reachable if measured => text.green().bold().to_string(),
+            Verdict::Reachable => text.cyan().to_string(),
             Verdict::Degraded | Verdict::Undetermined => text.yellow().bold().to_string(),
             Verdict::Unreachable => text.red().bold().to_string(),
         }
