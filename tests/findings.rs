@@ -20,13 +20,15 @@ pub struct Said {
 }
 
 /// Causes that the diagnosis recognizes and that no scenario raises. Each is a scenario to be written.
-const WITHOUT_SCENARIO: [&str; 0] = [];
+const WITHOUT_SCENARIO: [&str; 7] = [
+    "SRC-08", "KPX-05", "KPX-14", "KPX-15", "RTE-26", "RTE-31", "EGR-04",
+];
 
 #[test]
-#[ignore = "tests/golden/findings.txt and WITHOUT_SCENARIO have to be written once (UPDATE=1)"]
 fn the_words_of_every_finding_are_known() {
     let mut text = String::new();
-    for said in said() {
+    let Some(all) = said() else { return };
+    for said in all {
         writeln!(text, "{}", said.scenario).expect("a string");
         if said.findings.is_empty() {
             text.push_str("  (nothing)\n");
@@ -38,9 +40,9 @@ fn the_words_of_every_finding_are_known() {
 }
 
 #[test]
-#[ignore = "tests/golden/findings.txt and WITHOUT_SCENARIO have to be written once (UPDATE=1)"]
 fn every_recognized_cause_is_raised_by_a_scenario() {
-    let said: Vec<String> = said().into_iter().flat_map(|said| said.findings).collect();
+    let Some(all) = said() else { return };
+    let said: Vec<String> = all.into_iter().flat_map(|said| said.findings).collect();
     let mut raised: BTreeSet<&str> = said
         .iter()
         .filter_map(|text| text.split_whitespace().next())
@@ -55,12 +57,12 @@ fn every_recognized_cause_is_raised_by_a_scenario() {
     assert_eq!(missing, WITHOUT_SCENARIO, "without a scenario");
 }
 
-/// What every scenario of every folder is told.
-fn said() -> Vec<Said> {
+/// What every scenario of every folder is told; None where the recordings beside the project are missing.
+fn said() -> Option<Vec<Said>> {
     let mut all = crate::scenarios::said();
-    all.extend(crate::nodes::said());
+    all.extend(crate::nodes::said()?);
     all.extend(crate::probe::said());
-    all
+    Some(all)
 }
 
 /// The codes that the scenarios of the lab expect (`codes: [DST-04]`): they run with real packets, so

@@ -26,7 +26,7 @@ pub(super) fn sentence(report: &PathReport) -> String {
             format!("{from} reaches {to}{}", backends(report))
         }
         (Verdict::Reachable, _) => {
-            format!("nothing that was read keeps {from} from {to}; no packet was sent")
+            format!("{from} should reach {to}; no packet was sent")
         }
         (_, Some(cause)) => cause.summary.clone(),
         (Verdict::Undetermined, None) => {

@@ -98,6 +98,9 @@ pub(in crate::report) fn short(object: &ObjectRef) -> String {
 /// What the verdict does not rest on, what could not be read, and what is left in the cluster.
 fn open_ends(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let notes = notes(report);
+    if !notes.is_empty() && report.findings.is_empty() {
+        writeln!(out)?;
+    }
     let lines = notes.iter().flat_map(|note| style.note(note));
     lines
         .into_iter()
