@@ -42,6 +42,7 @@ pub mod duration;
 pub mod error;
 pub mod exit;
 pub mod facts;
+pub mod gateway;
 pub mod log;
 pub mod nat;
 pub mod net;

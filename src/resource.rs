@@ -60,7 +60,15 @@ resources! {
     Jobs: "batch", "v1", "Job", "jobs", Namespaced;
     CronJobs: "batch", "v1", "CronJob", "cronjobs", Namespaced;
     Gateways: "gateway.networking.k8s.io", "v1", "Gateway", "gateways", Namespaced;
+    GatewayClasses: "gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses", Cluster;
+    ListenerSets: "gateway.networking.k8s.io", "v1", "ListenerSet", "listenersets", Namespaced;
     HttpRoutes: "gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes", Namespaced;
+    GrpcRoutes: "gateway.networking.k8s.io", "v1", "GRPCRoute", "grpcroutes", Namespaced;
+    TlsRoutes: "gateway.networking.k8s.io", "v1", "TLSRoute", "tlsroutes", Namespaced;
+    TcpRoutes: "gateway.networking.k8s.io", "v1", "TCPRoute", "tcproutes", Namespaced;
+    UdpRoutes: "gateway.networking.k8s.io", "v1", "UDPRoute", "udproutes", Namespaced;
+    ReferenceGrants: "gateway.networking.k8s.io", "v1", "ReferenceGrant", "referencegrants", Namespaced;
+    BackendTlsPolicies: "gateway.networking.k8s.io", "v1", "BackendTLSPolicy", "backendtlspolicies", Namespaced;
     AdminNetworkPolicies: "policy.networking.k8s.io", "v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies", Cluster;
     BaselineAdminNetworkPolicies: "policy.networking.k8s.io", "v1alpha1", "BaselineAdminNetworkPolicy", "baselineadminnetworkpolicies", Cluster;
     ClusterNetworkPolicies: "policy.networking.k8s.io", "v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", Cluster;
@@ -90,6 +98,20 @@ impl Resource {
         Self::CiliumClusterwideNetworkPolicies,
     ];
 
+    /// What doors by the Gateway API are made of.
+    pub const GATEWAY_API: &[Self] = &[
+        Self::GatewayClasses,
+        Self::Gateways,
+        Self::ListenerSets,
+        Self::HttpRoutes,
+        Self::GrpcRoutes,
+        Self::TlsRoutes,
+        Self::TcpRoutes,
+        Self::UdpRoutes,
+        Self::ReferenceGrants,
+        Self::BackendTlsPolicies,
+    ];
+
     /// Finds the resource of an object's `apiVersion` and `kind`. Only the group counts: an object
     /// written for another version of a known group is still read.
     #[must_use]
@@ -100,6 +122,13 @@ impl Resource {
         // Calico's own API server serves the same kinds under another group.
         let group = match group {
             "projectcalico.org" => "crd.projectcalico.org",
+            other => other,
+        };
+        // Before it became part of the Gateway API, a ListenerSet was an experiment beside it.
+        let (group, kind) = match (group, kind) {
+            ("gateway.networking.x-k8s.io", "XListenerSet") => {
+                ("gateway.networking.k8s.io", "ListenerSet")
+            }
             other => other,
         };
         Self::ALL

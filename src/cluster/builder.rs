@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::gateway_api::GatewayApi;
 use super::{ClusterView, Named, ObjectRef, Pod, Provenance, Rejected, Resource, Scope, Table};
 
 /// Collects objects into a [`ClusterView`].
@@ -49,7 +50,10 @@ impl Builder {
             return;
         }
         let Some(resource) = Resource::of(version, kind) else {
-            if kind.is_empty() {
+            if (version, kind) == ("v1", "Secret") {
+                let mut reader = serde_json::Deserializer::from_str(text);
+                self.secret(header.reference(None, kind), &mut reader);
+            } else if kind.is_empty() {
                 self.reject_stranger(header.reference(None, kind));
             }
             return;
@@ -69,11 +73,32 @@ impl Builder {
         }
         match Resource::of(text(&object, "apiVersion"), &kind) {
             Some(resource) => self.add_as(resource, object),
+            None if kind == "Secret" && text(&object, "apiVersion") == "v1" => {
+                let named = reference(None, &object);
+                self.secret(named, object);
+            }
             None if kind.is_empty() && !object.is_null() => {
                 self.reject_stranger(reference(None, &object));
             }
             None => {}
         }
+    }
+
+    /// Notes that a Secret is there, and in which form. One that cannot be read is as good as none.
+    fn secret<'de, D>(&mut self, named: ObjectRef, object: D)
+    where
+        D: Deserializer<'de>,
+        D::Error: Display,
+    {
+        let namespace = match named.namespace.as_str() {
+            "" => "default".to_owned(),
+            _ => named.namespace,
+        };
+        let named = ObjectRef {
+            namespace,
+            ..named
+        };
+        let _ = typed(&mut self.view.secrets, &named, object);
     }
 
     /// Adds the items of a list whose items need not repeat their kind, as the API server answers.
@@ -127,6 +152,11 @@ impl Builder {
                 let table = view.workloads.entry(resource).or_default();
                 typed(table, &named, object)
             }
+            other if Resource::GATEWAY_API.contains(&other) => Value::deserialize(object)
+                .map_err(|error| reason(&error))
+                .and_then(|object| {
+                    gateway_api(&mut view.gateway_api, other, &named, without_nulls(object))
+                }),
             _ => Value::deserialize(object)
                 .map(|object| {
                     let table = view.custom.entry(resource).or_default();
@@ -245,6 +275,39 @@ impl<'a> Header<'a> {
             namespace.unwrap_or_default(),
             name.unwrap_or_default(),
         )
+    }
+}
+
+/// Reads one object of the Gateway API into its table.
+fn gateway_api(
+    api: &mut GatewayApi,
+    resource: Resource,
+    named: &ObjectRef,
+    object: Value,
+) -> Result<(), String> {
+    match resource {
+        Resource::GatewayClasses => typed(&mut api.classes, named, object),
+        Resource::Gateways => typed(&mut api.gateways, named, object),
+        Resource::ListenerSets => typed(&mut api.listener_sets, named, object),
+        Resource::HttpRoutes => typed(&mut api.http_routes, named, object),
+        Resource::GrpcRoutes => typed(&mut api.grpc_routes, named, object),
+        Resource::TlsRoutes => typed(&mut api.tls_routes, named, object),
+        Resource::TcpRoutes => typed(&mut api.tcp_routes, named, object),
+        Resource::UdpRoutes => typed(&mut api.udp_routes, named, object),
+        Resource::ReferenceGrants => typed(&mut api.grants, named, object),
+        _ => typed(&mut api.tls_policies, named, object),
+    }
+}
+
+/// Leaves out what is null: Go prints empty lists and objects so, and means nothing by it.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.map(|(name, value)| (name, without_nulls(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        other => other,
     }
 }
 

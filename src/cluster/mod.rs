@@ -12,6 +12,7 @@ pub mod access;
 mod builder;
 pub mod endpoints;
 mod facts;
+pub mod gateway_api;
 pub mod live;
 mod object;
 mod pod;

@@ -8,6 +8,7 @@ use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy, Ser
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
+use super::gateway_api::{GatewayApi, SecretForm};
 use super::{Facts, ObjectRef, Pod, Resource, Table, Workload};
 
 /// Everything that was read of a cluster, and what was not.
@@ -29,6 +30,9 @@ pub struct ClusterView {
     pub ingresses: Table<Ingress>,
     pub ingress_classes: Table<IngressClass>,
     pub service_cidrs: Table<ServiceCIDR>,
+    pub gateway_api: GatewayApi,
+    /// Secrets that stood in a file of manifests, without what they hold.
+    pub secrets: Table<SecretForm>,
     /// What makes pods, by its kind.
     pub workloads: BTreeMap<Resource, Table<Workload>>,
     /// Objects of custom resources, as they were read.
@@ -97,6 +101,7 @@ impl ClusterView {
             && self.ingresses.is_empty()
             && self.ingress_classes.is_empty()
             && self.service_cidrs.is_empty()
+            && self.gateway_api.is_empty()
             && self.workloads.is_empty()
             && self.custom.is_empty()
             && self.facts.nodes.is_empty()

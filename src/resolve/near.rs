@@ -61,6 +61,13 @@ fn names(view: &ClusterView, kind: Kind) -> Vec<(String, String)> {
         Kind::Service => of(&view.services),
         Kind::Node => of(&view.nodes),
         Kind::Ingress => of(&view.ingresses),
+        Kind::Gateway => of(&view.gateway_api.gateways),
+        Kind::ListenerSet => of(&view.gateway_api.listener_sets),
+        Kind::HttpRoute => of(&view.gateway_api.http_routes),
+        Kind::GrpcRoute => of(&view.gateway_api.grpc_routes),
+        Kind::TlsRoute => of(&view.gateway_api.tls_routes),
+        Kind::TcpRoute => of(&view.gateway_api.tcp_routes),
+        Kind::UdpRoute => of(&view.gateway_api.udp_routes),
         other => view
             .workloads
             .get(&other.resource())

@@ -51,7 +51,7 @@ fn object<'v>(
             let node = node.ok_or_else(|| near::missing(view, kind, "", name))?;
             Ok(source(node.reference(), vec![Site::Node(node)]))
         }
-        Kind::Service | Kind::Ingress | Kind::Gateway | Kind::HttpRoute => Err(Unresolved {
+        kind if kind == Kind::Service || kind.is_door() => Err(Unresolved {
             message: format!(
                 "{}/{name} cannot be a source: it sends no packets",
                 kind.short()

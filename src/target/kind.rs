@@ -39,7 +39,12 @@ kinds! {
     Node: Nodes, ["node", "no", "nodes"];
     Ingress: Ingresses, ["ingress", "ing", "ingresses"];
     Gateway: Gateways, ["gateway", "gtw", "gateways"];
+    ListenerSet: ListenerSets, ["listenerset", "lset", "listenersets"];
     HttpRoute: HttpRoutes, ["httproute", "httproutes"];
+    GrpcRoute: GrpcRoutes, ["grpcroute", "grpcroutes"];
+    TlsRoute: TlsRoutes, ["tlsroute", "tlsroutes"];
+    TcpRoute: TcpRoutes, ["tcproute", "tcproutes"];
+    UdpRoute: UdpRoutes, ["udproute", "udproutes"];
 }
 
 // === impl Kind ===
@@ -67,6 +72,22 @@ impl Kind {
     #[must_use]
     pub const fn short(self) -> &'static str {
         self.spellings()[0]
+    }
+
+    /// Whether it is a door into the cluster, or leads from one to a backend.
+    #[must_use]
+    pub const fn is_door(self) -> bool {
+        matches!(
+            self,
+            Self::Ingress
+                | Self::Gateway
+                | Self::ListenerSet
+                | Self::HttpRoute
+                | Self::GrpcRoute
+                | Self::TlsRoute
+                | Self::TcpRoute
+                | Self::UdpRoute
+        )
     }
 
     /// Whether it stands for the pods it makes.
