@@ -8,6 +8,7 @@ mod agent;
 mod causes_page;
 mod check;
 mod complete;
+mod http;
 mod matrix;
 mod policy;
 mod probe;
@@ -26,6 +27,7 @@ use crate::terminal::ColorChoice;
 pub use agent::{AgentArgs, AgentCommand, AgentImageArgs};
 pub use check::CheckArgs;
 pub use complete::{Candidate, Wanted, cluster_of, wanted};
+pub use http::HttpArgs;
 pub use matrix::MatrixArgs;
 pub use policy::PolicyArgs;
 pub use probe::{LaunchArgs, ProbeArgs};
@@ -181,6 +183,8 @@ pub struct TraceArgs {
     /// Port of the destination, as :PORT behind its name.
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
+    #[command(flatten)]
+    pub http: HttpArgs,
     #[command(flatten)]
     pub view: ViewArgs,
     #[command(flatten)]

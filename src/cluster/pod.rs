@@ -49,6 +49,8 @@ pub struct PodSpec {
 pub struct Container {
     pub name: String,
     pub image: Option<String>,
+    pub command: Option<Vec<String>>,
+    pub args: Option<Vec<String>>,
     pub env: Option<Vec<EnvVar>>,
     pub ports: Option<Vec<ContainerPort>>,
     /// `Always` makes a sidecar of an init container (KEP-753).

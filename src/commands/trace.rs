@@ -12,7 +12,7 @@ use crate::error::{Error, Exit};
 use crate::observe::{Depth, Observations};
 use crate::report::Format;
 use crate::report::{self, Left, PathReport};
-use crate::target::Request;
+use crate::target::{HttpAsked, Request};
 use crate::target::Target;
 use crate::terminal::Terminal;
 use crate::world::World;
@@ -109,6 +109,11 @@ pub fn question(args: &TraceArgs, namespace: &str) -> Result<Request, Error> {
         request.destination = request.destination.with_port(port)?;
     }
     request.protocol = args.protocol;
+    request.http = HttpAsked {
+        method: args.http.method.clone(),
+        path: args.http.path.clone(),
+        headers: args.http.headers.clone(),
+    };
     Ok(request)
 }
 
@@ -127,6 +132,7 @@ pub(super) fn request(
         source_namespace: namespace.to_owned(),
         destination_namespace: to_namespace.unwrap_or(namespace).to_owned(),
         protocol: None,
+        http: HttpAsked::default(),
     })
 }
 

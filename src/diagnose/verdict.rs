@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::objects::{beside, dns, dst, eps, ext, ing, pol, rte, src, svc};
+use super::objects::{beside, dns, dst, eps, ext, gateway, ing, pol, rte, src, svc};
 use super::{Case, Confidence, Finding, Severity};
 use super::{hints, nodes, probes};
 use crate::cluster::access::ServiceExt;
 use crate::confirm::Symptom;
-use crate::path::{Basis, Break, Fault, NameTrouble, Outcome, Path, ProxyFault, Status};
+use crate::path::{Basis, Break, DoorTrouble, Fault, NameTrouble, Outcome, Path, ProxyFault, Status};
 
 /// Does traffic reach the destination?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -184,6 +184,10 @@ fn name(case: &Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
         Break::SourceRange { service, client } => ext::source_range(service, *client),
         Break::NoSuchNodePort { node, port } => ext::no_such_node_port(case, node, *port),
         Break::Ingress(trouble) => ing::trouble(case, trouble),
+        Break::Door(trouble) => match trouble.as_ref() {
+            DoorTrouble::PartOfFront(inner) => name(case, path, inner),
+            trouble => gateway::trouble(case, trouble),
+        },
         Break::NoDestinationPod(object) => eps::no_pod(case, object),
         Break::DestinationDown(pod) => dst::down(case, pod),
         Break::StaleEndpoint {
@@ -201,7 +205,9 @@ fn is_partial(case: &Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> bool {
     let others_work = case
         .paths()
         .any(|other| other.outcome() == Outcome::Works && !std::ptr::eq(other, path));
-    others_work || matches!(seen, Break::Dns(trouble) if trouble.is_partial())
+    others_work
+        || matches!(seen, Break::Dns(trouble) if trouble.is_partial())
+        || matches!(seen, Break::Door(trouble) if trouble.is_partial())
 }
 
 /// Whether a notice only repeats what breaks the path.

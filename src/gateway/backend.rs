@@ -47,6 +47,24 @@ const FOREIGN: [(&str, &str); 4] = [
     ("gateway.networking.x-k8s.io", "XBackend"),
 ];
 
+/// Extensions of well-known implementations.
+const EXTENSIONS: [&str; 7] = [
+    "gateway.envoyproxy.io",
+    "networking.istio.io",
+    "traefik.io",
+    "gateway.kgateway.dev",
+    "gateway.solo.io",
+    "net.gke.io",
+    "gateway.nginx.org",
+];
+
+/// Whether no implementation is known to have such a kind of backend.
+#[must_use]
+pub fn is_odd(group: &str, kind: &str) -> bool {
+    let is_foreign = FOREIGN.contains(&(group, kind));
+    !group.is_empty() && !is_foreign && !EXTENSIONS.contains(&group)
+}
+
 /// Where a backend of a route leads.
 #[must_use]
 pub fn target<'v>(

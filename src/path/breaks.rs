@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Node, Service, ServicePort};
 use k8s_openapi::api::networking::v1::Ingress;
 
-use super::{NodeFault, Stage};
+use super::{DoorTrouble, NodeFault, Stage};
 use crate::cluster::{ObjectRef, Pod};
 use crate::net::{Family, Protocol};
 use crate::policy::{DirectionJudgement, End};
@@ -58,6 +58,8 @@ pub enum Break<'v> {
     NoSuchNodePort { node: &'v Node, port: u16 },
     /// An Ingress that no controller takes, or that does not take the request.
     Ingress(IngressTrouble<'v>),
+    /// A Gateway or a route that does not serve.
+    Door(Box<DoorTrouble<'v>>),
     /// The destination is a workload without a pod.
     NoDestinationPod(ObjectRef),
     /// The pod at the end cannot answer.
@@ -185,11 +187,6 @@ pub enum IngressTrouble<'v> {
         host: String,
         path: String,
     },
-    /// The Service in front of the controller has no endpoint.
-    ControllerDown {
-        ingress: &'v Ingress,
-        service: &'v Service,
-    },
     /// The name that was asked leads to other addresses than those of the Ingress.
     Elsewhere {
         ingress: &'v Ingress,
@@ -240,6 +237,7 @@ impl Break<'_> {
             | Self::SourceRange { .. }
             | Self::NoSuchNodePort { .. } => Stage::Entry,
             Self::Ingress(_) => Stage::Ingress,
+            Self::Door(trouble) => trouble.stage(),
             Self::NoDestinationPod(_) | Self::DestinationDown(_) | Self::StaleEndpoint { .. } => {
                 Stage::Destination
             }

@@ -15,6 +15,8 @@ pub enum Stage {
     /// Where a packet from outside enters: a node port or a load-balancer address.
     Entry,
     Dns,
+    /// A Gateway, and the route that takes the request.
+    Gateway,
     Service,
     Endpoints,
     EgressPolicy,
@@ -102,6 +104,7 @@ impl Stage {
             Self::Ingress => "ingress",
             Self::Entry => "entry",
             Self::Dns => "dns",
+            Self::Gateway => "gateway",
             Self::Service => "service",
             Self::Endpoints => "endpoints",
             Self::EgressPolicy => "egress-policy",

@@ -14,6 +14,7 @@
 
 mod breaks;
 mod context;
+mod door;
 mod fault;
 mod hop;
 mod order;
@@ -30,6 +31,7 @@ use crate::net::Family;
 use crate::resolve::Site;
 
 pub use breaks::{Break, Denied, DnsTrouble, IngressTrouble, NameTrouble, PortTrouble};
+pub use door::{DoorTrouble, Share};
 pub use fault::{
     Colliding, Fault, KernelFault, NodeFault, PodFault, ProxyFault, TunnelFault, WayFault,
 };

@@ -123,7 +123,11 @@ fn targets(
                 hint: "name a pod or a workload to ask without one".to_owned(),
             });
         }
-        Place::Ingress(_) | Place::Name(_) => {
+        Place::Ingress(_)
+        | Place::Gateway(_)
+        | Place::ListenerSet(_)
+        | Place::Route(..)
+        | Place::Name(_) => {
             return Err(Unaskable {
                 message: format!("policies know nothing of {}", destination.object),
                 hint: "name a pod, a workload, a Service, a node or an address".to_owned(),

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Service;
 
 use super::{Destination, Place, Request, Unresolved, near, workload};
 use crate::cluster::access::{NodeExt, ServiceExt};
+use crate::cluster::gateway_api::RouteKind;
 use crate::cluster::{ClusterView, ObjectRef};
 use crate::net::Family;
 use crate::target::{Kind, Spec};
@@ -47,6 +48,7 @@ pub(super) fn find<'v>(
         },
         port: request.destination.port.clone(),
         url: request.destination.url.clone(),
+        http: request.http.clone(),
     })
 }
 
@@ -96,17 +98,34 @@ fn by_object<'v>(
             let ingress = view.ingresses.get(namespace, name).ok_or_else(missing)?;
             (object, Place::Ingress(ingress))
         }
-        Kind::Gateway | Kind::HttpRoute => {
-            return Err(Unresolved {
-                message: format!("{}/{name}: the Gateway API is not walked yet", kind.short()),
-                hint: "name the Service behind it, as in svc/NAME".to_owned(),
-            });
+        Kind::Gateway => {
+            let gateway = view.gateway_api.gateways.get(namespace, name);
+            (object, Place::Gateway(gateway.ok_or_else(missing)?))
+        }
+        Kind::ListenerSet => {
+            let set = view.gateway_api.listener_sets.get(namespace, name);
+            (object, Place::ListenerSet(set.ok_or_else(missing)?))
+        }
+        Kind::HttpRoute | Kind::GrpcRoute | Kind::TlsRoute | Kind::TcpRoute | Kind::UdpRoute => {
+            let kind = route_kind(kind);
+            let route = view.gateway_api.routes_of(kind).get(namespace, name);
+            (object, Place::Route(kind, route.ok_or_else(missing)?))
         }
         _ => {
             let pods = workload::pods(view, kind, namespace, name).ok_or_else(missing)?;
             (object, Place::Pods(pods))
         }
     })
+}
+
+const fn route_kind(kind: Kind) -> RouteKind {
+    match kind {
+        Kind::GrpcRoute => RouteKind::Grpc,
+        Kind::TlsRoute => RouteKind::Tls,
+        Kind::TcpRoute => RouteKind::Tcp,
+        Kind::UdpRoute => RouteKind::Udp,
+        _ => RouteKind::Http,
+    }
 }
 
 /// Whose address it is.

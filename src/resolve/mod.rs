@@ -20,9 +20,11 @@ use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::networking::v1::Ingress;
 
 use crate::cluster::access::NodeExt;
+use crate::cluster::gateway_api::{Gateway, ListenerSet, Route, RouteKind};
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
+use crate::gateway::HttpRequest;
 use crate::net::{Family, Protocol};
-use crate::target::{PortSpec, Request, Url};
+use crate::target::{HttpAsked, PortSpec, Request, Url};
 
 pub use destination::owner_of;
 pub use meant::{Change, Meant, meant};
@@ -68,6 +70,7 @@ pub struct Destination<'v> {
     pub family: Option<Family>,
     pub port: Option<PortSpec>,
     pub url: Option<Url>,
+    pub http: HttpAsked,
 }
 
 /// What the destination turned out to be.
@@ -91,6 +94,9 @@ pub enum Place<'v> {
         address: Option<IpAddr>,
     },
     Ingress(&'v Ingress),
+    Gateway(&'v Gateway),
+    ListenerSet(&'v ListenerSet),
+    Route(RouteKind, &'v Route),
     /// A name for the resolver of the source.
     Name(String),
     /// An address that belongs to nothing in the view.
@@ -117,6 +123,35 @@ pub fn resolve<'v>(view: &'v ClusterView, request: &Request) -> Result<Flow<'v>,
         protocol: request.protocol,
         names: BTreeMap::new(),
     })
+}
+
+// === impl Destination ===
+
+impl Destination<'_> {
+    /// The request that a client would send, where there is anything that tells one from another.
+    #[must_use]
+    pub fn request(&self) -> Option<HttpRequest> {
+        if self.url.is_none() && self.http.is_empty() {
+            return None;
+        }
+        let of_url = self.url.as_ref().map(|url| url.path.as_str());
+        let path = self.http.path.as_deref().or(of_url).unwrap_or_default();
+        let named = match &self.place {
+            Place::Name(name) => Some(name.clone()),
+            _ => None,
+        };
+        let mut headers = self.http.headers.iter();
+        let said = headers.find(|(name, _)| name == "host");
+        // Host may carry a port, which decides nothing here.
+        let said = said.map(|(_, host)| host.split(':').next().unwrap_or_default().to_owned());
+        Some(HttpRequest {
+            scheme: self.url.as_ref().map(|url| url.scheme.clone()),
+            host: said.or(named),
+            method: self.http.method.clone(),
+            headers: self.http.headers.clone(),
+            ..HttpRequest::of_path(path)
+        })
+    }
 }
 
 // === impl Flow ===

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 
 pub use grammar::BadTarget;
 pub use kind::Kind;
-pub use request::Request;
+pub use request::{HttpAsked, Request};
 
 /// One end of the question, as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,17 +2,14 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
 use serde_json::json;
 
-use super::eps;
 use crate::causes::Code;
 use crate::cluster::Named;
 use crate::cluster::access::ServiceExt;
 use crate::diagnose::kubectl::{kubectl, merge_patch};
 use crate::diagnose::{Case, Finding};
-use crate::net::Family;
 use crate::path::{IngressTrouble, Stage, ingress_addresses, ingress_reference, ports_text};
 use crate::text::{list, nearest};
 
@@ -38,9 +35,6 @@ pub(in crate::diagnose) fn trouble(case: &Case<'_, '_>, trouble: &IngressTrouble
             host,
             found,
         } => elsewhere(ingress, host, found),
-        IngressTrouble::ControllerDown { ingress, service } => {
-            controller_down(case, ingress, service)
-        }
     }
 }
 
@@ -135,27 +129,6 @@ fn no_rule(ingress: &Ingress, host: &str, path: &str) -> Finding {
         &object.namespace,
         format!("edit ingress {}", object.name),
     ))
-}
-
-/// ING-10: what keeps the controller's own Service from leading anywhere.
-fn controller_down(case: &Case<'_, '_>, ingress: &Ingress, service: &Service) -> Finding {
-    let family = service.families().first().copied().unwrap_or(Family::V4);
-    let summary = format!(
-        "the controller of {} is down: nobody answers for any of its hosts",
-        ingress.name()
-    );
-    let Some(port) = service.ports().first() else {
-        return Finding::new(Code::ING_10, Stage::Ingress, summary).blame(service.reference(), "");
-    };
-    let deeper = eps::none(case, service, port, family);
-    let why = deeper.summary.clone();
-    Finding {
-        code: Code::ING_10,
-        stage: Stage::Ingress,
-        summary,
-        ..deeper
-    }
-    .because(why)
 }
 
 /// ING-02.

@@ -7,6 +7,7 @@ pub(in crate::diagnose) mod ends;
 pub(in crate::diagnose) mod eps;
 mod eps_ready;
 pub(in crate::diagnose) mod ext;
+pub(in crate::diagnose) mod gateway;
 pub(in crate::diagnose) mod ing;
 pub(in crate::diagnose) mod pol;
 mod pol_cause;

@@ -81,7 +81,7 @@ impl<'v> Walker<'_, 'v> {
     }
 
     /// Policies, nodes and the destination of one group of backends.
-    pub(super) fn to_backend(
+    pub(in crate::path) fn to_backend(
         &self,
         leg: Leg<'_, 'v>,
         service: Option<&'v Service>,

@@ -17,18 +17,15 @@ use crate::target::PortSpec;
 const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
 
 /// From outside to a Service.
-pub(super) fn to_service<'v>(
+pub(in crate::path) fn to_service<'v>(
     walker: &Walker<'_, 'v>,
     mut leg: Leg<'_, 'v>,
     service: &'v Service,
     address: Option<IpAddr>,
+    asked: Asked<'_>,
     paths: &mut Vec<Path<'v>>,
 ) {
     leg.mode = Mode::OutsideToService;
-    let asked = Asked {
-        port: walker.flow.destination.port.as_ref(),
-        protocol: walker.flow.protocol,
-    };
     let chosen = service::step(service, asked, &mut leg.trail);
     let addresses = service.ingress_addresses();
     let external = service
@@ -117,7 +114,7 @@ pub(super) fn to_service<'v>(
 }
 
 /// To a port of a node: a Service's node port, a pod's host port, or a process of the node.
-pub(super) fn to_node<'v>(
+pub(in crate::path) fn to_node<'v>(
     walker: &Walker<'_, 'v>,
     mut leg: Leg<'_, 'v>,
     node: &'v Node,
@@ -197,7 +194,7 @@ pub(super) fn to_node<'v>(
 }
 
 /// A pod address asked from outside: only some networks route those.
-pub(super) fn straight_from_outside<'v>(leg: &mut Leg<'_, 'v>, backend: &Backend<'v>) {
+pub(in crate::path) fn straight_from_outside<'v>(leg: &mut Leg<'_, 'v>, backend: &Backend<'v>) {
     let Some(pod) = backend.pod.filter(|pod| !pod.is_host_network()) else {
         return;
     };

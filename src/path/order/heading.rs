@@ -54,8 +54,11 @@ pub(super) fn walked_port(flow: &Flow<'_>, paths: &[Path<'_>]) -> Option<u16> {
             });
             fitting.map(ServicePortExt::number)
         }
-        // What an Ingress leads to has its own ports.
-        (None, Place::Ingress(_)) => None,
+        // What a door leads to has its own ports.
+        (
+            None,
+            Place::Ingress(_) | Place::Gateway(_) | Place::ListenerSet(_) | Place::Route(..),
+        ) => None,
         _ => paths
             .iter()
             .flat_map(|path| &path.backends)

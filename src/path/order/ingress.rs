@@ -1,17 +1,24 @@
 //! Stage `ingress`: who serves an Ingress, and where its rules lead.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressBackend, IngressClass};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
-use crate::cluster::access::{EndpointExt, ServiceExt, host_matches};
-use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
+use crate::cluster::access::{ServiceExt, ServiceKind};
+use crate::cluster::{ClusterView, Named, ObjectRef, Resource};
+use crate::gateway::HttpRequest;
+use crate::net::Protocol;
 use crate::path::context::{Leg, Walker};
-use crate::path::stages::endpoints;
+use crate::path::door::front::{self, Knock};
+use crate::path::door::ingress_rule::{self, IngressRoute, annotation};
+use crate::path::door::plane::{Plane, argument};
+use crate::path::door::products::Product;
+use crate::path::stages::group;
 use crate::path::stages::service::{self, Asked, Chosen};
 use crate::path::{Break, Hop, IngressTrouble, Mode, Path, Stage, Status};
-use crate::resolve::{Place, Site};
+use crate::resolve::Site;
 use crate::target::PortSpec;
 use crate::text::list;
 
@@ -20,108 +27,184 @@ const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 /// Marks the class of Ingresses that name none.
 const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
 
-/// One rule of an Ingress that takes the request.
-struct Route<'v> {
-    backend: &'v IngressBackend,
-    /// `spec.rules[0].http.paths[1]`
-    field: String,
-    /// `shop.example/cart`
-    shown: String,
-}
-
-/// To the backends of an Ingress: first who serves it, then from its controller on.
-pub(super) fn to_ingress<'v>(
+/// To the backends of an Ingress: first who serves it, then from its proxies on.
+pub(in crate::path) fn to_ingress<'v>(
     walker: &Walker<'_, 'v>,
     mut leg: Leg<'_, 'v>,
     ingress: &'v Ingress,
     paths: &mut Vec<Path<'v>>,
 ) {
     leg.mode = Mode::OutsideToService;
-    let view = walker.view;
-    let reference = reference(ingress);
-    let class = class_name(view, ingress);
-    let controller = class
-        .as_deref()
-        .and_then(|class| view.ingress_classes.get("", class));
-    let pods = controller_pods(view, ingress);
-    let hop = |status, text: String| Hop::new(Stage::Ingress, status, text).at(reference.clone());
-    match (&class, controller) {
-        (Some(class), Some(object)) => {
-            let controller = object
-                .spec
-                .as_ref()
-                .and_then(|spec| spec.controller.as_deref())
-                .unwrap_or("?");
-            let addresses = addresses(ingress).join(", ");
-            let at = if addresses.is_empty() {
-                String::new()
-            } else {
-                format!(", at {addresses}")
+    let request = walker.flow.destination.request();
+    through(walker, leg, &[ingress], request.as_ref(), paths);
+}
+
+/// To the Ingresses that name a host: those of one class are merged by their controller, and each class
+/// is a door of its own.
+pub(in crate::path) fn to_host<'v>(
+    walker: &Walker<'_, 'v>,
+    leg: &Leg<'_, 'v>,
+    request: &HttpRequest,
+) -> Vec<Vec<Path<'v>>> {
+    let host = request.host.as_deref().unwrap_or_default();
+    let mut by_class: BTreeMap<Option<String>, Vec<&'v Ingress>> = BTreeMap::new();
+    for ingress in walker.view.ingresses_of(host) {
+        let class = class_name(walker.view, ingress);
+        by_class.entry(class).or_default().push(ingress);
+    }
+    let doors = by_class.into_values().map(|ingresses| {
+        let mut paths = Vec::new();
+        let mut leg = leg.clone();
+        leg.mode = Mode::OutsideToService;
+        through(walker, leg, &ingresses, Some(request), &mut paths);
+        paths
+    });
+    doors.collect()
+}
+
+/// Through the controller of some Ingresses of one class.
+fn through<'v>(
+    walker: &Walker<'_, 'v>,
+    mut leg: Leg<'_, 'v>,
+    ingresses: &[&'v Ingress],
+    request: Option<&HttpRequest>,
+    paths: &mut Vec<Path<'v>>,
+) {
+    let Some(first) = ingresses.first().copied() else {
+        return;
+    };
+    let plane = Plane::of_ingress(walker.view, first);
+    let routes = ingress_rule::routes(ingresses, request, plane.product);
+    let of = routes.found.first().map_or(first, |route| route.ingress);
+    let object = reference(of);
+    served(walker, &mut leg, of, &plane);
+    let is_served = leg.trail.hops.iter().all(|hop| hop.status != Status::Fail);
+    if is_served {
+        let knock = Knock {
+            door: object.clone(),
+            port: walked_port(walker, request),
+            protocol: Protocol::Tcp,
+        };
+        front::pass(walker, &mut leg, &plane, &knock);
+    }
+    let asked = request.and_then(|request| request.host.as_deref());
+    if let Some(host) = asked {
+        elsewhere(walker, &mut leg, of, host);
+    }
+    let odd = ingress_rule::not_understood(of);
+    if !odd.is_empty() {
+        let text = format!("annotation {} decides where requests go, and only its controller understands it", list(&odd));
+        leg.trail.push(Hop::new(Stage::Ingress, Status::Unknown, text).at(object.clone()));
+    }
+    for why in &routes.unknown {
+        leg.trail.push(Hop::new(Stage::Ingress, Status::Unknown, why.clone()).at(object.clone()));
+    }
+    if let Some(to) = ingress_rule::redirect(of).filter(|_| request.is_some()) {
+        let text = format!("answers with a redirect to {to}");
+        leg.trail.push(Hop::new(Stage::Ingress, Status::Pass, text).at(object));
+        return paths.push(leg.end(None));
+    }
+    if routes.found.is_empty() {
+        if let Some(request) = request.filter(|_| routes.unknown.is_empty()) {
+            let host = request.host.clone().unwrap_or_else(|| "*".to_owned());
+            let text = format!("no rule for {host}{}", request.path);
+            let trouble = IngressTrouble::NoRule {
+                ingress: of,
+                host,
+                path: request.path.clone(),
             };
-            leg.trail.push(hop(
-                Status::Pass,
-                format!("class {class}, served by {controller}{at}"),
-            ));
+            let hop = Hop::new(Stage::Ingress, Status::Fail, text).at(object);
+            leg.trail.stop(hop, Break::Ingress(trouble));
         }
-        (Some(class), None) if is_served_by_annotation(ingress) => {
-            leg.trail.push(hop(
-                Status::Pass,
-                format!(
-                    "class {class} by annotation, at {}",
-                    addresses(ingress).join(", ")
-                ),
-            ));
+        return paths.push(leg.end(None));
+    }
+    for route in &routes.found {
+        to_backend(walker, &leg, route, &plane, paths);
+    }
+}
+
+/// The port a client asks: that of the URL.
+fn walked_port(walker: &Walker<'_, '_>, request: Option<&HttpRequest>) -> Option<u16> {
+    match (&walker.flow.destination.port, request.and_then(|request| request.scheme.as_deref())) {
+        (Some(PortSpec::Number(port)), _) => Some(*port),
+        (_, Some("https" | "wss")) => Some(443),
+        _ => None,
+    }
+}
+
+/// Adds the hop of the class and its controller.
+fn served<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, ingress: &'v Ingress, plane: &Plane<'v>) {
+    let view = walker.view;
+    let class = class_name(view, ingress);
+    let object = class.as_deref().and_then(|class| view.ingress_classes.get("", class));
+    let hop = |status, text: String| Hop::new(Stage::Ingress, status, text).at(reference(ingress));
+    let at = front::at(&plane.addresses);
+    // An address shows that somebody took it, whatever names its class.
+    let is_taken = !plane.addresses.is_empty();
+    let none = || Break::Ingress(IngressTrouble::NoController {
+        ingress,
+        class: class.clone(),
+    });
+    match (&class, object) {
+        (Some(name), Some(_)) if !is_taken && is_late(view, ingress) => match takes_late(view, plane) {
+            Some(false) => {
+                let text = format!("it names no class, and class {name} became the default after it was made");
+                leg.trail.stop(hop(Status::Fail, text), none());
+            }
+            Some(true) => leg.trail.push(hop(Status::Pass, format!("no class, taken by {}", product_name(plane)))),
+            None => {
+                let text = format!("it names no class; whether the controller of {name} takes it all the same is not known");
+                leg.trail.push(hop(Status::Unknown, text));
+            }
+        },
+        (Some(name), Some(object)) => {
+            let controller = object.spec.as_ref().and_then(|spec| spec.controller.as_deref()).unwrap_or("?");
+            leg.trail.push(hop(Status::Pass, format!("class {name}, served by {controller}{at}")));
+        }
+        (Some(name), None) if is_taken => {
+            leg.trail.push(hop(Status::Pass, format!("class {name}{at}")));
+        }
+        (None, _) if is_taken => leg.trail.push(hop(Status::Pass, format!("no class{at}"))),
+        (class, _) if !view.holds_all(Resource::IngressClasses, "") => {
+            let text = class.as_ref().map_or_else(
+                || "it names no class, and IngressClasses were not read".to_owned(),
+                |class| format!("IngressClass {class} was not read"),
+            );
+            leg.trail.push(hop(Status::Unknown, text));
         }
         (class, _) => {
             let text = class.as_ref().map_or_else(
                 || "no ingressClassName, and no class is the default".to_owned(),
                 |class| format!("no IngressClass {class}: no controller takes it"),
             );
-            let trouble = IngressTrouble::NoController {
-                ingress,
-                class: class.clone(),
-            };
-            leg.trail
-                .stop(hop(Status::Fail, text), Break::Ingress(trouble));
+            leg.trail.stop(hop(Status::Fail, text), none());
         }
-    }
-    let silent = controller_service(view, ingress).filter(|service| leads_nowhere(view, service));
-    if let Some(service) = silent {
-        let text = format!("{}: no pod of the controller is ready", service.reference());
-        let trouble = IngressTrouble::ControllerDown { ingress, service };
-        leg.trail
-            .stop(hop(Status::Fail, text), Break::Ingress(trouble));
-    }
-    let request = request(walker);
-    if let Some((host, _)) = &request {
-        elsewhere(walker, &mut leg, ingress, host);
-    }
-    let routes = routes(ingress, request.as_ref());
-    if let (Some((host, path)), true) = (request, routes.is_empty()) {
-        let text = format!("no rule for {host}{path}");
-        let trouble = IngressTrouble::NoRule {
-            ingress,
-            host,
-            path,
-        };
-        leg.trail
-            .stop(hop(Status::Fail, text), Break::Ingress(trouble));
-        return paths.push(leg.end(None));
-    }
-    for route in routes {
-        to_backend(walker, &leg, ingress, &route, &pods, paths);
     }
 }
 
-/// Host and path of the URL that was asked.
-fn request(walker: &Walker<'_, '_>) -> Option<(String, String)> {
-    let destination = &walker.flow.destination;
-    let url = destination.url.as_ref()?;
-    let Place::Name(host) = &destination.place else {
-        return None;
-    };
-    let path = if url.path.is_empty() { "/" } else { &url.path };
-    Some((host.clone(), path.to_owned()))
+/// Whether an Ingress that runs has no class of its own: the API server writes the default one into it
+/// when it is made (admission plugin DefaultIngressClass), so that one without was made before.
+fn is_late(view: &ClusterView, ingress: &Ingress) -> bool {
+    let has_own = ingress.spec.as_ref().is_some_and(|spec| spec.ingress_class_name.is_some());
+    !view.is_planned() && !has_own && annotation(ingress, CLASS_ANNOTATION).is_none()
+}
+
+/// Whether a controller takes Ingresses without a class; none where nobody here knows.
+fn takes_late(view: &ClusterView, plane: &Plane<'_>) -> Option<bool> {
+    let said = |name: &str| plane.pods.iter().find_map(|pod| argument(pod, name));
+    match product_name(plane) {
+        "ingress-nginx" if plane.pods.is_empty() => None,
+        "ingress-nginx" | "HAProxy Ingress" => Some(said("--watch-ingress-without-class") == Some("true")),
+        "F5 NGINX Ingress Controller" => Some(false),
+        "Traefik" | "Contour" => Some(said("--ingress-class-name").is_none()),
+        // It takes them where its class is the default.
+        "Kong" => Some(view.ingress_classes.iter().any(is_default)),
+        _ => None,
+    }
+}
+
+fn product_name(plane: &Plane<'_>) -> &'static str {
+    plane.product.map_or("", |product| product.name)
 }
 
 /// Whether the name was seen to lead to none of the addresses that the controller has noted. It may be a
@@ -147,12 +230,12 @@ fn elsewhere<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, ingress: &'v In
 fn to_backend<'v>(
     walker: &Walker<'_, 'v>,
     leg: &Leg<'_, 'v>,
-    ingress: &'v Ingress,
-    route: &Route<'v>,
-    controllers: &[&'v Pod],
+    route: &IngressRoute<'v>,
+    plane: &Plane<'v>,
     paths: &mut Vec<Path<'v>>,
 ) {
     let mut leg = leg.clone();
+    let ingress = route.ingress;
     let Some(backend) = &route.backend.service else {
         let text = format!("{}: the backend is no Service", route.shown);
         leg.trail
@@ -178,16 +261,19 @@ fn to_backend<'v>(
         };
         leg.trail.stop(hop, Break::Ingress(trouble));
     };
+    let part = route.percent.map_or_else(String::new, |percent| format!("{percent} % to "));
     let Some(service) = walker.view.services.get(namespace, &backend.name) else {
-        missing(
-            format!(
-                "{} leads to Service {}, which does not exist",
-                route.shown, backend.name
-            ),
-            &mut leg,
-        );
+        let text = format!("{} leads to Service {}", route.shown, backend.name);
+        if walker.view.holds_all(Resource::Services, namespace) || walker.view.unread(Resource::Services, namespace).is_none() {
+            missing(format!("{text}, which does not exist"), &mut leg);
+        } else {
+            leg.trail.push(Hop::new(Stage::Service, Status::Unknown, format!("{text}, which was not read")));
+        }
         return paths.push(leg.end(None));
     };
+    if service.service_kind() == ServiceKind::ExternalName {
+        return to_external_name(walker, leg, (route, service, port.as_ref()), plane, paths);
+    }
     let asked = Asked {
         port: port.as_ref(),
         protocol: None,
@@ -206,31 +292,115 @@ fn to_backend<'v>(
         return paths.push(leg.end(None));
     };
     if let Some(hop) = leg.trail.hops.last_mut() {
-        hop.summary = format!("{} → {}, {}", route.shown, service.reference(), hop.summary);
+        hop.summary = format!("{} → {part}{}, {}", route.shown, service.reference(), hop.summary);
     }
-    go_on(walker, &leg, service, chosen, controllers, paths);
+    if plane.is_cloud() && by_node_port(ingress, service, plane) {
+        let number = PortSpec::Number(chosen.number);
+        let asked = Asked {
+            port: Some(&number),
+            protocol: Some(chosen.protocol),
+        };
+        leg.trail.hops.pop();
+        let sites = [Site::Outside(None)];
+        let leg = Leg {
+            sites: &sites,
+            ..leg.clone()
+        };
+        return super::entry::to_service(walker, leg, service, None, asked, paths);
+    }
+    go_on(walker, &leg, service, chosen, plane, paths);
 }
 
-/// Controllers send to the endpoints themselves: their pods are the source from here on.
-fn go_on<'v>(
+/// Whether a cloud's load balancer sends to node ports and not to pods: the AWS one unless it is told
+/// otherwise, Google's without network endpoint groups.
+fn by_node_port(ingress: &Ingress, service: &Service, plane: &Plane<'_>) -> bool {
+    let has_node_port = service.ports().iter().any(|port| port.node_port.is_some_and(|port| port > 0));
+    match product_name(plane) {
+        "AWS Load Balancer Controller" => {
+            annotation(ingress, "alb.ingress.kubernetes.io/target-type") != Some("ip")
+        }
+        "Google Cloud Load Balancing" => {
+            let annotations = service.metadata.annotations.as_ref();
+            let groups = annotations.and_then(|all| all.get("cloud.google.com/neg"));
+            has_node_port && groups.is_none()
+        }
+        _ => false,
+    }
+}
+
+/// A name in place of endpoints: ingress-nginx looks it up itself; others do, or refuse to.
+fn to_external_name<'v>(
+    walker: &Walker<'_, 'v>,
+    mut leg: Leg<'_, 'v>,
+    (route, service, port): (&IngressRoute<'v>, &'v Service, Option<&PortSpec>),
+    plane: &Plane<'v>,
+    paths: &mut Vec<Path<'v>>,
+) {
+    let name = service.spec.as_ref().and_then(|spec| spec.external_name.as_deref()).unwrap_or_default();
+    let resolves = matches!(product_name(plane), "ingress-nginx" | "Contour" | "Kong" | "HAProxy Kubernetes Ingress Controller");
+    let text = format!("{} → {}, ExternalName {name}", route.shown, service.reference());
+    let hop = |status, text: String| Hop::new(Stage::Service, status, text).at(service.reference());
+    if !resolves {
+        let text = format!("{text}: whether its controller looks it up is not known");
+        leg.trail.push(hop(Status::Unknown, text));
+        return paths.push(leg.end(None));
+    }
+    leg.trail.push(hop(Status::Pass, text));
+    let mut labels = name.split('.');
+    let (target, namespace) = (labels.next().unwrap_or_default(), labels.next().unwrap_or_default());
+    let inner = (labels.next() == Some("svc")).then(|| walker.view.services.get(namespace, target)).flatten();
+    let asked = Asked {
+        port,
+        protocol: None,
+    };
+    match inner.and_then(|inner| Some((inner, service::step(inner, asked, &mut leg.trail)?))) {
+        Some((inner, chosen)) => go_on(walker, &leg, inner, chosen, plane, paths),
+        None => paths.push(leg.end(None)),
+    }
+}
+
+/// Proxies send to the endpoints themselves: they are the source from here on.
+pub(in crate::path) fn go_on<'v>(
     walker: &Walker<'_, 'v>,
     leg: &Leg<'_, 'v>,
     service: &'v Service,
     chosen: Chosen<'v>,
-    controllers: &[&'v Pod],
+    plane: &Plane<'v>,
     paths: &mut Vec<Path<'v>>,
 ) {
-    if controllers.is_empty() {
-        return walker.through_service(leg, service, None, chosen, paths);
+    let start = paths.len();
+    let sites = front::sites(plane);
+    if sites.is_empty() {
+        // Somebody outside, or nobody that was found.
+        let sites = [Site::Outside(None)];
+        let leg = Leg {
+            sites: &sites,
+            ..leg.clone()
+        };
+        walker.through_service(&leg, service, None, chosen, paths);
     }
-    let sites: Vec<Site<'v>> = controllers.iter().copied().map(Site::Pod).collect();
-    for alike in super::group::sites(walker.view, walker.nodes, &sites) {
+    for alike in group::sites(walker.view, walker.nodes, &sites) {
         let leg = Leg {
             sites: &alike,
             ..leg.clone()
         };
         walker.through_service(&leg, service, None, chosen, paths);
     }
+    let is_certain = !sites.is_empty() && !plane.product.is_some_and(Product::has_own_identity);
+    if !is_certain {
+        paths[start..].iter_mut().for_each(leave_open);
+    }
+}
+
+/// Policies judge who asks: where that is not known, or is an identity that no policy here speaks of,
+/// nobody knows what they say.
+fn leave_open(path: &mut Path<'_>) {
+    let is_policy = |stage| matches!(stage, Stage::EgressPolicy | Stage::IngressPolicy);
+    for hop in path.hops.iter_mut().filter(|hop| is_policy(hop.stage) && hop.status == Status::Fail) {
+        hop.status = Status::Unknown;
+        hop.summary = format!("{}; as whom the proxy asks is not known", hop.summary);
+    }
+    path.breaks.retain(|seen| !matches!(seen, Break::Policy(_)));
 }
 
 /// Names an Ingress.
@@ -253,23 +423,17 @@ pub(crate) fn class_name(view: &ClusterView, ingress: &Ingress) -> Option<String
             .cloned()
     };
     let default = || {
-        let is_default = |class: &&IngressClass| {
-            let annotations = class.metadata.annotations.as_ref();
-            annotations
-                .and_then(|all| all.get(DEFAULT_CLASS))
-                .is_some_and(|value| value == "true")
-        };
-        let class = view.ingress_classes.iter().find(is_default)?;
+        let class = view.ingress_classes.iter().find(|class| is_default(class))?;
         Some(class.name().to_owned())
     };
     named.or_else(annotated).or_else(default)
 }
 
-/// A class by annotation needs no IngressClass object; an address shows that somebody took it.
-fn is_served_by_annotation(ingress: &Ingress) -> bool {
-    let annotations = ingress.metadata.annotations.as_ref();
-    annotations.is_some_and(|all| all.contains_key(CLASS_ANNOTATION))
-        && !addresses(ingress).is_empty()
+fn is_default(class: &IngressClass) -> bool {
+    let annotations = class.metadata.annotations.as_ref();
+    annotations
+        .and_then(|all| all.get(DEFAULT_CLASS))
+        .is_some_and(|value| value == "true")
 }
 
 /// The addresses a controller wrote into the status.
@@ -282,122 +446,4 @@ pub(crate) fn addresses(ingress: &Ingress) -> Vec<String> {
         .iter()
         .filter_map(|entry| entry.ip.clone().or_else(|| entry.hostname.clone()))
         .collect()
-}
-
-/// The Service whose address the Ingress shows.
-fn controller_service<'v>(view: &'v ClusterView, ingress: &Ingress) -> Option<&'v Service> {
-    let shown = addresses(ingress);
-    view.services.iter().find(|service| {
-        let mut own = service.ingress_addresses();
-        own.extend(service.cluster_ips().iter().map(ToString::to_string));
-        own.iter().any(|addr| shown.contains(addr))
-    })
-}
-
-/// Whether the slices of a Service were read and hold nothing ready. Where none was read, nobody knows.
-fn leads_nowhere(view: &ClusterView, service: &Service) -> bool {
-    let mut own = endpoints::slices(view, service).peekable();
-    own.peek().is_some()
-        && own
-            .flat_map(|slice| slice.endpoints.iter().flatten())
-            .all(|endpoint| !endpoint.is_ready())
-}
-
-/// The pods behind that Service which can serve.
-fn controller_pods<'v>(view: &'v ClusterView, ingress: &Ingress) -> Vec<&'v Pod> {
-    let Some(service) = controller_service(view, ingress) else {
-        return Vec::new();
-    };
-    let pods = endpoints::selected(view, service);
-    pods.filter(|pod| pod.is_ready()).collect()
-}
-
-/// The rules that take a request; without one, all of them.
-fn routes<'v>(ingress: &'v Ingress, request: Option<&(String, String)>) -> Vec<Route<'v>> {
-    let Some(spec) = &ingress.spec else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for (rule_index, rule) in spec.rules.iter().flatten().enumerate() {
-        let host = rule.host.as_deref().unwrap_or_default();
-        if request.is_some_and(|(asked, _)| !host_matches(host, asked)) {
-            continue;
-        }
-        let paths = rule
-            .http
-            .as_ref()
-            .map(|http| http.paths.as_slice())
-            .unwrap_or_default();
-        let mut fitting: Vec<(usize, &HTTPIngressPath)> = paths
-            .iter()
-            .enumerate()
-            .filter(|(_, path)| request.is_none_or(|(_, asked)| path_matches(path, asked)))
-            .collect();
-        if request.is_some() {
-            // The longest path wins, Exact before Prefix of the same length (Ingress specification).
-            fitting.sort_by_key(|(_, path)| {
-                std::cmp::Reverse((
-                    path.path.as_ref().map_or(0, String::len),
-                    path.path_type == "Exact",
-                ))
-            });
-            fitting.truncate(1);
-        }
-        found.extend(fitting.into_iter().map(|(path_index, path)| Route {
-            backend: &path.backend,
-            field: format!("spec.rules[{rule_index}].http.paths[{path_index}]"),
-            shown: format!(
-                "{}{}",
-                if host.is_empty() { "*" } else { host },
-                path.path.as_deref().unwrap_or("/")
-            ),
-        }));
-    }
-    if let (true, Some(backend)) = (found.is_empty(), &spec.default_backend) {
-        found.push(Route {
-            backend,
-            field: "spec.defaultBackend".to_owned(),
-            shown: "default backend".to_owned(),
-        });
-    }
-    found
-}
-
-/// Prefix matches element by element; what ImplementationSpecific does is read as a prefix.
-fn path_matches(path: &HTTPIngressPath, asked: &str) -> bool {
-    let asked = asked.split(['?', '#']).next().unwrap_or_default();
-    let own = path.path.as_deref().unwrap_or("/");
-    if path.path_type.as_str() == "Exact" {
-        own == asked
-    } else {
-        let own = own.trim_end_matches('/');
-        asked
-            .strip_prefix(own)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_match_as_the_specification_says() {
-        for (kind, own, asked, expected) in [
-            ("Exact", "/a", "/a", true),
-            ("Exact", "/a", "/a/", false),
-            ("Prefix", "/", "/any/thing", true),
-            ("Prefix", "/a", "/a/b", true),
-            ("Prefix", "/a", "/ab", false),
-            ("Prefix", "/a/", "/a", true),
-            ("Prefix", "/a", "/a?x=1", true),
-        ] {
-            let path = HTTPIngressPath {
-                path: Some(own.to_owned()),
-                path_type: kind.to_owned(),
-                ..HTTPIngressPath::default()
-            };
-            assert_eq!(path_matches(&path, asked), expected, "{kind} {own} {asked}");
-        }
-    }
 }

@@ -1,19 +1,21 @@
 //! The order in which stages are passed: what follows what, for every kind of destination.
 
 mod backend;
-mod entry;
+pub(super) mod entry;
 mod heading;
-mod ingress;
+pub(super) mod ingress;
 mod service;
 
 use super::context::{Leg, Memo, Walker};
 use super::stages::{dns, group, source};
+use super::door;
 use super::trail::Trail;
 use super::{Basis, Break, Hop, Mode, Path, Stage, Status};
 use crate::cluster::access::{ServiceExt, ServiceKind};
 use crate::cluster::{Named, Unread};
 use crate::net::{Family, Protocol};
 use crate::resolve::{Flow, Place, Site, owner_of};
+use crate::target::PortSpec;
 use crate::world::World;
 
 pub(crate) use ingress::{
@@ -124,12 +126,16 @@ impl<'v> Walker<'_, 'v> {
             Place::Address(addr) => self.to_address(leg, *addr, paths),
             Place::Node { node, address } => entry::to_node(self, leg, node, *address, paths),
             Place::Ingress(ingress) => ingress::to_ingress(self, leg, ingress, paths),
+            Place::Gateway(gateway) => door::to_gateway(self, leg, gateway, None, paths),
+            Place::ListenerSet(set) => door::to_listener_set(self, leg, set, paths),
+            Place::Route(kind, route) => door::to_route(self, &leg, (*kind, route), paths),
             Place::NoService { .. } => paths.push(leg.end(None)),
             Place::Name(name) => {
-                // A URL whose host an Ingress takes comes back in through its controller.
-                let url = self.flow.destination.url.as_ref();
-                if let Some(ingress) = url.and_then(|_| self.view.ingress_of(name)) {
-                    return ingress::to_ingress(self, leg, ingress, paths);
+                // A URL whose host a door takes comes back in through its proxies.
+                if let Some(asked) = self.asked_url(name)
+                    && door::to_url(self, &leg, &asked, paths)
+                {
+                    return;
                 }
                 self.to_name(leg, name, paths);
             }
@@ -154,6 +160,11 @@ impl<'v> Walker<'_, 'v> {
                 }
             }
         }
+        let has_doors = !self.view.ingresses.is_empty() || !self.view.gateway_api.is_empty();
+        let from_outside = leg.sites[0].is_outside() && self.flow.destination.url.is_some();
+        if paths.len() == start && from_outside && has_doors {
+            return door::nobody(self, leg, name, paths);
+        }
         if paths.len() == start {
             leg.mode = Mode::ToOutside;
             let text = format!("{name}, outside the cluster");
@@ -161,6 +172,19 @@ impl<'v> Walker<'_, 'v> {
                 .push(Hop::new(Stage::Destination, Status::Pass, text));
             paths.push(leg.end(None));
         }
+    }
+
+    /// The request that a URL stands for; its host may be another one than was asked, by a header.
+    fn asked_url(&self, name: &str) -> Option<door::AskedUrl> {
+        let destination = &self.flow.destination;
+        destination.url.as_ref()?;
+        let mut request = destination.request()?;
+        request.host.get_or_insert_with(|| name.to_owned());
+        let port = match destination.port {
+            Some(PortSpec::Number(port)) => Some(port),
+            _ => None,
+        };
+        Some(door::AskedUrl { request, port })
     }
 }
 

@@ -24,13 +24,13 @@ impl<'v> Walker<'_, 'v> {
         paths: &mut Vec<Path<'v>>,
     ) {
         let site = leg.sites[0];
-        if site.is_outside() && leg.entry.is_none() {
-            return entry::to_service(self, leg, service, address, paths);
-        }
         let asked = Asked {
             port: self.flow.destination.port.as_ref(),
             protocol: self.flow.protocol,
         };
+        if site.is_outside() && leg.entry.is_none() {
+            return entry::to_service(self, leg, service, address, asked, paths);
+        }
         let Some(chosen) = service::step(service, asked, &mut leg.trail) else {
             return paths.push(leg.end(None));
         };
@@ -38,7 +38,7 @@ impl<'v> Walker<'_, 'v> {
     }
 
     /// Every family of a chosen port, to every backend.
-    pub(super) fn through_service(
+    pub(in crate::path) fn through_service(
         &self,
         leg: &Leg<'_, 'v>,
         service: &'v Service,
