@@ -9,7 +9,7 @@ use divan::{AllocProfiler, Bencher, black_box};
 use netpath::cluster::{ClusterView, snapshot};
 use netpath::commands::examine;
 use netpath::observe::Observations;
-use netpath::target::Request;
+use netpath::target::{HttpAsked, Request};
 use netpath::world::World;
 
 #[global_allocator]
@@ -50,6 +50,7 @@ fn one_pair(bencher: Bencher<'_, '_>) {
         source_namespace: "ns-21".to_owned(),
         destination_namespace: "ns-7".to_owned(),
         protocol: None,
+        http: HttpAsked::default(),
     };
     bencher.bench_local(|| {
         let report = examine(&World::of(&view), &request, &Observations::default());

@@ -137,6 +137,20 @@ impl Resource {
             .find(|resource| resource.group() == group && resource.kind() == kind)
     }
 
+    /// Older versions in which it may still be served, where the usual one is not.
+    #[must_use]
+    pub const fn older_versions(self) -> &'static [&'static str] {
+        match self {
+            Self::Gateways | Self::GatewayClasses | Self::HttpRoutes | Self::ReferenceGrants => {
+                &["v1beta1"]
+            }
+            Self::TlsRoutes => &["v1alpha3", "v1alpha2"],
+            Self::GrpcRoutes | Self::TcpRoutes | Self::UdpRoutes => &["v1alpha2"],
+            Self::BackendTlsPolicies => &["v1alpha3"],
+            _ => &[],
+        }
+    }
+
     /// `pods` or `networkpolicies.networking.k8s.io`: how kubectl and RBAC messages name it.
     #[must_use]
     pub fn qualified(self) -> String {

@@ -3,6 +3,7 @@
 mod agent;
 mod architecture;
 mod findings;
+mod gateway;
 mod generated;
 mod hostile;
 mod lab_api;

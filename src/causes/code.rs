@@ -150,6 +150,8 @@ codes! {
     ING_13 = "ING-13";
     ING_14 = "ING-14";
     ING_15 = "ING-15";
+    ING_16 = "ING-16";
+    ING_17 = "ING-17";
     // POL.md
     POL_01 = "POL-01";
     POL_02 = "POL-02";

@@ -6,6 +6,8 @@ use super::Resource;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Query {
     pub resource: Resource,
+    /// The version to ask for, where it is not the usual one.
+    pub version: Option<&'static str>,
     /// None for every namespace, and for cluster-wide resources.
     pub namespace: Option<String>,
     pub name: Option<String>,
@@ -34,6 +36,7 @@ impl Query {
     pub fn list(resource: Resource, namespace: Option<&str>) -> Self {
         Self {
             resource,
+            version: None,
             namespace: namespace.map(str::to_owned),
             name: None,
             labels: None,
@@ -79,6 +82,13 @@ impl Query {
         }
     }
 
+    /// In another version than the usual one.
+    #[must_use]
+    pub const fn in_version(mut self, version: &'static str) -> Self {
+        self.version = Some(version);
+        self
+    }
+
     /// Whether the answer is all there is of the resource in its namespace, unless it was cut.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
@@ -89,9 +99,10 @@ impl Query {
     #[must_use]
     pub fn url(&self) -> String {
         let resource = self.resource;
+        let version = self.version.unwrap_or_else(|| resource.version());
         let mut url = match resource.group() {
-            "" => format!("/api/{}", resource.version()),
-            group => format!("/apis/{group}/{}", resource.version()),
+            "" => format!("/api/{version}"),
+            group => format!("/apis/{group}/{version}"),
         };
         if let Some(namespace) = &self.namespace {
             url.push_str("/namespaces/");

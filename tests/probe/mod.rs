@@ -39,5 +39,6 @@ fn request(words: &[String]) -> Request {
             [flag, value] if flag == "--protocol" => Some(value.parse().expect("a protocol")),
             other => panic!("unknown flags {other:?}"),
         },
+        http: netpath::target::HttpAsked::default(),
     }
 }

@@ -39,7 +39,14 @@ pub async fn read_all(client: &Client) -> Result<(Vec<Value>, Vec<Unread>), Live
             Resource::ConfigMaps => Query::list(resource, Some("kube-system")),
             _ => Query::list(resource, None),
         };
-        Ok::<_, LiveError>((resource, pages(client, &query).await?))
+        let mut found = pages(client, &query).await?;
+        // What is not served as usual may still be served in an older version.
+        for version in resource.older_versions() {
+            if found.as_ref().is_ok_and(Vec::is_empty) {
+                found = pages(client, &query.clone().in_version(version)).await?;
+            }
+        }
+        Ok::<_, LiveError>((resource, found))
     });
     let (mut objects, mut unread) = (Vec::new(), Vec::new());
     let lists: Vec<_> = stream::iter(lists).buffered(AT_ONCE).try_collect().await?;

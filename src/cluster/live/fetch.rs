@@ -72,12 +72,16 @@ pub(super) async fn api_groups(client: &Client) -> Result<BTreeSet<String>, Unre
     }
 }
 
-/// The names of a list of API groups.
+/// The names of a list of API groups, and each with its versions: `apps`, `apps/v1`.
 fn names(list: &Value) -> BTreeSet<String> {
     let groups = list["groups"].as_array().into_iter().flatten();
-    groups
-        .filter_map(|group| Some(group["name"].as_str()?.to_owned()))
-        .collect()
+    let mut names = BTreeSet::new();
+    for group in groups {
+        let versions = group["versions"].as_array().into_iter().flatten();
+        let versions = versions.filter_map(|version| version["groupVersion"].as_str());
+        names.extend(group["name"].as_str().into_iter().chain(versions).map(str::to_owned));
+    }
+    names
 }
 
 /// Sorts an error: one object's absence, one resource's refusal, or the end of it all.
@@ -175,6 +179,7 @@ impl Answer {
         if let Self::Refused(unread) = self {
             return asked.refuse(query, unread);
         }
+        // A version that is not served holds nothing that another one does not.
         let (objects, is_cut) = self.into_objects(query);
         if is_cut {
             asked.cut_short(query);

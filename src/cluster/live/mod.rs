@@ -34,6 +34,8 @@ pub use patience::patiently;
 pub const MAX_ROUNDS: usize = 3;
 /// Requests for an answer from the API.
 pub const MAX_REQUESTS: usize = 12;
+/// Further requests where a door is on the path: an Ingress, a Gateway, or a URL that may lead to one.
+pub const MAX_DOOR_REQUESTS: usize = 32;
 
 /// Reads what a request needs.
 ///
@@ -58,7 +60,7 @@ pub async fn read_keeping(
     let mut asked = Asked::default();
     for round in 0..MAX_ROUNDS {
         // The list of API groups is the first round's further request.
-        let room = MAX_REQUESTS - 1 - asked.count();
+        let room = (MAX_REQUESTS - 1).saturating_sub(asked.count());
         let queries = scope::next(&view, request, &asked, room);
         if queries.is_empty() {
             break;

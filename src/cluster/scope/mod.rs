@@ -6,6 +6,7 @@
 //!  round 3  what explains a failure: near pods, workloads, events
 //! ```
 
+mod doors;
 mod ends;
 mod follow;
 mod why;
@@ -28,10 +29,13 @@ pub struct Asked {
 // === impl Asked ===
 
 impl Asked {
-    /// How many requests were made, those for policies of other dialects left out.
+    /// How many requests were made, those for policies of other dialects and for doors left out.
     #[must_use]
     pub fn count(&self) -> usize {
-        let custom = |query: &&Query| Resource::POLICY_DIALECTS.contains(&query.resource);
+        let custom = |query: &&Query| {
+            let resource = query.resource;
+            Resource::POLICY_DIALECTS.contains(&resource) || Resource::GATEWAY_API.contains(&resource)
+        };
         self.done.len() - self.done.iter().filter(custom).count()
     }
 
@@ -72,6 +76,9 @@ pub fn next(view: &ClusterView, request: &Request, asked: &Asked, room: usize) -
     queries.truncate(room);
     if asked.count() > 0 {
         queries.extend(fresh(follow::custom_policies(view), asked));
+        let mut of_doors = fresh(doors::next(view, request), asked);
+        of_doors.retain(|query| !queries.contains(query));
+        queries.extend(of_doors);
     }
     queries
 }

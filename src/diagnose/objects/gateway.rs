@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::eps;
+use crate::causes::Code;
 use crate::cluster::ObjectRef;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::gateway_api::GROUP;
@@ -41,7 +42,7 @@ pub(in crate::diagnose) fn trouble(case: &Case<'_, '_>, trouble: &DoorTrouble<'_
         }
         DoorTrouble::NoProxyReady { door, pods } => no_proxy_ready(door, pods),
         // Named by the caller, by the break that is part of it.
-        DoorTrouble::PartOfFront(_) => Finding::new("ING-10", Stage::Entry, "some of the proxies are not reached"),
+        DoorTrouble::PartOfFront(_) => Finding::new(Code::ING_10, Stage::Entry, "some of the proxies are not reached"),
         DoorTrouble::BackendTls { policy, service, why } => backend_tls(policy, service, why),
         DoorTrouble::NobodyTakes { host, near } => nobody_takes(host, near),
     }
@@ -51,7 +52,7 @@ pub(in crate::diagnose) fn trouble(case: &Case<'_, '_>, trouble: &DoorTrouble<'_
 fn not_programmed(case: &Case<'_, '_>, gateway: &ObjectRef, trouble: &GatewayTrouble) -> Finding {
     let finding = |why: &str| {
         let summary = format!("{} is not programmed: {why}", gateway.name);
-        Finding::new("ING-13", Stage::Gateway, summary)
+        Finding::new(Code::ING_13, Stage::Gateway, summary)
     };
     match trouble {
         GatewayTrouble::Class(why) => {
@@ -110,7 +111,7 @@ fn listener(
         SlotTrouble::Status { .. } => "name",
     };
     let edit = kubectl(&owner.namespace, format!("edit {} {}", owner.kind.to_lowercase(), owner.name));
-    let finding = Finding::new("ING-13", Stage::Gateway, summary)
+    let finding = Finding::new(Code::ING_13, Stage::Gateway, summary)
         .blame(owner.clone(), format!("{field}.{part}"))
         .because(format!("reason {}", trouble.reason()));
     match trouble {
@@ -132,14 +133,14 @@ fn listener(
 /// ING-13, of a ListenerSet.
 fn set_not_admitted(set: &ObjectRef, gateway: &ObjectRef, exists: bool) -> Finding {
     if !exists {
-        return Finding::new("ING-13", Stage::Gateway, format!("{} adds listeners to {gateway}, which does not exist", set.name))
+        return Finding::new(Code::ING_13, Stage::Gateway, format!("{} adds listeners to {gateway}, which does not exist", set.name))
             .blame(set.clone(), "spec.parentRef")
             .fix("name a Gateway that exists")
             .run(kubectl(&set.namespace, format!("edit listenerset {}", set.name)));
     }
     let from = if set.namespace == gateway.namespace { "Same" } else { "All" };
     let patch = json!({"spec": {"allowedListeners": {"namespaces": {"from": from}}}});
-    Finding::new("ING-13", Stage::Gateway, format!("{gateway} takes no listeners from {}", set.name))
+    Finding::new(Code::ING_13, Stage::Gateway, format!("{gateway} takes no listeners from {}", set.name))
         .blame(set.clone(), "spec.parentRef")
         .because(format!("spec.allowedListeners of {gateway} does not admit namespace {}; without it no ListenerSet is admitted", set.namespace))
         .fix("admit ListenerSets of that namespace")
@@ -157,7 +158,7 @@ fn refused(
     let edit = kubectl(&route.namespace, format!("edit {} {}", route.kind.to_lowercase(), route.name));
     let finding = |why: String| {
         let summary = format!("{parent} does not take {}: {why}", route.name);
-        let finding = Finding::new("ING-11", Stage::Gateway, summary).because(format!("reason {}", refusal.reason()));
+        let finding = Finding::new(Code::ING_11, Stage::Gateway, summary).because(format!("reason {}", refusal.reason()));
         // Who asks by another parent does not notice.
         if is_part {
             finding.degraded().suspected().because("another parent takes it")
@@ -230,7 +231,7 @@ fn bad_backend(
     let edit = kubectl(&route.namespace, format!("edit {} {}", route.kind.to_lowercase(), route.name));
     let finding = |why: String, part: &str| {
         let field = format!("{field}{part}");
-        Finding::new("ING-12", Stage::Service, format!("{} leads to {to}, {why}", route.name))
+        Finding::new(Code::ING_12, Stage::Service, format!("{} leads to {to}, {why}", route.name))
             .blame(route.clone(), field)
             .because(answer.clone())
     };
@@ -289,7 +290,7 @@ fn permit(case: &Case<'_, '_>, finding: Finding, from: &ObjectRef, (group, to): 
 
 /// ING-12, of a kind that no implementation is known to have.
 fn odd_backend(route: &ObjectRef, field: &str, to: &ObjectRef, group: &str) -> Finding {
-    Finding::new("ING-12", Stage::Service, format!("{} leads to a {} of {group}, which no implementation is known to serve", route.name, to.kind))
+    Finding::new(Code::ING_12, Stage::Service, format!("{} leads to a {} of {group}, which no implementation is known to serve", route.name, to.kind))
         .suspected()
         .blame(route.clone(), format!("{field}.kind"))
         .because("a kind that is not supported is answered with 500 (reason InvalidKind)")
@@ -299,7 +300,7 @@ fn odd_backend(route: &ObjectRef, field: &str, to: &ObjectRef, group: &str) -> F
 
 /// ING-14.
 fn dead_share((route, field): (&ObjectRef, &str), share: Share, service: &ObjectRef, deeper: &Finding) -> Finding {
-    Finding::new("ING-14", Stage::Endpoints, format!("{} of the requests of {} go to {}, which has no ready endpoint", share.words(), route.name, service.name))
+    Finding::new(Code::ING_14, Stage::Endpoints, format!("{} of the requests of {} go to {}, which has no ready endpoint", share.words(), route.name, service.name))
         .degraded()
         .blame(route.clone(), field)
         .because(format!("they are answered with 503: {}", deeper.summary))
@@ -310,7 +311,7 @@ fn dead_share((route, field): (&ObjectRef, &str), share: Share, service: &Object
 
 /// ING-04.
 fn no_rule(door: &ObjectRef, asked: &str, near: &[String]) -> Finding {
-    Finding::new("ING-04", Stage::Gateway, format!("nothing at {} takes {asked}: it is answered with 404", door.name))
+    Finding::new(Code::ING_04, Stage::Gateway, format!("nothing at {} takes {asked}: it is answered with 404", door.name))
         .blame(door.clone(), "spec")
         .because(if near.is_empty() { "it has no rule for that host".to_owned() } else { format!("it has {}", list(near)) })
         .fix("ask for a host, path, method and headers that a rule takes, or add the rule")
@@ -320,7 +321,7 @@ fn no_rule(door: &ObjectRef, asked: &str, near: &[String]) -> Finding {
 /// ING-17.
 fn no_backends(route: &ObjectRef, rule: usize, is_weightless: bool) -> Finding {
     let why = if is_weightless { "every backend of it has weight 0" } else { "it names no backend and redirects nowhere" };
-    Finding::new("ING-17", Stage::Gateway, format!("rule {rule} of {} has nowhere to send to", route.name))
+    Finding::new(Code::ING_17, Stage::Gateway, format!("rule {rule} of {} has nowhere to send to", route.name))
         .blame(route.clone(), format!("spec.rules[{rule}].backendRefs"))
         .because(format!("{why}: requests are answered with 500"))
         .fix("name a backend with a weight")
@@ -329,7 +330,7 @@ fn no_backends(route: &ObjectRef, rule: usize, is_weightless: bool) -> Finding {
 
 /// ING-09 where the redirect hides a rule that would have served, ING-16 where there is none.
 fn redirect_loop(route: &ObjectRef, rule: usize, url: &str, shadowed: Option<&str>) -> Finding {
-    let code = if shadowed.is_some() { "ING-09" } else { "ING-16" };
+    let code = if shadowed.is_some() { Code::ING_09 } else { Code::ING_16 };
     let finding = Finding::new(code, Stage::Gateway, format!("rule {rule} of {} redirects {url} to itself, without end", route.name))
         .blame(route.clone(), format!("spec.rules[{rule}]"));
     let finding = match shadowed {
@@ -345,7 +346,7 @@ fn redirect_loop(route: &ObjectRef, rule: usize, url: &str, shadowed: Option<&st
 fn proxies_down(door: &ObjectRef, deeper: Finding) -> Finding {
     let why = deeper.summary.clone();
     Finding {
-        code: "ING-10",
+        code: Code::ING_10,
         stage: Stage::Entry,
         summary: format!("the proxies of {} are down: nobody answers for any of its hosts", door.name),
         ..deeper
@@ -356,7 +357,7 @@ fn proxies_down(door: &ObjectRef, deeper: Finding) -> Finding {
 /// ING-10, where no Service stands in front of them.
 fn no_proxy_ready(door: &ObjectRef, pods: &[ObjectRef]) -> Finding {
     let summary = format!("no proxy of {} is ready: nobody answers for any of its hosts", door.name);
-    let finding = Finding::new("ING-10", Stage::Entry, summary);
+    let finding = Finding::new(Code::ING_10, Stage::Entry, summary);
     let Some(first) = pods.first() else {
         return finding.blame(door.clone(), "");
     };
@@ -368,7 +369,7 @@ fn no_proxy_ready(door: &ObjectRef, pods: &[ObjectRef]) -> Finding {
 
 /// ING-06.
 fn backend_tls(policy: &ObjectRef, service: &ObjectRef, why: &str) -> Finding {
-    Finding::new("ING-06", Stage::Service, format!("{} is to be spoken to by TLS, and cannot be: {why}", service.name))
+    Finding::new(Code::ING_06, Stage::Service, format!("{} is to be spoken to by TLS, and cannot be: {why}", service.name))
         .blame(policy.clone(), "spec.validation.caCertificateRefs")
         .because("without a valid authority requests are answered with 5xx (reason NoValidCACertificate)")
         .fix("name a ConfigMap with the authority in ca.crt, or wellKnownCACertificates: System")
@@ -377,7 +378,7 @@ fn backend_tls(policy: &ObjectRef, service: &ObjectRef, why: &str) -> Finding {
 
 /// ING-04, as far as it can be told: the name may lead elsewhere.
 fn nobody_takes(host: &str, near: &[String]) -> Finding {
-    let finding = Finding::new("ING-04", Stage::Gateway, format!("no Ingress and no route takes {host}"))
+    let finding = Finding::new(Code::ING_04, Stage::Gateway, format!("no Ingress and no route takes {host}"))
         .notice()
         .suspected()
         .blame(ObjectRef::cluster_wide("Name", host), "");

@@ -404,6 +404,6 @@ fn hosts_near(view: &ClusterView, host: &str) -> Vec<String> {
     let of_routes = view.gateway_api.routes().flat_map(|(_, route)| route.spec.hostnames.iter().map(String::as_str));
     let rules = view.ingresses.iter().flat_map(|one| one.spec.iter().flat_map(|spec| spec.rules.iter().flatten()));
     let of_ingresses = rules.filter_map(|rule| rule.host.as_deref());
-    let near = crate::text::nearest(host, of_routes.chain(of_ingresses));
-    near.into_iter().map(str::to_owned).collect()
+    let others = of_routes.chain(of_ingresses).filter(|name| *name != host);
+    crate::text::nearest(host, others).into_iter().map(str::to_owned).collect()
 }
