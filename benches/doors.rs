@@ -36,7 +36,9 @@ fn request(index: usize) -> Request {
     let host = index * 7 % ROUTES;
     Request {
         source: "external".parse().expect("a target"),
-        destination: format!("https://app-{host}.example/cart").parse().expect("a target"),
+        destination: format!("https://app-{host}.example/cart")
+            .parse()
+            .expect("a target"),
         source_namespace: "default".to_owned(),
         destination_namespace: "default".to_owned(),
         protocol: None,

@@ -37,33 +37,51 @@ fn what_a_door_refuses_is_blamed_on_it() {
                 let is_pending = field == "manifestsWithStatus" && expected.is_empty();
                 asked += 1;
                 let found = codes(&view, &question);
-                let of_doors = found.iter().filter(|code| OF_DOORS.contains(&code.as_str()));
+                let of_doors = found
+                    .iter()
+                    .filter(|code| OF_DOORS.contains(&code.as_str()));
                 let is_allowed = |code: &String| {
                     expected.contains(code) || also.contains(code) || is_pending && code == "ING-13"
                 };
                 let is_named = expected.is_empty() || !found.is_disjoint(&expected);
                 if !is_named || !of_doors.clone().all(is_allowed) {
-                    wrong.push(format!("{file} {question:?}: expected {expected:?}, found {found:?}"));
+                    wrong.push(format!(
+                        "{file} {question:?}: expected {expected:?}, found {found:?}"
+                    ));
                 }
             }
         }
     }
     assert!(asked > 0, "the corpus has no question");
-    assert!(wrong.is_empty(), "{} of {asked} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {asked} are wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 fn cases(folder: &Path) -> Vec<Value> {
     let entries = std::fs::read_dir(folder.join("cases")).expect("cases");
-    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     paths.sort();
-    let read = |path| serde_json::from_str(&std::fs::read_to_string(path).expect("a case")).expect("JSON");
+    let read =
+        |path| serde_json::from_str(&std::fs::read_to_string(path).expect("a case")).expect("JSON");
     let cases = paths.into_iter().map(read);
-    cases.filter(|case: &Value| case["istioOnly"] != true).collect()
+    cases
+        .filter(|case: &Value| case["istioOnly"] != true)
+        .collect()
 }
 
 fn questions(case: &Value) -> Questions {
     let mut questions = Questions::new();
-    for (section, kind) in [("routes", ""), ("gateways", "Gateway"), ("listenerSets", "ListenerSet")] {
+    for (section, kind) in [
+        ("routes", ""),
+        ("gateways", "Gateway"),
+        ("listenerSets", "ListenerSet"),
+    ] {
         for item in case[section].as_array().into_iter().flatten() {
             if item["istioOnly"] == true || item["unscored"] == true {
                 continue;
@@ -72,9 +90,13 @@ fn questions(case: &Value) -> Questions {
             let kind = item["kind"].as_str().unwrap_or(kind).to_owned();
             let codes = |field: &str| {
                 let listed = item[field].as_array().into_iter().flatten();
-                listed.filter_map(|code| Some(code.as_str()?.to_owned())).collect::<BTreeSet<_>>()
+                listed
+                    .filter_map(|code| Some(code.as_str()?.to_owned()))
+                    .collect::<BTreeSet<_>>()
             };
-            let known = questions.entry((kind, text("namespace"), text("name"))).or_default();
+            let known = questions
+                .entry((kind, text("namespace"), text("name")))
+                .or_default();
             known.0.extend(codes("expect"));
             known.1.extend(codes("alsoRight"));
         }
@@ -83,7 +105,10 @@ fn questions(case: &Value) -> Questions {
 }
 
 /// The causes that are found, notices left out.
-fn codes(view: &ClusterView, (kind, namespace, name): &(String, String, String)) -> BTreeSet<String> {
+fn codes(
+    view: &ClusterView,
+    (kind, namespace, name): &(String, String, String),
+) -> BTreeSet<String> {
     let destination = format!("{namespace}/{}/{name}", kind.to_lowercase());
     let request = Request {
         source: "external".parse().expect("a source"),
@@ -94,6 +119,9 @@ fn codes(view: &ClusterView, (kind, namespace, name): &(String, String, String))
         http: HttpAsked::default(),
     };
     let report = examine(&World::of(view), &request, &Observations::default()).expect("an answer");
-    let faults = report.findings.iter().filter(|finding| finding.severity != Severity::Notice);
+    let faults = report
+        .findings
+        .iter()
+        .filter(|finding| finding.severity != Severity::Notice);
     faults.map(|finding| finding.code.to_string()).collect()
 }

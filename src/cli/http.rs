@@ -45,7 +45,10 @@ fn header(text: &str) -> Result<(String, String), String> {
 /// A token (RFC 9110, section 5.6.2).
 fn is_token(text: &str) -> bool {
     let is_mark = |byte: u8| b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || is_mark(byte))
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || is_mark(byte))
 }
 
 #[cfg(test)]
@@ -54,9 +57,17 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_refused() {
-        assert_eq!(header("X-Beta: 1:2"), Ok(("x-beta".to_owned(), "1:2".to_owned())));
+        assert_eq!(
+            header("X-Beta: 1:2"),
+            Ok(("x-beta".to_owned(), "1:2".to_owned()))
+        );
         assert_eq!(method("post").as_deref(), Ok("POST"));
-        for wrong in [header("x").is_err(), header(": x").is_err(), method("GET /").is_err(), path("x").is_err()] {
+        for wrong in [
+            header("x").is_err(),
+            header(": x").is_err(),
+            method("GET /").is_err(),
+            path("x").is_err(),
+        ] {
             assert!(wrong);
         }
     }

@@ -94,10 +94,7 @@ impl Builder {
             "" => "default".to_owned(),
             _ => named.namespace,
         };
-        let named = ObjectRef {
-            namespace,
-            ..named
-        };
+        let named = ObjectRef { namespace, ..named };
         let _ = typed(&mut self.view.secrets, &named, object);
     }
 
@@ -304,7 +301,10 @@ fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             let kept = fields.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(kept.map(|(name, value)| (name, without_nulls(value))).collect())
+            Value::Object(
+                kept.map(|(name, value)| (name, without_nulls(value)))
+                    .collect(),
+            )
         }
         Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
         other => other,

@@ -12,8 +12,8 @@ use crate::error::{Error, Exit};
 use crate::observe::{Depth, Observations};
 use crate::report::Format;
 use crate::report::{self, Left, PathReport};
-use crate::target::{HttpAsked, Request};
 use crate::target::Target;
+use crate::target::{HttpAsked, Request};
 use crate::terminal::Terminal;
 use crate::world::World;
 

@@ -9,7 +9,9 @@ use super::{Case, Confidence, Finding, Severity};
 use super::{hints, nodes, probes};
 use crate::cluster::access::ServiceExt;
 use crate::confirm::Symptom;
-use crate::path::{Basis, Break, DoorTrouble, Fault, NameTrouble, Outcome, Path, ProxyFault, Status};
+use crate::path::{
+    Basis, Break, DoorTrouble, Fault, NameTrouble, Outcome, Path, ProxyFault, Status,
+};
 
 /// Does traffic reach the destination?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

@@ -111,7 +111,10 @@ fn gateway_of<'v>(view: &'v ClusterView, parent: &ObjectRef) -> Result<&'v Gatew
         let set = set.ok_or_else(|| {
             let here = api.listener_sets.in_namespace(namespace).map(Named::name);
             Refusal::NoParent {
-                near: nearest(name, here).into_iter().map(|near| format!("{namespace}/{near}")).collect(),
+                near: nearest(name, here)
+                    .into_iter()
+                    .map(|near| format!("{namespace}/{near}"))
+                    .collect(),
             }
         })?;
         let of = set.spec.parent_ref.object(namespace);
@@ -121,18 +124,26 @@ fn gateway_of<'v>(view: &'v ClusterView, parent: &ObjectRef) -> Result<&'v Gatew
         }
         return Ok(gateway);
     }
-    api.gateways.get(namespace, name).ok_or_else(|| Refusal::NoParent {
-        near: near_gateways(view, namespace, name),
-    })
+    api.gateways
+        .get(namespace, name)
+        .ok_or_else(|| Refusal::NoParent {
+            near: near_gateways(view, namespace, name),
+        })
 }
 
 /// One of the same name elsewhere, then those of a similar name here.
 fn near_gateways(view: &ClusterView, namespace: &str, name: &str) -> Vec<String> {
     let all = &view.gateway_api.gateways;
     let elsewhere = all.iter().filter(|one| one.name() == name);
-    let mut near: Vec<String> = elsewhere.map(|one| format!("{}/{name}", one.namespace())).collect();
+    let mut near: Vec<String> = elsewhere
+        .map(|one| format!("{}/{name}", one.namespace()))
+        .collect();
     let here = all.in_namespace(namespace).map(Named::name);
-    near.extend(nearest(name, here).into_iter().map(|one| format!("{namespace}/{one}")));
+    near.extend(
+        nearest(name, here)
+            .into_iter()
+            .map(|one| format!("{namespace}/{one}")),
+    );
     near.truncate(3);
     near
 }
@@ -146,7 +157,10 @@ fn select<'v>(
 ) -> Result<Vec<Slot<'v>>, Refusal> {
     let has: Vec<String> = own.iter().map(Slot::shown).collect();
     let named = keep(own, |slot| {
-        let is_named = parent.section_name.as_ref().is_none_or(|name| *name == slot.listener.name);
+        let is_named = parent
+            .section_name
+            .as_ref()
+            .is_none_or(|name| *name == slot.listener.name);
         is_named && parent.port.is_none_or(|port| port == slot.listener.port)
     });
     if named.is_empty() {
@@ -172,7 +186,13 @@ fn select<'v>(
     let admitted = keep(of_kind, |slot| {
         let filter = slot.listener.allowed_routes.as_ref();
         let filter = filter.and_then(|allowed| allowed.namespaces.as_ref());
-        admits(view, filter, "Same", &slot.owner.namespace, route.namespace())
+        admits(
+            view,
+            filter,
+            "Same",
+            &slot.owner.namespace,
+            route.namespace(),
+        )
     });
     if admitted.is_empty() {
         return Err(Refusal::Namespace { from });
@@ -245,8 +265,15 @@ impl<'v> Attachment<'v> {
                 self.doubt = Some("its controller accepts it all the same".to_owned());
             }
             None if self.outcome.is_ok() && runs(gateway) && !view.is_planned() => {
-                let said = if status.is_some() { "only of an earlier generation of it" } else { "nothing of it" };
-                self.doubt = Some(format!("the controller of {} has said {said} yet", reference(gateway)));
+                let said = if status.is_some() {
+                    "only of an earlier generation of it"
+                } else {
+                    "nothing of it"
+                };
+                self.doubt = Some(format!(
+                    "the controller of {} has said {said} yet",
+                    reference(gateway)
+                ));
             }
             _ => {}
         }
@@ -284,9 +311,10 @@ impl Refusal {
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
-            Self::NoParent { .. } | Self::NoSection { .. } | Self::NoClass { .. } | Self::SetNotAdmitted { .. } => {
-                "NoMatchingParent"
-            }
+            Self::NoParent { .. }
+            | Self::NoSection { .. }
+            | Self::NoClass { .. }
+            | Self::SetNotAdmitted { .. } => "NoMatchingParent",
             Self::Kind { .. } | Self::Namespace { .. } => "NotAllowedByListeners",
             Self::Hostname { .. } => "NoMatchingListenerHostname",
             Self::Status { reason, .. } => reason,

@@ -86,7 +86,10 @@ pub fn target<'v>(
     match permission(view, (GROUP, &from), (group, &to)) {
         Permission::Refused => return invalid(BackendTrouble::NotPermitted),
         Permission::Unread => {
-            return unknown(format!("the ReferenceGrants of {} were not read", to.namespace));
+            return unknown(format!(
+                "the ReferenceGrants of {} were not read",
+                to.namespace
+            ));
         }
         Permission::Granted => {}
     }

@@ -30,7 +30,10 @@ pub fn permission(
         });
         let mut targets = grant.spec.to.iter();
         let is_to = targets.any(|one| {
-            let is_named = one.name.as_ref().is_none_or(|name| name.is_empty() || *name == to.name);
+            let is_named = one
+                .name
+                .as_ref()
+                .is_none_or(|name| name.is_empty() || *name == to.name);
             one.group == to_group && one.kind == to.kind && is_named
         });
         is_from && is_to
@@ -47,7 +50,11 @@ pub fn permission(
 pub fn near(view: &ClusterView, from: &ObjectRef, to: &ObjectRef) -> Vec<String> {
     let grants = view.gateway_api.grants.in_namespace(&to.namespace);
     let is_near = |grant: &&crate::cluster::gateway_api::ReferenceGrant| {
-        grant.spec.from.iter().any(|one| one.namespace == from.namespace)
+        grant
+            .spec
+            .from
+            .iter()
+            .any(|one| one.namespace == from.namespace)
             || grant.spec.to.iter().any(|one| one.kind == to.kind)
     };
     let near = grants.filter(is_near);

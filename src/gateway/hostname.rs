@@ -69,9 +69,18 @@ mod tests {
             (Some("*.example"), "example", false),
             (Some("*.example"), "badexample", false),
         ] {
-            assert_eq!(takes(pattern, host).is_some(), expected, "{pattern:?} {host}");
+            assert_eq!(
+                takes(pattern, host).is_some(),
+                expected,
+                "{pattern:?} {host}"
+            );
         }
-        let order = [None, Some("*.example"), Some("*.b.example"), Some("a.b.example")];
+        let order = [
+            None,
+            Some("*.example"),
+            Some("*.b.example"),
+            Some("a.b.example"),
+        ];
         let exactness = order.map(|pattern| takes(pattern, "a.b.example"));
         assert!(exactness.is_sorted(), "{exactness:?}");
     }
@@ -86,8 +95,16 @@ mod tests {
             ("a.example", "b.example", false),
             ("", "b.example", true),
         ] {
-            assert_eq!(intersect(Some(left), Some(right)), expected, "{left} {right}");
-            assert_eq!(intersect(Some(right), Some(left)), expected, "{right} {left}");
+            assert_eq!(
+                intersect(Some(left), Some(right)),
+                expected,
+                "{left} {right}"
+            );
+            assert_eq!(
+                intersect(Some(right), Some(left)),
+                expected,
+                "{right} {left}"
+            );
         }
     }
 }

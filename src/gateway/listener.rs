@@ -72,15 +72,33 @@ pub enum ReferenceTrouble {
 #[must_use]
 pub fn slots<'v>(view: &'v ClusterView, gateway: &'v Gateway) -> Vec<Slot<'v>> {
     let owner = reference(gateway);
-    let status = gateway.status.as_ref().map(|status| status.listeners.as_slice());
-    let mut slots = own_slots(view, &owner, gateway.metadata.generation, &gateway.spec.listeners, status);
+    let status = gateway
+        .status
+        .as_ref()
+        .map(|status| status.listeners.as_slice());
+    let mut slots = own_slots(
+        view,
+        &owner,
+        gateway.metadata.generation,
+        &gateway.spec.listeners,
+        status,
+    );
     for set in sets_of(view, gateway) {
         if !is_admitted(view, gateway, set) {
             continue;
         }
         let owner = set_reference(set);
-        let status = set.status.as_ref().map(|status| status.listeners.as_slice());
-        slots.extend(own_slots(view, &owner, set.metadata.generation, &set.spec.listeners, status));
+        let status = set
+            .status
+            .as_ref()
+            .map(|status| status.listeners.as_slice());
+        slots.extend(own_slots(
+            view,
+            &owner,
+            set.metadata.generation,
+            &set.spec.listeners,
+            status,
+        ));
     }
     check_clients_authority(view, gateway, &mut slots);
     mark_conflicts(&mut slots);
@@ -131,7 +149,10 @@ pub fn admits(
     own: &str,
     namespace: &str,
 ) -> bool {
-    match filter.and_then(|filter| filter.from.as_deref()).unwrap_or(default) {
+    match filter
+        .and_then(|filter| filter.from.as_deref())
+        .unwrap_or(default)
+    {
         "All" => true,
         "Same" => own == namespace,
         "Selector" => {
@@ -161,7 +182,10 @@ pub fn kinds_of(listener: &Listener) -> &'static [RouteKind] {
 #[must_use]
 pub fn allowed_kinds(listener: &Listener) -> Vec<RouteKind> {
     let carried = kinds_of(listener);
-    let named = listener.allowed_routes.as_ref().map(|allowed| &allowed.kinds);
+    let named = listener
+        .allowed_routes
+        .as_ref()
+        .map(|allowed| &allowed.kinds);
     let Some(named) = named.filter(|kinds| !kinds.is_empty()) else {
         return carried.to_vec();
     };
@@ -204,7 +228,10 @@ fn own_slots<'v>(
 /// A protocol with a domain is an implementation's own, and HBONE is Istio's.
 fn protocol_trouble(listener: &Listener) -> Option<SlotTrouble> {
     let protocol = &listener.protocol;
-    let is_known = matches!(protocol.as_str(), "HTTP" | "HTTPS" | "TLS" | "TCP" | "UDP" | "HBONE");
+    let is_known = matches!(
+        protocol.as_str(),
+        "HTTP" | "HTTPS" | "TLS" | "TCP" | "UDP" | "HBONE"
+    );
     (!is_known && !protocol.contains('/'))
         .then(|| SlotTrouble::UnsupportedProtocol(protocol.clone()))
 }
@@ -226,7 +253,8 @@ fn kinds_trouble(listener: &Listener) -> Option<SlotTrouble> {
 
 fn certificate_trouble(view: &ClusterView, slot: &mut Slot<'_>) -> Option<SlotTrouble> {
     let listener = slot.listener;
-    let ends_tls = matches!(listener.protocol.as_str(), "HTTPS" | "TLS") && !listener.is_passthrough();
+    let ends_tls =
+        matches!(listener.protocol.as_str(), "HTTPS" | "TLS") && !listener.is_passthrough();
     if !ends_tls {
         return None;
     }
@@ -281,13 +309,23 @@ pub fn reference_trouble(
 
 /// Clients' certificates are verified for every HTTPS listener, or for those of a port.
 fn check_clients_authority(view: &ClusterView, gateway: &Gateway, slots: &mut [Slot<'_>]) {
-    let Some(frontend) = gateway.spec.tls.as_ref().and_then(|tls| tls.frontend.as_ref()) else {
+    let Some(frontend) = gateway
+        .spec
+        .tls
+        .as_ref()
+        .and_then(|tls| tls.frontend.as_ref())
+    else {
         return;
     };
     let owner = reference(gateway);
-    for slot in slots.iter_mut().filter(|slot| slot.listener.protocol == "HTTPS") {
+    for slot in slots
+        .iter_mut()
+        .filter(|slot| slot.listener.protocol == "HTTPS")
+    {
         let mut ports = frontend.per_port.iter();
-        let of_port = ports.find(|one| one.port == slot.listener.port).map(|one| &one.tls);
+        let of_port = ports
+            .find(|one| one.port == slot.listener.port)
+            .map(|one| &one.tls);
         let config = of_port.or(frontend.default.as_ref());
         let validation = config.and_then(|config| config.validation.as_ref());
         for reference in validation.iter().flat_map(|one| &one.ca_certificate_refs) {
@@ -328,14 +366,18 @@ fn mark_conflicts(slots: &mut [Slot<'_>]) {
             let is_own = slot.owner.kind == "Gateway";
             let others = indexes.iter().enumerate().filter(|(other, other_index)| {
                 let is_before = *other < position;
-                is_before || is_own && *other > position && slots[**other_index].owner.kind == "Gateway"
+                is_before
+                    || is_own && *other > position && slots[**other_index].owner.kind == "Gateway"
             });
             let conflict = others
                 .filter(|(_, other)| !found.iter().any(|(lost, _)| lost == *other) || is_own)
                 .find_map(|(_, &other)| {
                     let other = &slots[other];
                     let reason = conflict(slot.listener, other.listener)?;
-                    Some((reason, format!("{} of {}", other.listener.name, other.owner)))
+                    Some((
+                        reason,
+                        format!("{} of {}", other.listener.name, other.owner),
+                    ))
                 });
             if let Some((reason, with)) = conflict {
                 found.push((index, SlotTrouble::Conflict { with, reason }));
@@ -413,7 +455,10 @@ impl Slot<'_> {
             port,
             ..
         } = self.listener;
-        let host = self.listener.hostname().map_or_else(String::new, |host| format!(", {host}"));
+        let host = self
+            .listener
+            .hostname()
+            .map_or_else(String::new, |host| format!(", {host}"));
         format!("{name} ({protocol} {port}{host})")
     }
 }
@@ -428,8 +473,15 @@ impl SlotTrouble {
             Self::Conflict { reason, .. } => reason,
             Self::UnsupportedProtocol(_) => "UnsupportedProtocol",
             Self::Kinds { .. } => "InvalidRouteKinds",
-            Self::Reference { why: ReferenceTrouble::NotPermitted, .. } => "RefNotPermitted",
-            Self::Reference { what: "certificate", .. } | Self::NoCertificate => "InvalidCertificateRef",
+            Self::Reference {
+                why: ReferenceTrouble::NotPermitted,
+                ..
+            } => "RefNotPermitted",
+            Self::Reference {
+                what: "certificate",
+                ..
+            }
+            | Self::NoCertificate => "InvalidCertificateRef",
             Self::Reference { .. } => "InvalidCACertificateRef",
             Self::Status { reason, .. } => reason,
         }
@@ -439,7 +491,10 @@ impl SlotTrouble {
     #[must_use]
     pub fn words(&self) -> String {
         match self {
-            Self::Conflict { with, reason: "ProtocolConflict" } => {
+            Self::Conflict {
+                with,
+                reason: "ProtocolConflict",
+            } => {
                 format!("its port is taken for another protocol by listener {with}")
             }
             Self::Conflict { with, .. } => {
@@ -451,15 +506,21 @@ impl SlotTrouble {
             }
             Self::Reference { what, to, why } => match why {
                 ReferenceTrouble::NotPermitted => {
-                    format!("its {what} {to} is in another namespace, and no ReferenceGrant permits it")
+                    format!(
+                        "its {what} {to} is in another namespace, and no ReferenceGrant permits it"
+                    )
                 }
                 ReferenceTrouble::Missing => format!("its {what} {to} does not exist"),
                 ReferenceTrouble::Malformed => format!("its {what} {to} holds none in PEM form"),
                 ReferenceTrouble::Kind => format!("its {what} cannot be a {}", to.kind),
             },
             Self::NoCertificate => "TLS is to end here, and no certificate is named".to_owned(),
-            Self::Status { reason, message, .. } if message.is_empty() => reason.clone(),
-            Self::Status { reason, message, .. } => format!("{reason}: {message}"),
+            Self::Status {
+                reason, message, ..
+            } if message.is_empty() => reason.clone(),
+            Self::Status {
+                reason, message, ..
+            } => format!("{reason}: {message}"),
         }
     }
 }
@@ -488,10 +549,15 @@ pub fn gateway_trouble(view: &ClusterView, gateway: &Gateway) -> Option<GatewayT
     let name = &gateway.spec.gateway_class_name;
     match class {
         super::ClassState::Missing => {
-            return Some(GatewayTrouble::Class(format!("there is no GatewayClass {name}")));
+            return Some(GatewayTrouble::Class(format!(
+                "there is no GatewayClass {name}"
+            )));
         }
         super::ClassState::Refused(_, why) => {
-            let why = format!("GatewayClass {name} is not accepted: {} {}", why.reason, why.message);
+            let why = format!(
+                "GatewayClass {name} is not accepted: {} {}",
+                why.reason, why.message
+            );
             return Some(GatewayTrouble::Class(why.trim_end().to_owned()));
         }
         super::ClassState::Served(_) | super::ClassState::Unread => {}

@@ -79,18 +79,29 @@ pub fn choose<'v>(
                     rank,
                 }),
                 Verdict::No => {}
-                Verdict::Unknown(why) => choice.unknown.push(format!("{}: {why}", route.reference(kind))),
+                Verdict::Unknown(why) => choice
+                    .unknown
+                    .push(format!("{}: {why}", route.reference(kind))),
             }
         }
     }
     taken.sort_by(|one, other| {
         let age = |taken: &Taken<'_>| {
-            let created = taken.route.metadata.creation_timestamp.as_ref().map(|time| time.0);
+            let created = taken
+                .route
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map(|time| time.0);
             (created.is_none(), created)
         };
         let place = |taken: &Taken<'_>| {
             let route = taken.route;
-            (route.namespace().to_owned(), route.name().to_owned(), taken.index)
+            (
+                route.namespace().to_owned(),
+                route.name().to_owned(),
+                taken.index,
+            )
         };
         other
             .rank
@@ -113,7 +124,9 @@ fn host_of(route: &Route, request: &HttpRequest) -> Option<Exactness> {
         return hostname::takes(None, host);
     }
     let names = route.spec.hostnames.iter();
-    names.filter_map(|name| hostname::takes(Some(name), host)).max()
+    names
+        .filter_map(|name| hostname::takes(Some(name), host))
+        .max()
 }
 
 /// The best rank among the matches of a rule; a rule without any takes everything.
@@ -163,7 +176,10 @@ fn judge(kind: RouteKind, one: &Match, request: &HttpRequest) -> Verdict<PathRan
     if !method {
         return Verdict::No;
     }
-    let headers = one.headers.iter().map(|own| value(own, request.header(&own.name)));
+    let headers = one
+        .headers
+        .iter()
+        .map(|own| value(own, request.header(&own.name)));
     let parameters = one.query_params.iter();
     let parameters = parameters.map(|own| value(own, request.parameter(&own.name)));
     for verdict in headers.chain(parameters) {
@@ -178,7 +194,9 @@ fn judge(kind: RouteKind, one: &Match, request: &HttpRequest) -> Verdict<PathRan
 
 /// A prefix is compared element by element; a regular expression must take the whole path.
 fn path(own: Option<&Path>, request: &HttpRequest) -> Verdict<PathRank> {
-    let kind = own.and_then(|own| own.kind.as_deref()).unwrap_or("PathPrefix");
+    let kind = own
+        .and_then(|own| own.kind.as_deref())
+        .unwrap_or("PathPrefix");
     let value = own.and_then(|own| own.value.as_deref()).unwrap_or("/");
     let asked = request.path.as_str();
     let length = value.len();
@@ -189,7 +207,11 @@ fn path(own: Option<&Path>, request: &HttpRequest) -> Verdict<PathRank> {
             Some(is_match) => is_match,
             None => return Verdict::Unknown(format!("the expression {value:?} is not understood")),
         },
-        other => return Verdict::Unknown(format!("matches of type {other} are an implementation's own")),
+        other => {
+            return Verdict::Unknown(format!(
+                "matches of type {other} are an implementation's own"
+            ));
+        }
     };
     if is_taken {
         Verdict::Yes(PathRank {
@@ -217,12 +239,12 @@ pub fn is_whole_match(expression: &str, text: &str) -> Option<bool> {
 }
 
 /// A gRPC call is a POST of `/package.Service/Method`.
-fn grpc(
-    own: &crate::cluster::gateway_api::GrpcMethod,
-    request: &HttpRequest,
-) -> Verdict<PathRank> {
+fn grpc(own: &crate::cluster::gateway_api::GrpcMethod, request: &HttpRequest) -> Verdict<PathRank> {
     let mut parts = request.path.trim_start_matches('/').splitn(2, '/');
-    let asked = [parts.next().unwrap_or_default(), parts.next().unwrap_or_default()];
+    let asked = [
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    ];
     let mut length = 0;
     for (wanted, asked) in [&own.service, &own.method].into_iter().zip(asked) {
         let Some(wanted) = wanted else {
@@ -230,11 +252,17 @@ fn grpc(
         };
         length += wanted.len();
         let is_regex = own.kind.as_deref() == Some("RegularExpression");
-        let is_taken = if is_regex { is_whole_match(wanted, asked) } else { Some(wanted == asked) };
+        let is_taken = if is_regex {
+            is_whole_match(wanted, asked)
+        } else {
+            Some(wanted == asked)
+        };
         match is_taken {
             Some(true) => {}
             Some(false) => return Verdict::No,
-            None => return Verdict::Unknown(format!("the expression {wanted:?} is not understood")),
+            None => {
+                return Verdict::Unknown(format!("the expression {wanted:?} is not understood"));
+            }
         }
     }
     Verdict::Yes(PathRank {
@@ -292,14 +320,18 @@ mod tests {
     #[test]
     fn the_most_exact_match_takes_the_request() {
         let routes = [
-            route("prefixes", &[], json!([
-                {"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]},
-                {"matches": [{"path": {"type": "PathPrefix", "value": "/cart"}}]},
-                {"matches": [{"path": {"type": "Exact", "value": "/cart"}}]},
-                {"matches": [{"path": {"value": "/cart"}, "headers": [{"name": "X-Beta", "value": "1"}]}]},
-                {"matches": [{"path": {"value": "/cart"}, "method": "POST"}]},
-                {"matches": [{"path": {"type": "RegularExpression", "value": "/v[0-9]+/.*"}}]},
-            ])),
+            route(
+                "prefixes",
+                &[],
+                json!([
+                    {"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]},
+                    {"matches": [{"path": {"type": "PathPrefix", "value": "/cart"}}]},
+                    {"matches": [{"path": {"type": "Exact", "value": "/cart"}}]},
+                    {"matches": [{"path": {"value": "/cart"}, "headers": [{"name": "X-Beta", "value": "1"}]}]},
+                    {"matches": [{"path": {"value": "/cart"}, "method": "POST"}]},
+                    {"matches": [{"path": {"type": "RegularExpression", "value": "/v[0-9]+/.*"}}]},
+                ]),
+            ),
             route("host", &["b.example"], json!([{}])),
         ];
         let ask = |path: &str| HttpRequest {
@@ -311,10 +343,28 @@ mod tests {
             (ask("/cartoon"), ("prefixes", 0)),
             (ask("/cart/1?x=y"), ("prefixes", 1)),
             (ask("/cart"), ("prefixes", 2)),
-            (HttpRequest { headers: vec![("x-beta".into(), "1".into())], ..ask("/cart/1") }, ("prefixes", 3)),
-            (HttpRequest { method: Some("POST".into()), ..ask("/cart/1") }, ("prefixes", 4)),
+            (
+                HttpRequest {
+                    headers: vec![("x-beta".into(), "1".into())],
+                    ..ask("/cart/1")
+                },
+                ("prefixes", 3),
+            ),
+            (
+                HttpRequest {
+                    method: Some("POST".into()),
+                    ..ask("/cart/1")
+                },
+                ("prefixes", 4),
+            ),
             (ask("/v12/things"), ("prefixes", 5)),
-            (HttpRequest { host: Some("b.example".into()), ..ask("/cart") }, ("host", 0)),
+            (
+                HttpRequest {
+                    host: Some("b.example".into()),
+                    ..ask("/cart")
+                },
+                ("host", 0),
+            ),
         ] {
             let expected = Some((expected.0.to_owned(), expected.1));
             assert_eq!(chosen(&routes, &request), expected, "{}", request.shown());
@@ -323,9 +373,13 @@ mod tests {
 
     #[test]
     fn an_expression_nobody_understands_leaves_it_open() {
-        let routes = [route("odd", &[], json!([
-            {"matches": [{"path": {"type": "RegularExpression", "value": "/(?<=x)"}}]},
-        ]))];
+        let routes = [route(
+            "odd",
+            &[],
+            json!([
+                {"matches": [{"path": {"type": "RegularExpression", "value": "/(?<=x)"}}]},
+            ]),
+        )];
         let choice = choose([(RouteKind::Http, &routes[0])], &HttpRequest::of_path("/"));
         assert!(choice.taken.is_none() && choice.unknown.len() == 1);
     }

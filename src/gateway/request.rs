@@ -46,14 +46,18 @@ impl HttpRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         let name = name.to_ascii_lowercase();
-        headers.find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+        headers
+            .find(|(own, _)| *own == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value of a query parameter: the first, where it is given several times.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         let mut pairs = self.query.iter();
-        pairs.find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+        pairs
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// `GET shop.example/cart`

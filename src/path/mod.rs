@@ -14,12 +14,12 @@
 
 mod breaks;
 mod context;
-mod door;
 mod fault;
 mod hop;
 mod order;
 mod stages;
 mod trail;
+mod trouble;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -31,7 +31,6 @@ use crate::net::Family;
 use crate::resolve::Site;
 
 pub use breaks::{Break, Denied, DnsTrouble, IngressTrouble, NameTrouble, PortTrouble};
-pub use door::{DoorTrouble, Share};
 pub use fault::{
     Colliding, Fault, KernelFault, NodeFault, PodFault, ProxyFault, TunnelFault, WayFault,
 };
@@ -40,6 +39,7 @@ pub use order::{Walk, walk};
 pub(crate) use order::{class_name, ingress_addresses, ingress_reference, name_asked};
 pub(crate) use stages::endpoints::{resolve_port, selected, slices};
 pub(crate) use stages::service::ports_text;
+pub use trouble::{DoorTrouble, Share};
 
 /// One walk: sources that behave alike to backends that behave alike.
 #[derive(Debug, Clone)]

@@ -22,8 +22,14 @@ impl ClusterView {
             let alias = ingress.metadata.annotations.as_ref();
             let alias = alias.and_then(|all| all.get("nginx.ingress.kubernetes.io/server-alias"));
             let is_alias = alias.is_some_and(|all| all.split(',').any(|one| one.trim() == host));
-            let has_default = ingress.spec.as_ref().is_some_and(|spec| spec.default_backend.is_some());
-            ranks.max().max(is_alias.then_some(2)).max(has_default.then_some(0))
+            let has_default = ingress
+                .spec
+                .as_ref()
+                .is_some_and(|spec| spec.default_backend.is_some());
+            ranks
+                .max()
+                .max(is_alias.then_some(2))
+                .max(has_default.then_some(0))
         };
         let all = self.ingresses.iter();
         let ranked: Vec<(i32, &Ingress)> = all.filter_map(|one| Some((rank(one)?, one))).collect();

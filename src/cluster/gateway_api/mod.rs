@@ -18,8 +18,8 @@ pub use gateway::{
 };
 pub use policy::{BackendTlsPolicy, ReferenceGrant};
 pub use route::{
-    BackendRef, Filter, GrpcMethod, Match, MethodMatch, ParentRef, ParentStatus, Path, Redirect, Route, RouteKind, Rule,
-    ValueMatch,
+    BackendRef, Filter, GrpcMethod, Match, MethodMatch, ParentRef, ParentStatus, Path, Redirect,
+    Route, RouteKind, Rule, ValueMatch,
 };
 pub use secret::SecretForm;
 

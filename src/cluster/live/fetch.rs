@@ -79,7 +79,13 @@ fn names(list: &Value) -> BTreeSet<String> {
     for group in groups {
         let versions = group["versions"].as_array().into_iter().flatten();
         let versions = versions.filter_map(|version| version["groupVersion"].as_str());
-        names.extend(group["name"].as_str().into_iter().chain(versions).map(str::to_owned));
+        names.extend(
+            group["name"]
+                .as_str()
+                .into_iter()
+                .chain(versions)
+                .map(str::to_owned),
+        );
     }
     names
 }

@@ -28,7 +28,10 @@ const PROXIES: [(&str, &str); 3] = [
         "ingress-nginx,nginx-ingress,traefik,kubernetes-ingress,haproxy-ingress,kong,gateway,contour,nginx-gateway-fabric",
     ),
     ("istio", "ingressgateway,ingress"),
-    ("app", "ingress-nginx,nginx-ingress,envoy,istio-ingressgateway,ingress-kong,proxy-kong"),
+    (
+        "app",
+        "ingress-nginx,nginx-ingress,envoy,istio-ingressgateway,ingress-kong,proxy-kong",
+    ),
 ];
 
 /// The further queries of a door; none where no door is asked for.
@@ -40,7 +43,9 @@ pub(super) fn next(view: &ClusterView, request: &Request) -> Vec<Query> {
     queries.push(Query::list(Resource::Services, None).at_most(4 * PAGE));
     if !view.ingresses.is_empty() {
         queries.extend(PROXIES.iter().map(|(key, values)| {
-            Query::list(Resource::Pods, None).labelled(format!("{key} in ({values})")).at_most(PAGE)
+            Query::list(Resource::Pods, None)
+                .labelled(format!("{key} in ({values})"))
+                .at_most(PAGE)
         }));
     }
     queries.extend(behind(view, request));
@@ -59,7 +64,10 @@ fn is_asked(view: &ClusterView, request: &Request) -> bool {
 /// Whether a name is that of a Service, `api.shop` say.
 fn is_service(view: &ClusterView, name: &str) -> bool {
     let mut labels = name.split('.');
-    let (name, namespace) = (labels.next().unwrap_or_default(), labels.next().unwrap_or_default());
+    let (name, namespace) = (
+        labels.next().unwrap_or_default(),
+        labels.next().unwrap_or_default(),
+    );
     view.services.get(namespace, name).is_some()
 }
 
@@ -67,7 +75,10 @@ fn is_service(view: &ClusterView, name: &str) -> bool {
 fn gateway_api(view: &ClusterView) -> Vec<Query> {
     let has = |version: &str| view.api_groups.contains(&format!("{GROUP}/{version}"));
     // A server that does not tell its versions is asked for the usual ones.
-    let tells = view.api_groups.iter().any(|name| name.starts_with(GROUP) && name.contains('/'));
+    let tells = view
+        .api_groups
+        .iter()
+        .any(|name| name.starts_with(GROUP) && name.contains('/'));
     if !view.api_groups.contains(GROUP) {
         return Vec::new();
     }
@@ -76,8 +87,13 @@ fn gateway_api(view: &ClusterView) -> Vec<Query> {
         .flat_map(|resource| {
             let list = Query::list(*resource, None).at_most(4 * PAGE);
             let usual = (!tells || has(resource.version())).then(|| list.clone());
-            let older = resource.older_versions().iter().find(|version| has(version));
-            usual.into_iter().chain(older.map(|version| list.clone().in_version(version)))
+            let older = resource
+                .older_versions()
+                .iter()
+                .find(|version| has(version));
+            usual
+                .into_iter()
+                .chain(older.map(|version| list.clone().in_version(version)))
         })
         .collect()
 }
@@ -89,8 +105,15 @@ fn behind(view: &ClusterView, request: &Request) -> Vec<Query> {
     if !gateways.is_empty() {
         let names: Vec<&str> = gateways.iter().map(String::as_str).collect();
         let names = names.join(",");
-        for label in ["gateway.networking.k8s.io/gateway-name", "gateway.envoyproxy.io/owning-gateway-name"] {
-            queries.push(Query::list(Resource::Pods, None).labelled(format!("{label} in ({names})")).at_most(PAGE));
+        for label in [
+            "gateway.networking.k8s.io/gateway-name",
+            "gateway.envoyproxy.io/owning-gateway-name",
+        ] {
+            queries.push(
+                Query::list(Resource::Pods, None)
+                    .labelled(format!("{label} in ({names})"))
+                    .at_most(PAGE),
+            );
         }
     }
     let mut names: BTreeSet<&str> = services.iter().map(|(_, name)| name.as_str()).collect();
@@ -100,15 +123,23 @@ fn behind(view: &ClusterView, request: &Request) -> Vec<Query> {
         let labels = format!("{SERVICE_NAME} in ({})", names.join(","));
         queries.push(Query::list(Resource::EndpointSlices, None).labelled(labels));
     }
-    let mut namespaces: BTreeSet<&str> = services.iter().map(|(namespace, _)| namespace.as_str()).collect();
+    let mut namespaces: BTreeSet<&str> = services
+        .iter()
+        .map(|(namespace, _)| namespace.as_str())
+        .collect();
     namespaces.extend(in_front(view, &gateways).map(Named::namespace).take(BEHIND));
     for namespace in namespaces.into_iter().take(BEHIND) {
         queries.push(Query::list(Resource::NetworkPolicies, Some(namespace)));
     }
     for (namespace, name) in services.iter().take(BEHIND) {
-        let selector = view.services.get(namespace, name).and_then(ServiceExt::selector);
+        let selector = view
+            .services
+            .get(namespace, name)
+            .and_then(ServiceExt::selector);
         queries.extend(selector.map(|selector| {
-            Query::list(Resource::Pods, Some(namespace)).labelled(selector.to_string()).at_most(SELECTED)
+            Query::list(Resource::Pods, Some(namespace))
+                .labelled(selector.to_string())
+                .at_most(SELECTED)
         }));
     }
     queries
@@ -122,7 +153,11 @@ fn in_front<'v>(
     let leads_in = move |service: &&k8s_openapi::api::core::v1::Service| {
         let labels = service.metadata.labels.as_ref();
         let of_gateway = labels.is_some_and(|labels| {
-            let mut keys = ["gateway.networking.k8s.io/gateway-name", "gateway.envoyproxy.io/owning-gateway-name"].iter();
+            let mut keys = [
+                "gateway.networking.k8s.io/gateway-name",
+                "gateway.envoyproxy.io/owning-gateway-name",
+            ]
+            .iter();
             keys.any(|key| labels.get(*key).is_some_and(|name| gateways.contains(name)))
         });
         of_gateway || !service.ingress_addresses().is_empty()
@@ -131,12 +166,19 @@ fn in_front<'v>(
 }
 
 /// The Gateways by name, and the Services behind them, that a question may come by.
-fn concerned(view: &ClusterView, request: &Request) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
+fn concerned(
+    view: &ClusterView,
+    request: &Request,
+) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
     let (mut gateways, mut services) = (BTreeSet::new(), BTreeSet::new());
     let (host, named) = match &request.destination.spec {
         Spec::Name(host) => (Some(host.as_str()), None),
-        Spec::Object { namespace, name, .. } => {
-            let namespace = namespace.as_deref().unwrap_or(&request.destination_namespace);
+        Spec::Object {
+            namespace, name, ..
+        } => {
+            let namespace = namespace
+                .as_deref()
+                .unwrap_or(&request.destination_namespace);
             (None, Some((namespace, name.as_str())))
         }
         _ => (None, None),
@@ -145,7 +187,10 @@ fn concerned(view: &ClusterView, request: &Request) -> (BTreeSet<String>, BTreeS
     for (_, route) in view.gateway_api.routes() {
         let by_host = host.is_some_and(|host| {
             let names = &route.spec.hostnames;
-            names.is_empty() || names.iter().any(|name| crate::cluster::access::host_matches(name, host) || name == host)
+            names.is_empty()
+                || names
+                    .iter()
+                    .any(|name| crate::cluster::access::host_matches(name, host) || name == host)
         });
         let by_name = named.is_some_and(|(namespace, name)| {
             let parents = &route.spec.parent_refs;
@@ -155,7 +200,13 @@ fn concerned(view: &ClusterView, request: &Request) -> (BTreeSet<String>, BTreeS
         if !by_host && !by_name {
             continue;
         }
-        gateways.extend(route.spec.parent_refs.iter().map(|parent| parent.to.name.clone()));
+        gateways.extend(
+            route
+                .spec
+                .parent_refs
+                .iter()
+                .map(|parent| parent.to.name.clone()),
+        );
         for backend in route.spec.rules.iter().flat_map(|rule| &rule.backend_refs) {
             let object = backend.to.object("Service", route.namespace());
             services.insert((object.namespace, object.name));

@@ -34,7 +34,8 @@ impl Asked {
     pub fn count(&self) -> usize {
         let custom = |query: &&Query| {
             let resource = query.resource;
-            Resource::POLICY_DIALECTS.contains(&resource) || Resource::GATEWAY_API.contains(&resource)
+            Resource::POLICY_DIALECTS.contains(&resource)
+                || Resource::GATEWAY_API.contains(&resource)
         };
         self.done.len() - self.done.iter().filter(custom).count()
     }

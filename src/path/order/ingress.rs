@@ -6,15 +6,15 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 
+use super::door::front::{self, Knock};
+use super::door::ingress_rule::{self, IngressRoute, annotation};
+use super::door::plane::{Plane, argument};
+use super::door::products::Product;
 use crate::cluster::access::{ServiceExt, ServiceKind};
 use crate::cluster::{ClusterView, Named, ObjectRef, Resource};
 use crate::gateway::HttpRequest;
 use crate::net::Protocol;
 use crate::path::context::{Leg, Walker};
-use crate::path::door::front::{self, Knock};
-use crate::path::door::ingress_rule::{self, IngressRoute, annotation};
-use crate::path::door::plane::{Plane, argument};
-use crate::path::door::products::Product;
 use crate::path::stages::group;
 use crate::path::stages::service::{self, Asked, Chosen};
 use crate::path::{Break, Hop, IngressTrouble, Mode, Path, Stage, Status};
@@ -28,7 +28,7 @@ const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 const DEFAULT_CLASS: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// To the backends of an Ingress: first who serves it, then from its proxies on.
-pub(in crate::path) fn to_ingress<'v>(
+pub(super) fn to_ingress<'v>(
     walker: &Walker<'_, 'v>,
     mut leg: Leg<'_, 'v>,
     ingress: &'v Ingress,
@@ -41,7 +41,7 @@ pub(in crate::path) fn to_ingress<'v>(
 
 /// To the Ingresses that name a host: those of one class are merged by their controller, and each class
 /// is a door of its own.
-pub(in crate::path) fn to_host<'v>(
+pub(super) fn to_host<'v>(
     walker: &Walker<'_, 'v>,
     leg: &Leg<'_, 'v>,
     request: &HttpRequest,
@@ -93,15 +93,21 @@ fn through<'v>(
     }
     let odd = ingress_rule::not_understood(of);
     if !odd.is_empty() {
-        let text = format!("annotation {} decides where requests go, and only its controller understands it", list(&odd));
-        leg.trail.push(Hop::new(Stage::Ingress, Status::Unknown, text).at(object.clone()));
+        let text = format!(
+            "annotation {} decides where requests go, and only its controller understands it",
+            list(&odd)
+        );
+        leg.trail
+            .push(Hop::new(Stage::Ingress, Status::Unknown, text).at(object.clone()));
     }
     for why in &routes.unknown {
-        leg.trail.push(Hop::new(Stage::Ingress, Status::Unknown, why.clone()).at(object.clone()));
+        leg.trail
+            .push(Hop::new(Stage::Ingress, Status::Unknown, why.clone()).at(object.clone()));
     }
     if let Some(to) = ingress_rule::redirect(of).filter(|_| request.is_some()) {
         let text = format!("answers with a redirect to {to}");
-        leg.trail.push(Hop::new(Stage::Ingress, Status::Pass, text).at(object));
+        leg.trail
+            .push(Hop::new(Stage::Ingress, Status::Pass, text).at(object));
         return paths.push(leg.end(None));
     }
     if routes.found.is_empty() {
@@ -125,7 +131,10 @@ fn through<'v>(
 
 /// The port a client asks: that of the URL.
 fn walked_port(walker: &Walker<'_, '_>, request: Option<&HttpRequest>) -> Option<u16> {
-    match (&walker.flow.destination.port, request.and_then(|request| request.scheme.as_deref())) {
+    match (
+        &walker.flow.destination.port,
+        request.and_then(|request| request.scheme.as_deref()),
+    ) {
         (Some(PortSpec::Number(port)), _) => Some(*port),
         (_, Some("https" | "wss")) => Some(443),
         _ => None,
@@ -133,36 +142,62 @@ fn walked_port(walker: &Walker<'_, '_>, request: Option<&HttpRequest>) -> Option
 }
 
 /// Adds the hop of the class and its controller.
-fn served<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, ingress: &'v Ingress, plane: &Plane<'v>) {
+fn served<'v>(
+    walker: &Walker<'_, 'v>,
+    leg: &mut Leg<'_, 'v>,
+    ingress: &'v Ingress,
+    plane: &Plane<'v>,
+) {
     let view = walker.view;
     let class = class_name(view, ingress);
-    let object = class.as_deref().and_then(|class| view.ingress_classes.get("", class));
+    let object = class
+        .as_deref()
+        .and_then(|class| view.ingress_classes.get("", class));
     let hop = |status, text: String| Hop::new(Stage::Ingress, status, text).at(reference(ingress));
     let at = front::at(&plane.addresses);
     // An address shows that somebody took it, whatever names its class.
     let is_taken = !plane.addresses.is_empty();
-    let none = || Break::Ingress(IngressTrouble::NoController {
-        ingress,
-        class: class.clone(),
-    });
+    let none = || {
+        Break::Ingress(IngressTrouble::NoController {
+            ingress,
+            class: class.clone(),
+        })
+    };
     match (&class, object) {
-        (Some(name), Some(_)) if !is_taken && is_late(view, ingress) => match takes_late(view, plane) {
-            Some(false) => {
-                let text = format!("it names no class, and class {name} became the default after it was made");
-                leg.trail.stop(hop(Status::Fail, text), none());
+        (Some(name), Some(_)) if !is_taken && is_late(view, ingress) => {
+            match takes_late(view, plane) {
+                Some(false) => {
+                    let text = format!(
+                        "it names no class, and class {name} became the default after it was made"
+                    );
+                    leg.trail.stop(hop(Status::Fail, text), none());
+                }
+                Some(true) => leg.trail.push(hop(
+                    Status::Pass,
+                    format!("no class, taken by {}", product_name(plane)),
+                )),
+                None => {
+                    let text = format!(
+                        "it names no class; whether the controller of {name} takes it all the same is not known"
+                    );
+                    leg.trail.push(hop(Status::Unknown, text));
+                }
             }
-            Some(true) => leg.trail.push(hop(Status::Pass, format!("no class, taken by {}", product_name(plane)))),
-            None => {
-                let text = format!("it names no class; whether the controller of {name} takes it all the same is not known");
-                leg.trail.push(hop(Status::Unknown, text));
-            }
-        },
+        }
         (Some(name), Some(object)) => {
-            let controller = object.spec.as_ref().and_then(|spec| spec.controller.as_deref()).unwrap_or("?");
-            leg.trail.push(hop(Status::Pass, format!("class {name}, served by {controller}{at}")));
+            let controller = object
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.controller.as_deref())
+                .unwrap_or("?");
+            leg.trail.push(hop(
+                Status::Pass,
+                format!("class {name}, served by {controller}{at}"),
+            ));
         }
         (Some(name), None) if is_taken => {
-            leg.trail.push(hop(Status::Pass, format!("class {name}{at}")));
+            leg.trail
+                .push(hop(Status::Pass, format!("class {name}{at}")));
         }
         (None, _) if is_taken => leg.trail.push(hop(Status::Pass, format!("no class{at}"))),
         (class, _) if !view.holds_all(Resource::IngressClasses, "") => {
@@ -185,7 +220,10 @@ fn served<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, ingress: &'v Ingre
 /// Whether an Ingress that runs has no class of its own: the API server writes the default one into it
 /// when it is made (admission plugin DefaultIngressClass), so that one without was made before.
 fn is_late(view: &ClusterView, ingress: &Ingress) -> bool {
-    let has_own = ingress.spec.as_ref().is_some_and(|spec| spec.ingress_class_name.is_some());
+    let has_own = ingress
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.ingress_class_name.is_some());
     !view.is_planned() && !has_own && annotation(ingress, CLASS_ANNOTATION).is_none()
 }
 
@@ -194,7 +232,9 @@ fn takes_late(view: &ClusterView, plane: &Plane<'_>) -> Option<bool> {
     let said = |name: &str| plane.pods.iter().find_map(|pod| argument(pod, name));
     match product_name(plane) {
         "ingress-nginx" if plane.pods.is_empty() => None,
-        "ingress-nginx" | "HAProxy Ingress" => Some(said("--watch-ingress-without-class") == Some("true")),
+        "ingress-nginx" | "HAProxy Ingress" => {
+            Some(said("--watch-ingress-without-class") == Some("true"))
+        }
         "F5 NGINX Ingress Controller" => Some(false),
         "Traefik" | "Contour" => Some(said("--ingress-class-name").is_none()),
         // It takes them where its class is the default.
@@ -261,13 +301,21 @@ fn to_backend<'v>(
         };
         leg.trail.stop(hop, Break::Ingress(trouble));
     };
-    let part = route.percent.map_or_else(String::new, |percent| format!("{percent} % to "));
+    let part = route
+        .percent
+        .map_or_else(String::new, |percent| format!("{percent} % to "));
     let Some(service) = walker.view.services.get(namespace, &backend.name) else {
         let text = format!("{} leads to Service {}", route.shown, backend.name);
-        if walker.view.holds_all(Resource::Services, namespace) || walker.view.unread(Resource::Services, namespace).is_none() {
+        if walker.view.holds_all(Resource::Services, namespace)
+            || walker.view.unread(Resource::Services, namespace).is_none()
+        {
             missing(format!("{text}, which does not exist"), &mut leg);
         } else {
-            leg.trail.push(Hop::new(Stage::Service, Status::Unknown, format!("{text}, which was not read")));
+            leg.trail.push(Hop::new(
+                Stage::Service,
+                Status::Unknown,
+                format!("{text}, which was not read"),
+            ));
         }
         return paths.push(leg.end(None));
     };
@@ -292,7 +340,12 @@ fn to_backend<'v>(
         return paths.push(leg.end(None));
     };
     if let Some(hop) = leg.trail.hops.last_mut() {
-        hop.summary = format!("{} → {part}{}, {}", route.shown, service.reference(), hop.summary);
+        hop.summary = format!(
+            "{} → {part}{}, {}",
+            route.shown,
+            service.reference(),
+            hop.summary
+        );
     }
     if plane.is_cloud() && by_node_port(ingress, service, plane) {
         let number = PortSpec::Number(chosen.number);
@@ -314,7 +367,10 @@ fn to_backend<'v>(
 /// Whether a cloud's load balancer sends to node ports and not to pods: the AWS one unless it is told
 /// otherwise, Google's without network endpoint groups.
 fn by_node_port(ingress: &Ingress, service: &Service, plane: &Plane<'_>) -> bool {
-    let has_node_port = service.ports().iter().any(|port| port.node_port.is_some_and(|port| port > 0));
+    let has_node_port = service
+        .ports()
+        .iter()
+        .any(|port| port.node_port.is_some_and(|port| port > 0));
     match product_name(plane) {
         "AWS Load Balancer Controller" => {
             annotation(ingress, "alb.ingress.kubernetes.io/target-type") != Some("ip")
@@ -336,9 +392,20 @@ fn to_external_name<'v>(
     plane: &Plane<'v>,
     paths: &mut Vec<Path<'v>>,
 ) {
-    let name = service.spec.as_ref().and_then(|spec| spec.external_name.as_deref()).unwrap_or_default();
-    let resolves = matches!(product_name(plane), "ingress-nginx" | "Contour" | "Kong" | "HAProxy Kubernetes Ingress Controller");
-    let text = format!("{} → {}, ExternalName {name}", route.shown, service.reference());
+    let name = service
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.external_name.as_deref())
+        .unwrap_or_default();
+    let resolves = matches!(
+        product_name(plane),
+        "ingress-nginx" | "Contour" | "Kong" | "HAProxy Kubernetes Ingress Controller"
+    );
+    let text = format!(
+        "{} → {}, ExternalName {name}",
+        route.shown,
+        service.reference()
+    );
     let hop = |status, text: String| Hop::new(Stage::Service, status, text).at(service.reference());
     if !resolves {
         let text = format!("{text}: whether its controller looks it up is not known");
@@ -347,8 +414,13 @@ fn to_external_name<'v>(
     }
     leg.trail.push(hop(Status::Pass, text));
     let mut labels = name.split('.');
-    let (target, namespace) = (labels.next().unwrap_or_default(), labels.next().unwrap_or_default());
-    let inner = (labels.next() == Some("svc")).then(|| walker.view.services.get(namespace, target)).flatten();
+    let (target, namespace) = (
+        labels.next().unwrap_or_default(),
+        labels.next().unwrap_or_default(),
+    );
+    let inner = (labels.next() == Some("svc"))
+        .then(|| walker.view.services.get(namespace, target))
+        .flatten();
     let asked = Asked {
         port,
         protocol: None,
@@ -360,7 +432,7 @@ fn to_external_name<'v>(
 }
 
 /// Proxies send to the endpoints themselves: they are the source from here on.
-pub(in crate::path) fn go_on<'v>(
+pub(super) fn go_on<'v>(
     walker: &Walker<'_, 'v>,
     leg: &Leg<'_, 'v>,
     service: &'v Service,
@@ -396,7 +468,11 @@ pub(in crate::path) fn go_on<'v>(
 /// nobody knows what they say.
 fn leave_open(path: &mut Path<'_>) {
     let is_policy = |stage| matches!(stage, Stage::EgressPolicy | Stage::IngressPolicy);
-    for hop in path.hops.iter_mut().filter(|hop| is_policy(hop.stage) && hop.status == Status::Fail) {
+    for hop in path
+        .hops
+        .iter_mut()
+        .filter(|hop| is_policy(hop.stage) && hop.status == Status::Fail)
+    {
         hop.status = Status::Unknown;
         hop.summary = format!("{}; as whom the proxy asks is not known", hop.summary);
     }
@@ -423,7 +499,10 @@ pub(crate) fn class_name(view: &ClusterView, ingress: &Ingress) -> Option<String
             .cloned()
     };
     let default = || {
-        let class = view.ingress_classes.iter().find(|class| is_default(class))?;
+        let class = view
+            .ingress_classes
+            .iter()
+            .find(|class| is_default(class))?;
         Some(class.name().to_owned())
     };
     named.or_else(annotated).or_else(default)

@@ -1,14 +1,14 @@
 //! The order in which stages are passed: what follows what, for every kind of destination.
 
 mod backend;
-pub(super) mod entry;
+mod door;
+mod entry;
 mod heading;
-pub(super) mod ingress;
+mod ingress;
 mod service;
 
 use super::context::{Leg, Memo, Walker};
 use super::stages::{dns, group, source};
-use super::door;
 use super::trail::Trail;
 use super::{Basis, Break, Hop, Mode, Path, Stage, Status};
 use crate::cluster::access::{ServiceExt, ServiceKind};

@@ -5,15 +5,14 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::DoorTrouble;
 use super::plane::Plane;
 use crate::cluster::access::{ServiceExt, ServicePortExt, target_port};
 use crate::cluster::{ObjectRef, Pod};
 use crate::net::{Family, Protocol, parse_address};
-use crate::path::stages::service::{Asked, Chosen};
 use crate::path::context::{Leg, Walker};
 use crate::path::order::entry;
-use crate::path::{Backend, Break, Hop, Outcome, Path, Stage, Status};
+use crate::path::stages::service::{Asked, Chosen};
+use crate::path::{Backend, Break, DoorTrouble, Hop, Outcome, Path, Stage, Status};
 use crate::resolve::Site;
 use crate::target::PortSpec;
 use crate::text::list;
@@ -35,12 +34,18 @@ pub fn pass<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, plane: &Plane<'v
     if plane.is_cloud() {
         let name = plane.product.map_or("", |product| product.name);
         let at = at(&plane.addresses);
-        return leg.trail.push(hop(Status::Pass, format!("{name}, outside the cluster{at}")));
+        return leg.trail.push(hop(
+            Status::Pass,
+            format!("{name}, outside the cluster{at}"),
+        ));
     }
     if plane.is_unknown() {
         // Manifests do not hold what serves them.
         if !walker.view.is_planned() {
-            let text = format!("nothing was found that serves it; looked for {}", plane.looked_for);
+            let text = format!(
+                "nothing was found that serves it; looked for {}",
+                plane.looked_for
+            );
             leg.trail.push(hop(Status::Unknown, text));
         }
         return;
@@ -79,7 +84,10 @@ fn service_port<'v>(
     plane: &Plane<'_>,
     knock: &Knock,
 ) -> Option<&'v ServicePort> {
-    let mut ports = service.ports().iter().filter(|port| port.protocol() == knock.protocol);
+    let mut ports = service
+        .ports()
+        .iter()
+        .filter(|port| port.protocol() == knock.protocol);
     let Some(asked) = knock.port else {
         // Ports for health checks stand beside those for traffic.
         let is_web = |port: &&ServicePort| matches!(port.number(), 80 | 443);
@@ -111,7 +119,10 @@ fn to_service<'v>(
     let mut leg = leg.clone();
     leg.trail.hops.clear();
     leg.trail.breaks.clear();
-    let assigned = plane.addresses.iter().filter_map(|text| parse_address(text));
+    let assigned = plane
+        .addresses
+        .iter()
+        .filter_map(|text| parse_address(text));
     let own = |addr: &IpAddr| service.ingress_addresses().contains(&addr.to_string());
     let address = assigned.into_iter().find(own);
     if leg.sites[0].is_outside() {
@@ -141,12 +152,15 @@ fn by_node<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, plane: &Plane<'v>
             door: knock.door.clone(),
             pods,
         };
-        return leg.trail.stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
+        return leg
+            .trail
+            .stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
     }
     let port = knock.port.unwrap_or(80);
     let on_nodes: Vec<&Pod> = ready.into_iter().filter(|pod| listens(pod, port)).collect();
     if on_nodes.is_empty() {
-        let text = format!("no Service and no host port leads to port {port} of its proxies from outside");
+        let text =
+            format!("no Service and no host port leads to port {port} of its proxies from outside");
         return leg.trail.push(hop(Status::Unknown, text));
     }
     let mut paths = Vec::new();
@@ -162,7 +176,12 @@ fn by_node<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, plane: &Plane<'v>
     let nodes: Vec<&str> = on_nodes.iter().filter_map(|pod| pod.node_name()).collect();
     let start = leg.trail.hops.len();
     fold(leg, plane, knock, paths);
-    if let Some(hop) = leg.trail.hops.get_mut(start).filter(|hop| hop.status == Status::Pass) {
+    if let Some(hop) = leg
+        .trail
+        .hops
+        .get_mut(start)
+        .filter(|hop| hop.status == Status::Pass)
+    {
         hop.summary = format!("port {port} of {}, where its proxies listen", list(&nodes));
     }
 }
@@ -176,27 +195,38 @@ fn listens(pod: &Pod, port: u16) -> bool {
 fn host_port(pod: &Pod, port: u16) -> Option<u16> {
     let declared = pod.declared_ports().into_iter();
     let mut own = declared.filter(|own| own.host_port == Some(i32::from(port)));
-    own.next().and_then(|own| u16::try_from(own.container_port).ok())
+    own.next()
+        .and_then(|own| u16::try_from(own.container_port).ok())
 }
 
 /// Tells the walks to the proxies as one hop: it fails where all of them fail.
 fn fold<'v>(leg: &mut Leg<'_, 'v>, plane: &Plane<'v>, knock: &Knock, paths: Vec<Path<'v>>) {
     let hop = |status, text: String| Hop::new(Stage::Entry, status, text).at(knock.door.clone());
-    let failing: Vec<&Path<'v>> = paths.iter().filter(|path| path.outcome() == Outcome::Fails).collect();
+    let failing: Vec<&Path<'v>> = paths
+        .iter()
+        .filter(|path| path.outcome() == Outcome::Fails)
+        .collect();
     let why = failing.first().and_then(|path| path.failing());
-    let why = why.map_or_else(String::new, |hop| format!("{}: {}", hop.stage.name(), hop.summary));
+    let why = why.map_or_else(String::new, |hop| {
+        format!("{}: {}", hop.stage.name(), hop.summary)
+    });
     let breaks = failing.iter().flat_map(|path| path.breaks.iter().cloned());
     let is_all = !failing.is_empty() && failing.len() == paths.len();
-    let breaks: Vec<Break<'v>> = breaks.map(|seen| told(seen, plane, knock, is_all)).collect();
+    let breaks: Vec<Break<'v>> = breaks
+        .map(|seen| told(seen, plane, knock, is_all))
+        .collect();
     if is_all {
-        leg.trail.push(hop(Status::Fail, format!("to the proxies, {why}")));
+        leg.trail
+            .push(hop(Status::Fail, format!("to the proxies, {why}")));
     } else if !failing.is_empty() {
-        leg.trail.push(hop(Status::Warn, format!("to some of the proxies, {why}")));
+        leg.trail
+            .push(hop(Status::Warn, format!("to some of the proxies, {why}")));
     } else if let Some(unknown) = paths.iter().find(|path| path.outcome() == Outcome::Unknown) {
         let mut hops = unknown.hops.iter();
         let why = hops.find(|hop| hop.status == Status::Unknown);
         let text = why.map_or_else(String::new, |hop| hop.summary.clone());
-        leg.trail.push(hop(Status::Unknown, format!("to the proxies, {text}")));
+        leg.trail
+            .push(hop(Status::Unknown, format!("to the proxies, {text}")));
     } else {
         leg.trail.push(hop(Status::Pass, passed(plane, &paths)));
     }
@@ -206,7 +236,11 @@ fn fold<'v>(leg: &mut Leg<'_, 'v>, plane: &Plane<'v>, knock: &Knock, paths: Vec<
 /// A front that leads nowhere is the proxies' trouble, not the backend's.
 fn told<'v>(seen: Break<'v>, plane: &Plane<'v>, knock: &Knock, is_all: bool) -> Break<'v> {
     let seen = match seen {
-        Break::NoEndpoints { service, port, family } => Break::Door(Box::new(DoorTrouble::ProxiesDown {
+        Break::NoEndpoints {
+            service,
+            port,
+            family,
+        } => Break::Door(Box::new(DoorTrouble::ProxiesDown {
             door: knock.door.clone(),
             service,
             port,
@@ -223,14 +257,21 @@ fn told<'v>(seen: Break<'v>, plane: &Plane<'v>, knock: &Knock, is_all: bool) -> 
 /// `198.51.100.20:443 → 10.244.1.5:443, 10.244.2.7:443`
 fn passed(plane: &Plane<'_>, paths: &[Path<'_>]) -> String {
     const SHOWN: usize = 3;
-    let mut backends: Vec<String> = paths.iter().flat_map(|path| &path.backends).map(Backend::display).collect();
+    let mut backends: Vec<String> = paths
+        .iter()
+        .flat_map(|path| &path.backends)
+        .map(Backend::display)
+        .collect();
     backends.sort_unstable();
     backends.dedup();
     let all = backends.len();
     backends.truncate(SHOWN);
     let more = if all > SHOWN { " …" } else { "" };
     let name = plane.product.map_or("its proxies", |product| product.name);
-    let by = paths.iter().flat_map(|path| &path.hops).find(|hop| hop.stage == Stage::Entry);
+    let by = paths
+        .iter()
+        .flat_map(|path| &path.hops)
+        .find(|hop| hop.stage == Stage::Entry);
     let by = by.map_or_else(|| at(&plane.addresses), |hop| format!(", {}", hop.summary));
     format!("{name}{by} → {}{more}", backends.join(", "))
 }

@@ -2,20 +2,22 @@
 
 use k8s_openapi::api::core::v1::Service;
 
+use super::backend_tls;
 use super::front::{self, Knock};
 use super::plane::Plane;
-use super::{DoorTrouble, Share, backend_tls};
 use crate::cluster::access::{ServiceExt, ServiceKind};
-use crate::cluster::gateway_api::{BackendRef, Filter, Gateway, MethodMatch, Route, RouteKind, Rule};
+use crate::cluster::gateway_api::{
+    BackendRef, Filter, Gateway, MethodMatch, Route, RouteKind, Rule,
+};
 use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::gateway::listener::{Slot, reference};
 use crate::gateway::matching::{Choice, Taken};
 use crate::gateway::{BackendTrouble, Target, target};
 use crate::net::Protocol;
+use crate::path::context::{Leg, Walker};
 use crate::path::order::ingress::go_on;
 use crate::path::stages::service::{self, Asked};
-use crate::path::context::{Leg, Walker};
-use crate::path::{Break, Hop, Outcome, Path, Stage, Status};
+use crate::path::{Break, DoorTrouble, Hop, Outcome, Path, Share, Stage, Status};
 use crate::target::PortSpec;
 use crate::text::list;
 
@@ -56,7 +58,12 @@ pub fn bad_backends<'v>(
         let Target::Invalid { to, why } = target(view, (kind, route.namespace()), backend) else {
             return None;
         };
-        Some(bad_backend((kind, route), (index, position), (to, why), share(backend, weights)))
+        Some(bad_backend(
+            (kind, route),
+            (index, position),
+            (to, why),
+            share(backend, weights),
+        ))
     })
     .collect()
 }
@@ -84,7 +91,8 @@ pub fn to_choice<'v>(
             near,
         };
         let text = format!("no rule takes {asked}");
-        leg.trail.stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
+        leg.trail
+            .stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
     }
     paths.push(leg.end(None));
 }
@@ -102,11 +110,23 @@ pub fn to_rule<'v>(
     let hop = |status, text: String| Hop::new(Stage::Gateway, status, text).at(object.clone());
     let tls = if way.ends_tls { ", TLS ends here" } else { "" };
     let does = does(rule);
-    let text = format!("listener {} of {}{tls} → rule {index}{does}", way.listener, way.gateway.name);
+    let text = format!(
+        "listener {} of {}{tls} → rule {index}{does}",
+        way.listener, way.gateway.name
+    );
     leg.trail.push(hop(Status::Pass, text));
-    if let Some(filter) = rule.filters.iter().find(|filter| filter.kind == "ExtensionRef") {
-        let named = filter.extension_ref.as_ref().map(|to| to.object("?", route.namespace()));
-        let named = named.map_or_else(String::new, |named| format!(" {}/{}", named.kind, named.name));
+    if let Some(filter) = rule
+        .filters
+        .iter()
+        .find(|filter| filter.kind == "ExtensionRef")
+    {
+        let named = filter
+            .extension_ref
+            .as_ref()
+            .map(|to| to.object("?", route.namespace()));
+        let named = named.map_or_else(String::new, |named| {
+            format!(" {}/{}", named.kind, named.name)
+        });
         let text = format!("rule {index} goes through a filter of the implementation's own{named}");
         leg.trail.push(hop(Status::Unknown, text));
     }
@@ -122,8 +142,11 @@ pub fn to_rule<'v>(
             is_weightless: !rule.backend_refs.is_empty(),
         };
         let text = format!("rule {index} has no backend to send to");
-        leg.trail.stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
-        leg.trail.breaks.extend(bad_backends(walker.view, (kind, route), index, rule));
+        leg.trail
+            .stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
+        leg.trail
+            .breaks
+            .extend(bad_backends(walker.view, (kind, route), index, rule));
         return paths.push(leg.end(None));
     }
     let mut own = Vec::new();
@@ -133,7 +156,16 @@ pub fn to_rule<'v>(
         }
         let place = (index, position);
         let mut found = Vec::new();
-        to_backend(walker, &leg, way, (kind, route), place, backend, share(backend, weights), &mut found);
+        to_backend(
+            walker,
+            &leg,
+            way,
+            (kind, route),
+            place,
+            backend,
+            share(backend, weights),
+            &mut found,
+        );
         own.push((place, share(backend, weights), found));
     }
     name_dead_shares(&object, &mut own);
@@ -143,13 +175,19 @@ pub fn to_rule<'v>(
 /// `GET /cart with header x-beta`
 pub fn shown(one: &crate::cluster::gateway_api::Match) -> String {
     let path = one.path.as_ref();
-    let kind = path.and_then(|path| path.kind.as_deref()).unwrap_or("PathPrefix");
+    let kind = path
+        .and_then(|path| path.kind.as_deref())
+        .unwrap_or("PathPrefix");
     let value = path.and_then(|path| path.value.as_deref()).unwrap_or("/");
     let method = match &one.method {
         Some(MethodMatch::Http(method)) => format!("{method} "),
         _ => String::new(),
     };
-    let headers: Vec<&str> = one.headers.iter().map(|header| header.name.as_str()).collect();
+    let headers: Vec<&str> = one
+        .headers
+        .iter()
+        .map(|header| header.name.as_str())
+        .collect();
     let headers = if headers.is_empty() {
         String::new()
     } else {
@@ -160,30 +198,55 @@ pub fn shown(one: &crate::cluster::gateway_api::Match) -> String {
 
 /// What a rule does beside sending requests on: ` redirects to https`, ` (rewrites, mirrors)`.
 fn does(rule: &Rule) -> String {
-    let words = rule.filters.iter().filter_map(|filter| match filter.kind.as_str() {
-        "RequestRedirect" => {
-            let redirect = filter.request_redirect.as_ref();
-            let code = redirect.and_then(|one| one.status_code).unwrap_or(302);
-            let scheme = redirect.and_then(|one| one.scheme.as_deref());
-            let host = redirect.and_then(|one| one.hostname.as_deref());
-            let to = [scheme, host].into_iter().flatten().collect::<Vec<_>>().join("://");
-            Some(format!("redirects with {code}{}", if to.is_empty() { String::new() } else { format!(" to {to}") }))
-        }
-        "URLRewrite" => Some("rewrites".to_owned()),
-        "RequestMirror" => {
-            let to = filter.request_mirror.as_ref().map(|one| one.backend_ref.to.name.clone());
-            Some(format!("mirrors to {}", to.unwrap_or_default()))
-        }
-        "RequestHeaderModifier" | "ResponseHeaderModifier" => Some("edits headers".to_owned()),
-        "CORS" => Some("answers CORS".to_owned()),
-        _ => None,
-    });
+    let words = rule
+        .filters
+        .iter()
+        .filter_map(|filter| match filter.kind.as_str() {
+            "RequestRedirect" => {
+                let redirect = filter.request_redirect.as_ref();
+                let code = redirect.and_then(|one| one.status_code).unwrap_or(302);
+                let scheme = redirect.and_then(|one| one.scheme.as_deref());
+                let host = redirect.and_then(|one| one.hostname.as_deref());
+                let to = [scheme, host]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("://");
+                Some(format!(
+                    "redirects with {code}{}",
+                    if to.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" to {to}")
+                    }
+                ))
+            }
+            "URLRewrite" => Some("rewrites".to_owned()),
+            "RequestMirror" => {
+                let to = filter
+                    .request_mirror
+                    .as_ref()
+                    .map(|one| one.backend_ref.to.name.clone());
+                Some(format!("mirrors to {}", to.unwrap_or_default()))
+            }
+            "RequestHeaderModifier" | "ResponseHeaderModifier" => Some("edits headers".to_owned()),
+            "CORS" => Some("answers CORS".to_owned()),
+            _ => None,
+        });
     let mut words: Vec<String> = words.collect();
-    if let Some(timeout) = rule.timeouts.as_ref().and_then(|one| one.request.clone().or_else(|| one.backend_request.clone())) {
+    if let Some(timeout) = rule
+        .timeouts
+        .as_ref()
+        .and_then(|one| one.request.clone().or_else(|| one.backend_request.clone()))
+    {
         words.push(format!("waits {timeout}"));
     }
     words.dedup();
-    if words.is_empty() { String::new() } else { format!(" ({})", list(&words)) }
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", list(&words))
+    }
 }
 
 /// The sum of the weights of a rule.
@@ -226,7 +289,11 @@ fn to_backend<'v>(
 ) {
     let mut leg = leg.clone();
     let route = of.1.reference(of.0);
-    let part = if share.is_all() { String::new() } else { format!("{} to ", share.words()) };
+    let part = if share.is_all() {
+        String::new()
+    } else {
+        format!("{} to ", share.words())
+    };
     let hop = |status, text: String| Hop::new(Stage::Service, status, text).at(route.clone());
     match target(walker.view, (of.0, of.1.namespace()), backend) {
         Target::Invalid { to, why } => {
@@ -241,7 +308,12 @@ fn to_backend<'v>(
             let unknown = hop(Status::Unknown, text);
             if crate::gateway::backend::is_odd(&group, &to.kind) {
                 let field = format!("spec.rules[{}].backendRefs[{}]", place.0, place.1);
-                let trouble = DoorTrouble::OddBackend { route: route.clone(), field, to, group };
+                let trouble = DoorTrouble::OddBackend {
+                    route: route.clone(),
+                    field,
+                    to,
+                    group,
+                };
                 leg.trail.doubt(unknown, Break::Door(Box::new(trouble)));
             } else {
                 leg.trail.push(unknown);
@@ -274,8 +346,12 @@ fn to_service<'v>(
     paths: &mut Vec<Path<'v>>,
 ) {
     if service.service_kind() == ServiceKind::ExternalName {
-        let text = format!("{part}{}: what an ExternalName means here is the implementation's to say", service.reference());
-        leg.trail.push(Hop::new(Stage::Service, Status::Unknown, text).at(service.reference()));
+        let text = format!(
+            "{part}{}: what an ExternalName means here is the implementation's to say",
+            service.reference()
+        );
+        leg.trail
+            .push(Hop::new(Stage::Service, Status::Unknown, text).at(service.reference()));
         return paths.push(leg.end(None));
     }
     let port = PortSpec::Number(port);
@@ -303,7 +379,12 @@ fn name_dead_shares<'v>(route: &ObjectRef, own: &mut [((usize, usize), Share, Ve
     for ((index, position), share, paths) in own.iter_mut().filter(|(_, _, paths)| !works(paths)) {
         let field = format!("spec.rules[{index}].backendRefs[{position}].weight");
         for seen in paths.iter_mut().flat_map(|path| &mut path.breaks) {
-            if let Break::NoEndpoints { service, port, family } = seen {
+            if let Break::NoEndpoints {
+                service,
+                port,
+                family,
+            } = seen
+            {
                 *seen = Break::Door(Box::new(DoorTrouble::DeadShare {
                     route: route.clone(),
                     field: field.clone(),
@@ -319,7 +400,9 @@ fn name_dead_shares<'v>(route: &ObjectRef, own: &mut [((usize, usize), Share, Ve
 
 /// The rules behind the one that takes a request which would have a backend for it.
 pub fn serving<'t, 'v>(behind: &'t [Taken<'v>]) -> impl Iterator<Item = &'t Taken<'v>> {
-    behind.iter().filter(|taken| taken.rule.redirect().is_none() && weights(taken.rule) > 0)
+    behind
+        .iter()
+        .filter(|taken| taken.rule.redirect().is_none() && weights(taken.rule) > 0)
 }
 
 // === impl Way ===
@@ -353,6 +436,10 @@ impl Rule {
     #[must_use]
     pub fn redirect(&self) -> Option<&crate::cluster::gateway_api::Redirect> {
         let is_redirect = |filter: &&Filter| filter.kind == "RequestRedirect";
-        self.filters.iter().find(is_redirect)?.request_redirect.as_ref()
+        self.filters
+            .iter()
+            .find(is_redirect)?
+            .request_redirect
+            .as_ref()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::front::{self, Knock};
 use super::plane::Plane;
-use super::{DoorTrouble, rule};
+use super::rule;
 use crate::cluster::Named;
 use crate::cluster::gateway_api::{Gateway, ListenerSet};
 use crate::gateway::listener::{
@@ -11,7 +11,7 @@ use crate::gateway::listener::{
 use crate::gateway::{HttpRequest, class_of};
 use crate::net::Protocol;
 use crate::path::context::{Leg, Walker};
-use crate::path::{Break, Hop, Mode, Path, Stage, Status};
+use crate::path::{Break, DoorTrouble, Hop, Mode, Path, Stage, Status};
 use crate::text::list;
 
 /// How many ports of a Gateway are walked to.
@@ -145,7 +145,11 @@ pub(super) fn judge<'v>(
     let text = format!(
         "{}, listens as {}",
         class.shown(&gateway.spec.gateway_class_name),
-        if shown.is_empty() { "nothing".to_owned() } else { list(&shown) }
+        if shown.is_empty() {
+            "nothing".to_owned()
+        } else {
+            list(&shown)
+        }
     );
     let hop = Hop::new(Stage::Gateway, Status::Pass, text).at(object.clone());
     if let Some(trouble) = gateway_trouble(walker.view, gateway) {
@@ -181,5 +185,9 @@ pub(super) fn judge<'v>(
             ..hop
         }),
     }
-    leg.trail.breaks.extend(ailing.into_iter().filter_map(|slot| rule::slot_trouble(slot, is_part)));
+    leg.trail.breaks.extend(
+        ailing
+            .into_iter()
+            .filter_map(|slot| rule::slot_trouble(slot, is_part)),
+    );
 }

@@ -38,8 +38,10 @@ pub fn routes<'v>(
     request: Option<&HttpRequest>,
     product: Option<&Product>,
 ) -> IngressRoutes<'v> {
-    let (canaries, mains): (Vec<&Ingress>, Vec<&Ingress>) =
-        ingresses.iter().copied().partition(|ingress| is_canary(ingress));
+    let (canaries, mains): (Vec<&Ingress>, Vec<&Ingress>) = ingresses
+        .iter()
+        .copied()
+        .partition(|ingress| is_canary(ingress));
     // A question about a canary itself is one about its rules.
     let mains = if mains.is_empty() { &canaries } else { &mains };
     let mut routes = chosen(mains, request, product);
@@ -51,13 +53,15 @@ pub fn routes<'v>(
             let backend = ingress.spec.as_ref()?.default_backend.as_ref()?;
             Some((*ingress, backend))
         });
-        routes.found.extend(default.map(|(ingress, backend)| IngressRoute {
-            ingress,
-            backend,
-            field: "spec.defaultBackend".to_owned(),
-            shown: "default backend".to_owned(),
-            percent: None,
-        }));
+        routes
+            .found
+            .extend(default.map(|(ingress, backend)| IngressRoute {
+                ingress,
+                backend,
+                field: "spec.defaultBackend".to_owned(),
+                shown: "default backend".to_owned(),
+                percent: None,
+            }));
     }
     routes
 }
@@ -73,7 +77,10 @@ fn chosen<'v>(
     let mut routes = IngressRoutes::default();
     let mut ranked = Vec::new();
     for ingress in ingresses {
-        let rules = ingress.spec.iter().flat_map(|spec| spec.rules.iter().flatten());
+        let rules = ingress
+            .spec
+            .iter()
+            .flat_map(|spec| spec.rules.iter().flatten());
         for (rule_index, rule) in rules.enumerate() {
             let host = rule.host.as_deref().unwrap_or_default();
             let asked_host = request.and_then(|request| request.host.as_deref());
@@ -95,24 +102,43 @@ fn chosen<'v>(
                 };
                 match is_taken {
                     Some(true) => {
-                        let created = ingress.metadata.creation_timestamp.as_ref().map(|time| time.0);
-                        let rank = (exactness, own.len(), path.path_type == "Exact", Reverse(created));
+                        let created = ingress
+                            .metadata
+                            .creation_timestamp
+                            .as_ref()
+                            .map(|time| time.0);
+                        let rank = (
+                            exactness,
+                            own.len(),
+                            path.path_type == "Exact",
+                            Reverse(created),
+                        );
                         ranked.push((rank, route));
                     }
                     Some(false) => {}
-                    None => routes.unknown.push(format!("path {:?} is not understood", route.shown)),
+                    None => routes
+                        .unknown
+                        .push(format!("path {:?} is not understood", route.shown)),
                 }
             }
         }
     }
     if request.is_some() {
-        let best = ranked.iter().enumerate().max_by(|(one_at, (one, _)), (other_at, (other, _))| {
-            one.cmp(other).then_with(|| other_at.cmp(one_at))
-        });
+        let best =
+            ranked
+                .iter()
+                .enumerate()
+                .max_by(|(one_at, (one, _)), (other_at, (other, _))| {
+                    one.cmp(other).then_with(|| other_at.cmp(one_at))
+                });
         let best = best.map(|(index, _)| index);
-        routes.found.extend(best.map(|index| ranked.swap_remove(index).1));
+        routes
+            .found
+            .extend(best.map(|index| ranked.swap_remove(index).1));
     } else {
-        routes.found.extend(ranked.into_iter().map(|(_, route)| route));
+        routes
+            .found
+            .extend(ranked.into_iter().map(|(_, route)| route));
     }
     routes
 }
@@ -137,8 +163,12 @@ fn add_canaries<'v>(
             (Some("never"), None) => Some(false),
             _ => None,
         };
-        let of: u32 = said("canary-weight-total").and_then(|text| text.parse().ok()).unwrap_or(100);
-        let weight: u32 = said("canary-weight").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let of: u32 = said("canary-weight-total")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(100);
+        let weight: u32 = said("canary-weight")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
         match is_wanted {
             Some(true) => routes.found = vec![route],
             Some(false) => {}
@@ -193,12 +223,14 @@ fn takes(
 /// What `ImplementationSpecific` means is its implementation's to say.
 fn by_implementation(own: &str, asked: &str, product: &str) -> Option<bool> {
     match product {
-        "AWS Load Balancer Controller" | "Google Cloud Load Balancing" => {
-            Some(own.strip_suffix('*').map_or(own == asked, |prefix| asked.starts_with(prefix)))
-        }
-        "Azure Application Gateway" => {
-            Some(own.strip_suffix('*').map_or(own == asked, |prefix| asked.starts_with(prefix)))
-        }
+        "AWS Load Balancer Controller" | "Google Cloud Load Balancing" => Some(
+            own.strip_suffix('*')
+                .map_or(own == asked, |prefix| asked.starts_with(prefix)),
+        ),
+        "Azure Application Gateway" => Some(
+            own.strip_suffix('*')
+                .map_or(own == asked, |prefix| asked.starts_with(prefix)),
+        ),
         "Kong" => match own.strip_prefix("/~") {
             Some(expression) => {
                 let regex = regex_lite::Regex::new(&format!("^(?:{expression})")).ok()?;
@@ -206,8 +238,12 @@ fn by_implementation(own: &str, asked: &str, product: &str) -> Option<bool> {
             }
             None => Some(asked.starts_with(own)),
         },
-        "ingress-nginx" | "F5 NGINX Ingress Controller" | "Traefik" | "HAProxy Ingress"
-        | "HAProxy Kubernetes Ingress Controller" | "Contour" => Some(asked.starts_with(own)),
+        "ingress-nginx"
+        | "F5 NGINX Ingress Controller"
+        | "Traefik"
+        | "HAProxy Ingress"
+        | "HAProxy Kubernetes Ingress Controller"
+        | "Contour" => Some(asked.starts_with(own)),
         // Most read it as a prefix; only where both readings agree it is certain.
         _ => match (is_prefix(own, asked), asked.starts_with(own)) {
             (true, true) => Some(true),
@@ -266,7 +302,10 @@ pub fn not_understood(ingress: &Ingress) -> Vec<&str> {
     let names = all.map(|(name, _)| name.as_str());
     names
         .filter(|name| {
-            DECIDING.contains(name) || DECIDING_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            DECIDING.contains(name)
+                || DECIDING_PREFIXES
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
         })
         .collect()
 }
@@ -305,7 +344,10 @@ mod tests {
             ..HttpRequest::of_path(path)
         };
         let found = routes(&all, Some(&request), product(Some(controller), None)).found;
-        found.into_iter().map(|route| (route.shown, route.percent)).collect()
+        found
+            .into_iter()
+            .map(|route| (route.shown, route.percent))
+            .collect()
     }
 
     #[test]
@@ -315,8 +357,16 @@ mod tests {
             ingress("cart", json!({}), "Prefix", &["/cart"]),
             ingress("exact", json!({}), "Exact", &["/cart"]),
         ];
-        for (path, expected) in [("/", "a.example/"), ("/cartoon", "a.example/"), ("/cart/1", "a.example/cart")] {
-            assert_eq!(taken(&all, path, "k8s.io/ingress-nginx"), [(expected.to_owned(), None)], "{path}");
+        for (path, expected) in [
+            ("/", "a.example/"),
+            ("/cartoon", "a.example/"),
+            ("/cart/1", "a.example/cart"),
+        ] {
+            assert_eq!(
+                taken(&all, path, "k8s.io/ingress-nginx"),
+                [(expected.to_owned(), None)],
+                "{path}"
+            );
         }
     }
 
@@ -326,19 +376,33 @@ mod tests {
             ("k8s.io/ingress-nginx", "/ca", "/cart", 1),
             ("ingress.k8s.aws/alb", "/cart/*", "/cart/1", 1),
             ("ingress.k8s.aws/alb", "/cart", "/cart/1", 0),
-            ("ingress-controllers.konghq.com/kong", "/~/v[0-9]+$", "/v1", 1),
+            (
+                "ingress-controllers.konghq.com/kong",
+                "/~/v[0-9]+$",
+                "/v1",
+                1,
+            ),
             ("unknown.example/controller", "/cart", "/cart/1", 1),
             ("unknown.example/controller", "/ca", "/cart", 0),
         ] {
             let all = [ingress("web", json!({}), "ImplementationSpecific", &[own])];
-            assert_eq!(taken(&all, path, controller).len(), expected, "{controller} {own} {path}");
+            assert_eq!(
+                taken(&all, path, controller).len(),
+                expected,
+                "{controller} {own} {path}"
+            );
         }
     }
 
     #[test]
     fn a_rewrite_makes_expressions_of_paths() {
         let rewrite = json!({"nginx.ingress.kubernetes.io/rewrite-target": "/$2"});
-        let all = [ingress("web", rewrite, "ImplementationSpecific", &["/app(/|$)(.*)"])];
+        let all = [ingress(
+            "web",
+            rewrite,
+            "ImplementationSpecific",
+            &["/app(/|$)(.*)"],
+        )];
         assert_eq!(taken(&all, "/app/x", "k8s.io/ingress-nginx").len(), 1);
         assert_eq!(taken(&all, "/apple", "k8s.io/ingress-nginx").len(), 0);
     }
@@ -346,8 +410,14 @@ mod tests {
     #[test]
     fn a_canary_takes_its_part() {
         let canary = json!({"nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "10"});
-        let all = [ingress("web", json!({}), "Prefix", &["/"]), ingress("next", canary, "Prefix", &["/"])];
-        let parts: Vec<_> = taken(&all, "/", "k8s.io/ingress-nginx").into_iter().map(|(_, part)| part).collect();
+        let all = [
+            ingress("web", json!({}), "Prefix", &["/"]),
+            ingress("next", canary, "Prefix", &["/"]),
+        ];
+        let parts: Vec<_> = taken(&all, "/", "k8s.io/ingress-nginx")
+            .into_iter()
+            .map(|(_, part)| part)
+            .collect();
         assert_eq!(parts, [Some(90), Some(10)]);
     }
 }

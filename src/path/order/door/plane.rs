@@ -11,8 +11,8 @@ use crate::cluster::gateway_api::Gateway;
 use crate::cluster::{ClusterView, Named, Pod};
 use crate::gateway::class_of;
 use crate::net::parse_address;
-use crate::path::stages::endpoints::selected;
 use crate::path::order::ingress::{addresses, class_name};
+use crate::path::stages::endpoints::selected;
 use crate::text::list;
 
 /// The pods of a Gateway that was made for it carry its name (GEP-1762).
@@ -71,7 +71,9 @@ impl<'v> Plane<'v> {
     #[must_use]
     pub fn of_ingress(view: &'v ClusterView, ingress: &'v Ingress) -> Self {
         let class = class_name(view, ingress);
-        let object = class.as_deref().and_then(|class| view.ingress_classes.get("", class));
+        let object = class
+            .as_deref()
+            .and_then(|class| view.ingress_classes.get("", class));
         let controller = object.and_then(|object| object.spec.as_ref()?.controller.as_deref());
         let addresses = addresses(ingress);
         let mut plane = Self {
@@ -88,13 +90,18 @@ impl<'v> Plane<'v> {
     /// Whether a load balancer outside the cluster sends to the backends itself.
     #[must_use]
     pub fn is_cloud(&self) -> bool {
-        self.product.is_some_and(|one| matches!(one.proxies, Proxies::Cloud))
+        self.product
+            .is_some_and(|one| matches!(one.proxies, Proxies::Cloud))
     }
 
     /// The proxies that can take a request.
     #[must_use]
     pub fn ready(&self) -> Vec<&'v Pod> {
-        self.pods.iter().copied().filter(|pod| pod.is_ready()).collect()
+        self.pods
+            .iter()
+            .copied()
+            .filter(|pod| pod.is_ready())
+            .collect()
     }
 
     /// Whether nothing was found of it.
@@ -107,15 +114,25 @@ impl<'v> Plane<'v> {
     fn complete(&mut self, view: &'v ClusterView, first: &str, controller: Option<&str>) {
         let mut looked = vec![first.to_owned()];
         if self.pods.is_empty() {
-            let of_services = self.services.iter().flat_map(|service| selected(view, service));
+            let of_services = self
+                .services
+                .iter()
+                .flat_map(|service| selected(view, service));
             self.pods = running(of_services);
         }
         if let Some(Proxies::Pods { labels, images }) = self.product.map(|one| one.proxies)
             && self.pods.is_empty()
         {
             let all = view.pods.iter().filter(|pod| is_proxy(pod, labels, images));
-            self.pods = running(all).into_iter().filter(|pod| serves(pod, controller)).collect();
-            looked.extend(labels.iter().map(|(key, value)| format!("label {key}={value}")));
+            self.pods = running(all)
+                .into_iter()
+                .filter(|pod| serves(pod, controller))
+                .collect();
+            looked.extend(
+                labels
+                    .iter()
+                    .map(|(key, value)| format!("label {key}={value}")),
+            );
         }
         if self.services.is_empty() && !self.pods.is_empty() {
             self.services = services_before(view, &self.pods);
@@ -129,15 +146,27 @@ fn running<'v>(pods: impl Iterator<Item = &'v Pod>) -> Vec<&'v Pod> {
 }
 
 fn is_proxy(pod: &Pod, labels: &[(&str, &str)], images: &[&str]) -> bool {
-    let has_label = |(key, value): &(&str, &str)| pod.labels().get(*key).is_some_and(|own| own == value);
+    let has_label =
+        |(key, value): &(&str, &str)| pod.labels().get(*key).is_some_and(|own| own == value);
     let has_image = |name: &&str| {
         let spec = pod.spec.as_ref();
         let mut containers = spec.into_iter().flat_map(|spec| spec.containers.iter());
-        containers.any(|container| container.image.as_ref().is_some_and(|image| image.contains(name)))
+        containers.any(|container| {
+            container
+                .image
+                .as_ref()
+                .is_some_and(|image| image.contains(name))
+        })
     };
-    let is_side = pod.labels().get("app.kubernetes.io/component").is_some_and(|own| {
-        matches!(own.as_str(), "default-backend" | "admission-webhook" | "defaultbackend")
-    });
+    let is_side = pod
+        .labels()
+        .get("app.kubernetes.io/component")
+        .is_some_and(|own| {
+            matches!(
+                own.as_str(),
+                "default-backend" | "admission-webhook" | "defaultbackend"
+            )
+        });
     !is_side && (labels.iter().any(has_label) || images.iter().any(has_image))
 }
 
@@ -173,8 +202,10 @@ fn services_of_gateway<'v>(
         let labels = service.metadata.labels.as_ref();
         let label = |key: &str| labels.and_then(|all| all.get(key)).map(String::as_str);
         label(GATEWAY_NAME) == Some(name) && service.namespace() == namespace
-            || label(OWNING_NAME) == Some(name) && label(OWNING_NAMESPACE).is_none_or(|own| own == namespace)
-            || label("io.cilium.gateway/owning-gateway") == Some(name) && service.namespace() == namespace
+            || label(OWNING_NAME) == Some(name)
+                && label(OWNING_NAMESPACE).is_none_or(|own| own == namespace)
+            || label("io.cilium.gateway/owning-gateway") == Some(name)
+                && service.namespace() == namespace
     };
     let mut found: Vec<&Service> = view.services.iter().filter(is_own).collect();
     // Where a proxy is run by hand the Gateway names its Service.
@@ -194,11 +225,20 @@ fn services_of_gateway<'v>(
 
 /// The Services that answer at one of some addresses.
 fn services_at<'v>(view: &'v ClusterView, addresses: &[String]) -> Vec<&'v Service> {
-    let parsed: Vec<IpAddr> = addresses.iter().filter_map(|text| parse_address(text)).collect();
+    let parsed: Vec<IpAddr> = addresses
+        .iter()
+        .filter_map(|text| parse_address(text))
+        .collect();
     let answers = |service: &&Service| {
-        let external = service.spec.as_ref().and_then(|spec| spec.external_ips.as_deref());
+        let external = service
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.external_ips.as_deref());
         let external = external.unwrap_or_default();
-        service.ingress_addresses().iter().any(|own| addresses.contains(own))
+        service
+            .ingress_addresses()
+            .iter()
+            .any(|own| addresses.contains(own))
             || external.iter().any(|own| addresses.contains(own))
             || service.cluster_ips().iter().any(|own| parsed.contains(own))
     };
@@ -215,8 +255,13 @@ fn services_before<'v>(view: &'v ClusterView, pods: &[&Pod]) -> Vec<&'v Service>
     };
     let leads_in = |service: &&Service| {
         let kind = service.spec.as_ref().and_then(|spec| spec.type_.as_deref());
-        let selects = service.selector().is_some_and(|selector| selector.matches(first.labels()));
+        let selects = service
+            .selector()
+            .is_some_and(|selector| selector.matches(first.labels()));
         selects && matches!(kind, Some("LoadBalancer" | "NodePort"))
     };
-    view.services.in_namespace(first.namespace()).filter(leads_in).collect()
+    view.services
+        .in_namespace(first.namespace())
+        .filter(leads_in)
+        .collect()
 }

@@ -1,13 +1,13 @@
 //! A route as a destination: to which parents it is attached, and where its rules lead.
 
+use super::front;
 use super::gateway::protocol;
 use super::rule::{self, Way};
-use super::{DoorTrouble, front};
 use crate::cluster::gateway_api::{Route, RouteKind};
 use crate::gateway::listener::{gateway_trouble, reference};
 use crate::gateway::{Attachment, attachments, matching};
 use crate::path::context::{Leg, Walker};
-use crate::path::{Break, Hop, Mode, Path, Stage, Status};
+use crate::path::{Break, DoorTrouble, Hop, Mode, Path, Stage, Status};
 
 /// To the backends of a route, by every parent that takes it.
 pub fn to_route<'v>(
@@ -41,7 +41,10 @@ pub fn to_route<'v>(
     // Parents of one Gateway lead to the same backends: the first that serves speaks for all.
     let mut seen: Vec<String> = Vec::new();
     for one in &taken {
-        let key = one.gateway.map_or_else(|| one.parent.to_string(), |gateway| reference(gateway).to_string());
+        let key = one.gateway.map_or_else(
+            || one.parent.to_string(),
+            |gateway| reference(gateway).to_string(),
+        );
         let is_live = one.slots().iter().any(|slot| !slot.is_dead());
         if seen.contains(&key) && (is_live || one.doubt.is_none()) {
             continue;
@@ -82,7 +85,8 @@ fn by_refusal<'v>(
         leg.trail.stop(hop, seen);
     }
     let bad = route.spec.rules.iter().enumerate();
-    let bad = bad.flat_map(|(index, rule)| rule::bad_backends(walker.view, (kind, route), index, rule));
+    let bad =
+        bad.flat_map(|(index, rule)| rule::bad_backends(walker.view, (kind, route), index, rule));
     leg.trail.breaks.extend(bad);
     paths.push(leg.end(None));
 }
@@ -111,14 +115,23 @@ fn by_attachment<'v>(
         let text = format!("{} does not serve", reference(gateway));
         let gateway = reference(gateway);
         let trouble = DoorTrouble::Gateway { gateway, trouble };
-        leg.trail.stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
+        leg.trail
+            .stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
     } else if slot.is_dead() {
-        leg.trail.push(hop(Status::Fail, format!("listener {} does not serve", slot.listener.name)));
+        leg.trail.push(hop(
+            Status::Fail,
+            format!("listener {} does not serve", slot.listener.name),
+        ));
         leg.trail.breaks.extend(rule::slot_trouble(slot, false));
     }
     let request = walker.flow.destination.request();
     let way = Way::new(walker.view, gateway, slot);
-    front::pass(walker, &mut leg, &way.plane, &way.knock(slot.listener.port, protocol(slot)));
+    front::pass(
+        walker,
+        &mut leg,
+        &way.plane,
+        &way.knock(slot.listener.port, protocol(slot)),
+    );
     let rules = route.spec.rules.iter().enumerate();
     let Some(mut request) = request else {
         for (index, rule) in rules {
@@ -131,5 +144,11 @@ fn by_attachment<'v>(
     let choice = matching::choose([(kind, route)], &request);
     let matches = route.spec.rules.iter().flat_map(|rule| &rule.matches);
     let near = matches.map(rule::shown).collect();
-    rule::to_choice(walker, leg, &way, (&object, request.shown(), &choice, near), paths);
+    rule::to_choice(
+        walker,
+        leg,
+        &way,
+        (&object, request.shown(), &choice, near),
+        paths,
+    );
 }

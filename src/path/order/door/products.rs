@@ -47,37 +47,60 @@ const PRODUCTS: [Product; 17] = [
         name: "F5 NGINX Ingress Controller",
         controllers: &["nginx.org/ingress-controller"],
         classes: &[],
-        proxies: pods(&[(NAME, "nginx-ingress"), ("app", "nginx-ingress")], &["nginx/nginx-ingress", "nginx-plus-ingress"]),
+        proxies: pods(
+            &[(NAME, "nginx-ingress"), ("app", "nginx-ingress")],
+            &["nginx/nginx-ingress", "nginx-plus-ingress"],
+        ),
     },
     Product {
         name: "NGINX Gateway Fabric",
         controllers: &["gateway.nginx.org/"],
         classes: &[],
-        proxies: pods(&[(NAME, "nginx-gateway-fabric"), (NAME, "nginx-gateway")], &["nginx-gateway-fabric/nginx"]),
+        proxies: pods(
+            &[(NAME, "nginx-gateway-fabric"), (NAME, "nginx-gateway")],
+            &["nginx-gateway-fabric/nginx"],
+        ),
     },
     Product {
         name: "Traefik",
         controllers: &["traefik.io/"],
         classes: &["traefik"],
-        proxies: pods(&[(NAME, "traefik"), ("app", "traefik")], &["library-traefik", "library/traefik", "rancher/mirrored-library-traefik", "traefik:"]),
+        proxies: pods(
+            &[(NAME, "traefik"), ("app", "traefik")],
+            &[
+                "library-traefik",
+                "library/traefik",
+                "rancher/mirrored-library-traefik",
+                "traefik:",
+            ],
+        ),
     },
     Product {
         name: "HAProxy Kubernetes Ingress Controller",
         controllers: &["haproxy.org/ingress-controller"],
         classes: &["haproxy"],
-        proxies: pods(&[(NAME, "kubernetes-ingress"), ("run", "haproxy-ingress")], &["haproxytech/kubernetes-ingress"]),
+        proxies: pods(
+            &[(NAME, "kubernetes-ingress"), ("run", "haproxy-ingress")],
+            &["haproxytech/kubernetes-ingress"],
+        ),
     },
     Product {
         name: "HAProxy Ingress",
         controllers: &["haproxy-ingress.github.io/"],
         classes: &[],
-        proxies: pods(&[(NAME, "haproxy-ingress")], &["jcmoraisjr/haproxy-ingress"]),
+        proxies: pods(
+            &[(NAME, "haproxy-ingress")],
+            &["jcmoraisjr/haproxy-ingress"],
+        ),
     },
     Product {
         name: "Contour",
         controllers: &["projectcontour.io/"],
         classes: &["contour"],
-        proxies: pods(&[("app.kubernetes.io/component", "envoy"), ("app", "envoy")], &[]),
+        proxies: pods(
+            &[("app.kubernetes.io/component", "envoy"), ("app", "envoy")],
+            &[],
+        ),
     },
     Product {
         name: "Envoy Gateway",
@@ -89,11 +112,21 @@ const PRODUCTS: [Product; 17] = [
         name: "Istio",
         controllers: &["istio.io/"],
         classes: &["istio"],
-        proxies: pods(&[("istio", "ingressgateway"), ("app", "istio-ingressgateway"), ("istio", "ingress")], &[]),
+        proxies: pods(
+            &[
+                ("istio", "ingressgateway"),
+                ("app", "istio-ingressgateway"),
+                ("istio", "ingress"),
+            ],
+            &[],
+        ),
     },
     Product {
         name: "Cilium",
-        controllers: &["io.cilium/gateway-controller", "cilium.io/ingress-controller"],
+        controllers: &[
+            "io.cilium/gateway-controller",
+            "cilium.io/ingress-controller",
+        ],
         classes: &["cilium"],
         proxies: pods(&[("k8s-app", "cilium-envoy"), ("k8s-app", "cilium")], &[]),
     },
@@ -101,7 +134,15 @@ const PRODUCTS: [Product; 17] = [
         name: "Kong",
         controllers: &["ingress-controllers.konghq.com/kong", "konghq.com/"],
         classes: &["kong"],
-        proxies: pods(&[(NAME, "kong"), (NAME, "gateway"), ("app", "ingress-kong"), ("app", "proxy-kong")], &["library/kong", "kong/kong-gateway", "kong:"]),
+        proxies: pods(
+            &[
+                (NAME, "kong"),
+                (NAME, "gateway"),
+                ("app", "ingress-kong"),
+                ("app", "proxy-kong"),
+            ],
+            &["library/kong", "kong/kong-gateway", "kong:"],
+        ),
     },
     Product {
         name: "kgateway",
@@ -113,7 +154,13 @@ const PRODUCTS: [Product; 17] = [
         name: "OpenShift router",
         controllers: &["openshift.io/ingress-to-route"],
         classes: &["openshift-default"],
-        proxies: pods(&[("ingresscontroller.operator.openshift.io/deployment-ingresscontroller", "default")], &[]),
+        proxies: pods(
+            &[(
+                "ingresscontroller.operator.openshift.io/deployment-ingresscontroller",
+                "default",
+            )],
+            &[],
+        ),
     },
     Product {
         name: "AWS Load Balancer Controller",

@@ -26,7 +26,11 @@ pub enum DoorTrouble<'v> {
         is_part: bool,
     },
     /// A ListenerSet that its Gateway does not admit, or that has none.
-    SetNotAdmitted { set: ObjectRef, gateway: ObjectRef, exists: bool },
+    SetNotAdmitted {
+        set: ObjectRef,
+        gateway: ObjectRef,
+        exists: bool,
+    },
     /// A parent does not take the route.
     Refused {
         route: ObjectRef,
@@ -46,7 +50,12 @@ pub enum DoorTrouble<'v> {
         share: Share,
     },
     /// A kind of backend that is not known to exist.
-    OddBackend { route: ObjectRef, field: String, to: ObjectRef, group: String },
+    OddBackend {
+        route: ObjectRef,
+        field: String,
+        to: ObjectRef,
+        group: String,
+    },
     /// One of several backends has no ready endpoint.
     DeadShare {
         route: ObjectRef,
@@ -64,7 +73,11 @@ pub enum DoorTrouble<'v> {
         near: Vec<String>,
     },
     /// A rule that neither redirects nor has a backend with a weight.
-    NoBackends { route: ObjectRef, rule: usize, is_weightless: bool },
+    NoBackends {
+        route: ObjectRef,
+        rule: usize,
+        is_weightless: bool,
+    },
     /// A redirect that leads back to itself; and the rule behind it that would have served.
     Loop {
         route: ObjectRef,
@@ -80,11 +93,18 @@ pub enum DoorTrouble<'v> {
         family: Family,
     },
     /// Not one proxy is ready.
-    NoProxyReady { door: ObjectRef, pods: Vec<ObjectRef> },
+    NoProxyReady {
+        door: ObjectRef,
+        pods: Vec<ObjectRef>,
+    },
     /// Some ways to the proxies are broken, others are not.
     PartOfFront(Break<'v>),
     /// A backend is spoken to by TLS, and what verifies it cannot be used.
-    BackendTls { policy: ObjectRef, service: ObjectRef, why: String },
+    BackendTls {
+        policy: ObjectRef,
+        service: ObjectRef,
+        why: String,
+    },
     /// Nothing that was read takes a host, though its name may lead here.
     NobodyTakes { host: String, near: Vec<String> },
 }
@@ -105,7 +125,9 @@ impl DoorTrouble<'_> {
         match self {
             Self::ProxiesDown { .. } | Self::NoProxyReady { .. } => Stage::Entry,
             Self::PartOfFront(seen) => seen.stage(),
-            Self::BadBackend { .. } | Self::OddBackend { .. } | Self::BackendTls { .. } => Stage::Service,
+            Self::BadBackend { .. } | Self::OddBackend { .. } | Self::BackendTls { .. } => {
+                Stage::Service
+            }
             Self::DeadShare { .. } => Stage::Endpoints,
             _ => Stage::Gateway,
         }

@@ -14,11 +14,8 @@ pub(super) mod plane;
 pub(super) mod products;
 mod route;
 mod rule;
-mod trouble;
 mod url;
 
 pub(super) use gateway::{to_gateway, to_listener_set};
 pub(super) use route::to_route;
 pub(super) use url::{AskedUrl, nobody, to_url};
-
-pub use trouble::{DoorTrouble, Share};

@@ -2,8 +2,8 @@
 
 use super::front;
 use super::gateway::protocol;
+use super::products::product;
 use super::rule::{self, Way};
-use super::DoorTrouble;
 use crate::cluster::gateway_api::{Gateway, Redirect, Route, RouteKind};
 use crate::cluster::{ClusterView, ObjectRef};
 use crate::gateway::hostname::{self, Exactness};
@@ -12,8 +12,7 @@ use crate::gateway::matching::{self, Choice, Taken};
 use crate::gateway::{Attachment, HttpRequest, attachments, class_of};
 use crate::path::context::{Leg, Walker};
 use crate::path::order::ingress;
-use crate::path::{Break, Hop, Mode, Outcome, Path, Stage, Status};
-use crate::path::door::products::product;
+use crate::path::{Break, DoorTrouble, Hop, Mode, Outcome, Path, Stage, Status};
 use crate::text::list;
 
 /// How many redirects are followed.
@@ -27,7 +26,12 @@ pub struct AskedUrl {
 }
 
 /// Goes to the door that takes a URL. False where none in the cluster does.
-pub fn to_url<'v>(walker: &Walker<'_, 'v>, leg: &Leg<'_, 'v>, asked: &AskedUrl, paths: &mut Vec<Path<'v>>) -> bool {
+pub fn to_url<'v>(
+    walker: &Walker<'_, 'v>,
+    leg: &Leg<'_, 'v>,
+    asked: &AskedUrl,
+    paths: &mut Vec<Path<'v>>,
+) -> bool {
     follow(walker, leg, asked, &mut Vec::new(), paths)
 }
 
@@ -51,7 +55,14 @@ fn follow<'v>(
     let gateways = gateways.into_iter();
     for gateway in gateways.filter(|_| !is_named || strength > Some(Strength::Everything)) {
         let mut own = Vec::new();
-        through(walker, leg.clone(), gateway, asked, &mut seen.clone(), &mut own);
+        through(
+            walker,
+            leg.clone(),
+            gateway,
+            asked,
+            &mut seen.clone(),
+            &mut own,
+        );
         doors.push(own);
     }
     if doors.is_empty() {
@@ -73,17 +84,25 @@ fn settle<'v>(host: &str, mut doors: Vec<Vec<Path<'v>>>, paths: &mut Vec<Path<'v
         return paths.extend(doors.into_iter().flatten());
     }
     let names: Vec<String> = doors.iter().filter_map(|door| door_of(door)).collect();
-    let text = format!("{host} is taken by {}: to which of them its name leads was not read", list(&names));
-    let best = doors.iter().position(|door| ends(door) == Some(Outcome::Works)).unwrap_or(0);
+    let text = format!(
+        "{host} is taken by {}: to which of them its name leads was not read",
+        list(&names)
+    );
+    let best = doors
+        .iter()
+        .position(|door| ends(door) == Some(Outcome::Works))
+        .unwrap_or(0);
     for mut path in doors.swap_remove(best) {
-        path.hops.insert(0, Hop::new(Stage::Source, Status::Unknown, text.clone()));
+        path.hops
+            .insert(0, Hop::new(Stage::Source, Status::Unknown, text.clone()));
         paths.push(path);
     }
 }
 
 fn door_of(paths: &[Path<'_>]) -> Option<String> {
     let mut hops = paths.iter().flat_map(|path| &path.hops);
-    let hop = hops.find(|hop| matches!(hop.stage, Stage::Ingress | Stage::Entry | Stage::Gateway))?;
+    let hop =
+        hops.find(|hop| matches!(hop.stage, Stage::Ingress | Stage::Entry | Stage::Gateway))?;
     hop.at.as_ref().map(ToString::to_string)
 }
 
@@ -101,8 +120,12 @@ fn gateways<'v>(
         }
         for one in attachments(view, kind, route) {
             let Some(gateway) = one.gateway else { continue };
-            let takes = |slot: &&Slot<'v>| slot.takes(host).is_some() && is_asked(view, gateway, slot, asked);
-            let Some(slot) = one.slots().iter().find(takes) else { continue };
+            let takes = |slot: &&Slot<'v>| {
+                slot.takes(host).is_some() && is_asked(view, gateway, slot, asked)
+            };
+            let Some(slot) = one.slots().iter().find(takes) else {
+                continue;
+            };
             let is_named = !route.spec.hostnames.is_empty();
             let strength = match (is_named, slot.listener.hostname().is_some()) {
                 (true, _) => Strength::Route,
@@ -115,7 +138,9 @@ fn gateways<'v>(
     let best = found.iter().map(|(strength, _)| *strength).max();
     let mut gateways: Vec<&Gateway> = Vec::new();
     for (strength, gateway) in found {
-        let is_known = gateways.iter().any(|known| reference(known) == reference(gateway));
+        let is_known = gateways
+            .iter()
+            .any(|known| reference(known) == reference(gateway));
         if Some(strength) == best && !is_known {
             gateways.push(gateway);
         }
@@ -133,7 +158,10 @@ enum Strength {
 
 fn may_take(route: &Route, host: &str) -> bool {
     let names = &route.spec.hostnames;
-    names.is_empty() || names.iter().any(|name| hostname::takes(Some(name), host).is_some())
+    names.is_empty()
+        || names
+            .iter()
+            .any(|name| hostname::takes(Some(name), host).is_some())
 }
 
 /// Whether a listener is what is asked at a port by a scheme. A product whose listeners name the ports of
@@ -164,8 +192,12 @@ pub fn through<'v>(
     let hop = |status, text: String| Hop::new(Stage::Gateway, status, text).at(object.clone());
     if let Some(trouble) = gateway_trouble(walker.view, gateway) {
         let text = format!("{object} does not serve");
-        let trouble = DoorTrouble::Gateway { gateway: object.clone(), trouble };
-        leg.trail.stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
+        let trouble = DoorTrouble::Gateway {
+            gateway: object.clone(),
+            trouble,
+        };
+        leg.trail
+            .stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
         return paths.push(leg.end(None));
     }
     let host = asked.request.host.as_deref().unwrap_or_default();
@@ -173,10 +205,14 @@ pub fn through<'v>(
         let trouble = DoorTrouble::NoRule {
             door: object.clone(),
             asked: asked.request.shown(),
-            near: slots(walker.view, gateway).iter().map(Slot::shown).collect(),
+            near: slots(walker.view, gateway)
+                .iter()
+                .map(Slot::shown)
+                .collect(),
         };
         let text = format!("no listener takes {host}");
-        leg.trail.stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
+        leg.trail
+            .stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
         return paths.push(leg.end(None));
     };
     if slot.is_dead() {
@@ -185,7 +221,12 @@ pub fn through<'v>(
         leg.trail.breaks.extend(rule::slot_trouble(&slot, false));
     }
     let way = Way::new(walker.view, gateway, &slot);
-    front::pass(walker, &mut leg, &way.plane, &way.knock(asked.port.unwrap_or(slot.listener.port), protocol(&slot)));
+    front::pass(
+        walker,
+        &mut leg,
+        &way.plane,
+        &way.knock(asked.port.unwrap_or(slot.listener.port), protocol(&slot)),
+    );
     let mut choice = choose(walker.view, gateway, &slot, &asked.request);
     if choice.taken.is_none() && !isolated.is_empty() {
         let others = isolated.iter().find_map(|other| {
@@ -193,11 +234,25 @@ pub fn through<'v>(
             choice.taken.is_some().then(|| other.shown())
         });
         if let Some(other) = others {
-            choice.unknown.push(format!("only where listeners are not isolated, listener {other} takes it"));
+            choice.unknown.push(format!(
+                "only where listeners are not isolated, listener {other} takes it"
+            ));
         }
     }
-    if let Some(taken) = choice.taken.as_ref().filter(|taken| taken.rule.redirect().is_some()) {
-        return redirected(walker, leg, &way, (taken, &choice.behind), asked, seen, paths);
+    if let Some(taken) = choice
+        .taken
+        .as_ref()
+        .filter(|taken| taken.rule.redirect().is_some())
+    {
+        return redirected(
+            walker,
+            leg,
+            &way,
+            (taken, &choice.behind),
+            asked,
+            seen,
+            paths,
+        );
     }
     let near = nearest_rules(walker.view, gateway, &slot, host);
     let shown = asked.request.shown();
@@ -264,7 +319,11 @@ fn attached_to<'v>(
         let all = attachments(view, kind, route).into_iter();
         let is_here = |one: &Attachment<'v>| {
             let is_own = one.gateway.is_some_and(|gateway| reference(gateway) == own);
-            is_own && one.slots().iter().any(|one| one.owner == slot.owner && one.field == slot.field)
+            is_own
+                && one
+                    .slots()
+                    .iter()
+                    .any(|one| one.owner == slot.owner && one.field == slot.field)
         };
         found.extend(all.filter(is_here).take(1).map(|one| (kind, route, one)));
     }
@@ -272,10 +331,18 @@ fn attached_to<'v>(
 }
 
 /// Rules for a host at a listener, to show what it could have been.
-fn nearest_rules(view: &ClusterView, gateway: &Gateway, slot: &Slot<'_>, host: &str) -> Vec<String> {
+fn nearest_rules(
+    view: &ClusterView,
+    gateway: &Gateway,
+    slot: &Slot<'_>,
+    host: &str,
+) -> Vec<String> {
     const SHOWN: usize = 5;
     let own = reference(gateway);
-    let routes = view.gateway_api.routes().filter(|(kind, route)| kind.is_http() && may_take(route, host));
+    let routes = view
+        .gateway_api
+        .routes()
+        .filter(|(kind, route)| kind.is_http() && may_take(route, host));
     let mut rules = Vec::new();
     for (kind, route) in routes {
         let is_here = attachments(view, kind, route).iter().any(|one| {
@@ -284,7 +351,9 @@ fn nearest_rules(view: &ClusterView, gateway: &Gateway, slot: &Slot<'_>, host: &
         });
         let matches = route.spec.rules.iter().flat_map(|rule| &rule.matches);
         if is_here {
-            rules.extend(matches.map(|one| format!("{} of {}", rule::shown(one), route.reference(kind))));
+            rules.extend(
+                matches.map(|one| format!("{} of {}", rule::shown(one), route.reference(kind))),
+            );
         }
     }
     rules.truncate(SHOWN);
@@ -302,7 +371,10 @@ fn redirected<'v>(
     paths: &mut Vec<Path<'v>>,
 ) {
     let route = taken.route.reference(taken.kind);
-    let next = taken.rule.redirect().map(|redirect| target_of(redirect, asked));
+    let next = taken
+        .rule
+        .redirect()
+        .map(|redirect| target_of(redirect, asked));
     seen.push(asked.clone());
     let rule = ((taken.kind, taken.route), (taken.index, taken.rule));
     let Some(next) = next else {
@@ -310,19 +382,31 @@ fn redirected<'v>(
     };
     if seen.contains(&next) {
         let shadowed = rule::serving(behind).next().map(|other| {
-            format!("rule {} of {}", other.index, other.route.reference(other.kind))
+            format!(
+                "rule {} of {}",
+                other.index,
+                other.route.reference(other.kind)
+            )
         });
         let url = shown(asked);
         let text = format!("rule {} redirects {url} to itself", taken.index);
         let hop = Hop::new(Stage::Gateway, Status::Fail, text).at(route.clone());
-        let trouble = DoorTrouble::Loop { route, rule: taken.index, url, shadowed };
+        let trouble = DoorTrouble::Loop {
+            route,
+            rule: taken.index,
+            url,
+            shadowed,
+        };
         leg.trail.stop(hop, Break::Door(Box::new(trouble)));
         return paths.push(leg.end(None));
     }
     let text = format!("rule {} redirects to {}", taken.index, shown(&next));
     let hop = Hop::new(Stage::Gateway, Status::Pass, text).at(route);
     if seen.len() >= MAX_REDIRECTS {
-        leg.trail.push(Hop { status: Status::Unknown, ..hop });
+        leg.trail.push(Hop {
+            status: Status::Unknown,
+            ..hop
+        });
         return paths.push(leg.end(None));
     }
     leg.trail.push(hop);
@@ -348,7 +432,12 @@ fn target_of(redirect: &Redirect, asked: &AskedUrl) -> AskedUrl {
     if let Some(host) = &redirect.hostname {
         next.request.host = Some(host.clone());
     }
-    let field = |name: &str| redirect.path.as_ref().and_then(|path| path.get(name)?.as_str());
+    let field = |name: &str| {
+        redirect
+            .path
+            .as_ref()
+            .and_then(|path| path.get(name)?.as_str())
+    };
     if let Some(path) = field("replaceFullPath") {
         path.clone_into(&mut next.request.path);
     } else if let Some(prefix) = field("replacePrefixMatch") {
@@ -390,20 +479,37 @@ fn refused_routes<'v>(
 }
 
 /// What a URL is whose host nothing takes, asked from outside: it may lead elsewhere, or nowhere.
-pub fn nobody<'v>(walker: &Walker<'_, 'v>, mut leg: Leg<'_, 'v>, host: &str, paths: &mut Vec<Path<'v>>) {
+pub fn nobody<'v>(
+    walker: &Walker<'_, 'v>,
+    mut leg: Leg<'_, 'v>,
+    host: &str,
+    paths: &mut Vec<Path<'v>>,
+) {
     let near = hosts_near(walker.view, host);
     let object = ObjectRef::cluster_wide("Name", host);
     let text = format!("no Ingress and no route takes {host}");
     let hop = Hop::new(Stage::Gateway, Status::Unknown, text).at(object);
-    let trouble = DoorTrouble::NobodyTakes { host: host.to_owned(), near };
+    let trouble = DoorTrouble::NobodyTakes {
+        host: host.to_owned(),
+        near,
+    };
     leg.trail.doubt(hop, Break::Door(Box::new(trouble)));
     paths.push(leg.end(None));
 }
 
 fn hosts_near(view: &ClusterView, host: &str) -> Vec<String> {
-    let of_routes = view.gateway_api.routes().flat_map(|(_, route)| route.spec.hostnames.iter().map(String::as_str));
-    let rules = view.ingresses.iter().flat_map(|one| one.spec.iter().flat_map(|spec| spec.rules.iter().flatten()));
+    let of_routes = view
+        .gateway_api
+        .routes()
+        .flat_map(|(_, route)| route.spec.hostnames.iter().map(String::as_str));
+    let rules = view
+        .ingresses
+        .iter()
+        .flat_map(|one| one.spec.iter().flat_map(|spec| spec.rules.iter().flatten()));
     let of_ingresses = rules.filter_map(|rule| rule.host.as_deref());
     let others = of_routes.chain(of_ingresses).filter(|name| *name != host);
-    crate::text::nearest(host, others).into_iter().map(str::to_owned).collect()
+    crate::text::nearest(host, others)
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
 }

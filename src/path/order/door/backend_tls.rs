@@ -2,13 +2,12 @@
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 
-use super::DoorTrouble;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::gateway_api::BackendTlsPolicy;
 use crate::cluster::{ClusterView, Named, ObjectRef};
 use crate::gateway::listener::{ReferenceTrouble, reference_trouble};
 use crate::path::trail::Trail;
-use crate::path::{Break, Hop, Stage, Status};
+use crate::path::{Break, DoorTrouble, Hop, Stage, Status};
 
 /// Adds the hop of the policy for a port of a Service, if there is one. One that names the port comes
 /// before one for all ports, then the older one (GEP-1897).
@@ -18,13 +17,25 @@ pub fn step<'v>(
     port: &ServicePort,
     trail: &mut Trail<'v>,
 ) {
-    let policies = view.gateway_api.tls_policies.in_namespace(service.namespace());
+    let policies = view
+        .gateway_api
+        .tls_policies
+        .in_namespace(service.namespace());
     let mut found: Vec<(bool, &BackendTlsPolicy)> = policies
         .filter_map(|policy| Some((!names(policy, service, port)?, policy)))
         .collect();
     found.sort_by_key(|(is_general, policy)| {
-        let created = policy.metadata.creation_timestamp.as_ref().map(|time| time.0);
-        (*is_general, created.is_none(), created, policy.name().to_owned())
+        let created = policy
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .map(|time| time.0);
+        (
+            *is_general,
+            created.is_none(),
+            created,
+            policy.name().to_owned(),
+        )
     });
     let Some((_, policy)) = found.first() else {
         return;
@@ -37,7 +48,11 @@ pub fn step<'v>(
         None => trail.push(hop),
         Some(why) => {
             let service = service.reference();
-            let trouble = DoorTrouble::BackendTls { policy: object, service, why };
+            let trouble = DoorTrouble::BackendTls {
+                policy: object,
+                service,
+                why,
+            };
             trail.stop(hop, Break::Door(Box::new(trouble)));
         }
     }
