@@ -84,11 +84,24 @@ fn by_refusal<'v>(
     if let Some(seen) = refusal(&object, one, false) {
         leg.trail.stop(hop, seen);
     }
-    let bad = route.spec.rules.iter().enumerate();
-    let bad =
-        bad.flat_map(|(index, rule)| rule::bad_backends(walker.view, (kind, route), index, rule));
-    leg.trail.breaks.extend(bad);
-    paths.push(leg.end(None));
+    // What lies behind may have troubles of its own.
+    match one.gateway {
+        Some(gateway) => rules(
+            walker,
+            leg,
+            &Way::new(walker.view, gateway, None),
+            (kind, route),
+            paths,
+        ),
+        None => {
+            let all = route.spec.rules.iter().enumerate();
+            let bad = all.flat_map(|(index, rule)| {
+                rule::bad_backends(walker.view, (kind, route), index, rule)
+            });
+            leg.trail.breaks.extend(bad);
+            paths.push(leg.end(None));
+        }
+    }
 }
 
 fn by_attachment<'v>(
@@ -124,18 +137,28 @@ fn by_attachment<'v>(
         ));
         leg.trail.breaks.extend(rule::slot_trouble(slot, false));
     }
-    let request = walker.flow.destination.request();
-    let way = Way::new(walker.view, gateway, slot);
-    front::pass(
-        walker,
-        &mut leg,
-        &way.plane,
-        &way.knock(slot.listener.port, protocol(slot)),
-    );
-    let rules = route.spec.rules.iter().enumerate();
-    let Some(mut request) = request else {
-        for (index, rule) in rules {
-            rule::to_rule(walker, &leg, &way, ((kind, route), (index, rule)), paths);
+    let way = Way::new(walker.view, gateway, Some(slot));
+    let knock = way.knock(slot.listener.port, protocol(slot));
+    front::pass(walker, &mut leg, &way.plane, &knock);
+    rules(walker, leg, &way, (kind, route), paths);
+}
+
+/// By the rule that takes the request; without a request, by all of them.
+fn rules<'v>(
+    walker: &Walker<'_, 'v>,
+    leg: Leg<'_, 'v>,
+    way: &Way<'v>,
+    (kind, route): (RouteKind, &'v Route),
+    paths: &mut Vec<Path<'v>>,
+) {
+    let all = route.spec.rules.iter().enumerate();
+    let Some(mut request) = walker.flow.destination.request() else {
+        let start = paths.len();
+        for (index, rule) in all {
+            rule::to_rule(walker, &leg, way, ((kind, route), (index, rule)), paths);
+        }
+        if paths.len() == start {
+            paths.push(leg.end(None));
         }
         return;
     };
@@ -144,11 +167,7 @@ fn by_attachment<'v>(
     let choice = matching::choose([(kind, route)], &request);
     let matches = route.spec.rules.iter().flat_map(|rule| &rule.matches);
     let near = matches.map(rule::shown).collect();
-    rule::to_choice(
-        walker,
-        leg,
-        &way,
-        (&object, request.shown(), &choice, near),
-        paths,
-    );
+    let object = route.reference(kind);
+    let asked = (&object, request.shown(), &choice, near);
+    rule::to_choice(walker, leg, way, asked, paths);
 }

@@ -408,14 +408,15 @@ pub fn serving<'t, 'v>(behind: &'t [Taken<'v>]) -> impl Iterator<Item = &'t Take
 // === impl Way ===
 
 impl<'v> Way<'v> {
-    /// By a listener of a Gateway.
-    pub fn new(view: &'v ClusterView, gateway: &'v Gateway, slot: &Slot<'v>) -> Self {
-        let is_tls = matches!(slot.listener.protocol.as_str(), "HTTPS" | "TLS");
+    /// By a listener of a Gateway, or by none that takes the route.
+    pub fn new(view: &'v ClusterView, gateway: &'v Gateway, slot: Option<&Slot<'v>>) -> Self {
+        let listener = slot.map(|slot| slot.listener);
+        let is_tls = |protocol: &str| matches!(protocol, "HTTPS" | "TLS");
         Self {
             gateway: reference(gateway),
-            listener: slot.shown(),
+            listener: slot.map_or_else(|| "?".to_owned(), Slot::shown),
             plane: Plane::of_gateway(view, gateway),
-            ends_tls: is_tls && !slot.listener.is_passthrough(),
+            ends_tls: listener.is_some_and(|one| is_tls(&one.protocol) && !one.is_passthrough()),
         }
     }
 

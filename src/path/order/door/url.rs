@@ -198,7 +198,6 @@ pub fn through<'v>(
         };
         leg.trail
             .stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
-        return paths.push(leg.end(None));
     }
     let host = asked.request.host.as_deref().unwrap_or_default();
     let Some((slot, isolated)) = listener(walker.view, gateway, host, asked) else {
@@ -220,7 +219,7 @@ pub fn through<'v>(
         leg.trail.push(hop(Status::Fail, text));
         leg.trail.breaks.extend(rule::slot_trouble(&slot, false));
     }
-    let way = Way::new(walker.view, gateway, &slot);
+    let way = Way::new(walker.view, gateway, Some(&slot));
     front::pass(
         walker,
         &mut leg,
