@@ -1,6 +1,8 @@
 //! The resources netpath knows how to read, as one table that the live reader, the snapshot reader,
 //! the list of unread things and the printed ClusterRole all share.
 
+use std::collections::BTreeMap;
+
 /// Whether objects of a resource live in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -48,6 +50,8 @@ resources! {
     Nodes: "", "v1", "Node", "nodes", Cluster;
     ConfigMaps: "", "v1", "ConfigMap", "configmaps", Namespaced;
     Events: "", "v1", "Event", "events", Namespaced;
+    /// Only in files: a live server mirrors them into slices.
+    Endpoints: "", "v1", "Endpoints", "endpoints", Namespaced;
     EndpointSlices: "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", Namespaced;
     NetworkPolicies: "networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", Namespaced;
     Ingresses: "networking.k8s.io", "v1", "Ingress", "ingresses", Namespaced;
@@ -79,6 +83,15 @@ resources! {
     CalicoGlobalNetworkSets: "crd.projectcalico.org", "v1", "GlobalNetworkSet", "globalnetworksets", Cluster;
     CiliumNetworkPolicies: "cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies", Namespaced;
     CiliumClusterwideNetworkPolicies: "cilium.io", "v2", "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", Cluster;
+    AntreaNetworkPolicies: "crd.antrea.io", "v1beta1", "NetworkPolicy", "networkpolicies", Namespaced;
+    AntreaClusterNetworkPolicies: "crd.antrea.io", "v1beta1", "ClusterNetworkPolicy", "clusternetworkpolicies", Cluster;
+    EgressFirewalls: "k8s.ovn.org", "v1", "EgressFirewall", "egressfirewalls", Namespaced;
+    UserDefinedNetworks: "k8s.ovn.org", "v1", "UserDefinedNetwork", "userdefinednetworks", Namespaced;
+    ClusterUserDefinedNetworks: "k8s.ovn.org", "v1", "ClusterUserDefinedNetwork", "clusteruserdefinednetworks", Cluster;
+    EgressNetworkPolicies: "network.openshift.io", "v1", "EgressNetworkPolicy", "egressnetworkpolicies", Namespaced;
+    AwsApplicationNetworkPolicies: "networking.k8s.aws", "v1alpha1", "ApplicationNetworkPolicy", "applicationnetworkpolicies", Namespaced;
+    AwsClusterNetworkPolicies: "networking.k8s.aws", "v1alpha1", "ClusterNetworkPolicy", "clusternetworkpolicies", Cluster;
+    FqdnNetworkPolicies: "networking.gke.io", "v1alpha1", "FQDNNetworkPolicy", "fqdnnetworkpolicies", Namespaced;
 }
 
 // === impl Resource ===
@@ -96,6 +109,15 @@ impl Resource {
         Self::CalicoGlobalNetworkSets,
         Self::CiliumNetworkPolicies,
         Self::CiliumClusterwideNetworkPolicies,
+        Self::AntreaNetworkPolicies,
+        Self::AntreaClusterNetworkPolicies,
+        Self::EgressFirewalls,
+        Self::UserDefinedNetworks,
+        Self::ClusterUserDefinedNetworks,
+        Self::EgressNetworkPolicies,
+        Self::AwsApplicationNetworkPolicies,
+        Self::AwsClusterNetworkPolicies,
+        Self::FqdnNetworkPolicies,
     ];
 
     /// What doors by the Gateway API are made of.
@@ -111,6 +133,11 @@ impl Resource {
         Self::ReferenceGrants,
         Self::BackendTlsPolicies,
     ];
+    /// The group in which Calico stores its objects.
+    pub const CALICO_STORED: &str = "crd.projectcalico.org";
+    /// Another group under which the same kinds are served: Calico's own API server, and since 3.32
+    /// perhaps nothing else.
+    const CALICO_SERVED: &str = "projectcalico.org";
 
     /// Finds the resource of an object's `apiVersion` and `kind`. Only the group counts: an object
     /// written for another version of a known group is still read.
@@ -121,7 +148,7 @@ impl Resource {
             .map_or("", |(group, _version)| group);
         // Calico's own API server serves the same kinds under another group.
         let group = match group {
-            "projectcalico.org" => "crd.projectcalico.org",
+            Self::CALICO_SERVED => Self::CALICO_STORED,
             other => other,
         };
         // Before it became part of the Gateway API, a ListenerSet was an experiment beside it.
@@ -151,6 +178,13 @@ impl Resource {
         }
     }
 
+    /// Finds a resource by how kubectl names it: `pods`, `networkpolicies.networking.k8s.io`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|resource| resource.qualified() == name || resource.plural() == name)
+    }
+
     /// `pods` or `networkpolicies.networking.k8s.io`: how kubectl and RBAC messages name it.
     #[must_use]
     pub fn qualified(self) -> String {
@@ -158,6 +192,26 @@ impl Resource {
             "" => self.plural().to_owned(),
             group => format!("{}.{group}", self.plural()),
         }
+    }
+
+    /// The group and version to ask a server for that has these groups (each with its versions,
+    /// preferred one first); none where it has no such group. Calico's own API comes before the
+    /// resources it stores its objects in, which users are told to leave alone.
+    #[must_use]
+    pub fn served(self, groups: &BTreeMap<String, Vec<String>>) -> Option<String> {
+        let is_calico = self.group() == Self::CALICO_STORED;
+        let group = if is_calico && groups.contains_key(Self::CALICO_SERVED) {
+            Self::CALICO_SERVED
+        } else {
+            self.group()
+        };
+        let versions = groups.get(group)?;
+        let own = self.version();
+        let version = match versions.first() {
+            Some(preferred) if !versions.iter().any(|version| version == own) => preferred,
+            _ => own,
+        };
+        Some(format!("{group}/{version}"))
     }
 
     /// `v1` or `discovery.k8s.io/v1`.

@@ -7,7 +7,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::gateway_api::GatewayApi;
-use super::{ClusterView, Named, ObjectRef, Pod, Provenance, Rejected, Resource, Scope, Table};
+use super::{
+    ClusterView, Named, ObjectRef, Pod, Provenance, Rejected, Resource, Scope, Table, mirror,
+};
 
 /// Collects objects into a [`ClusterView`].
 #[derive(Debug, Default)]
@@ -136,6 +138,7 @@ impl Builder {
             Resource::ConfigMaps => typed(&mut view.config_maps, &named, object),
             Resource::Events => typed(&mut view.events, &named, object),
             Resource::EndpointSlices => typed(&mut view.endpoint_slices, &named, object),
+            Resource::Endpoints => typed(&mut view.endpoints, &named, object),
             Resource::NetworkPolicies => typed(&mut view.network_policies, &named, object),
             Resource::Ingresses => typed(&mut view.ingresses, &named, object),
             Resource::IngressClasses => typed(&mut view.ingress_classes, &named, object),
@@ -190,6 +193,9 @@ impl Builder {
         if self.view.provenance == Provenance::Snapshot && !shows_a_running_cluster(&self.view) {
             self.view.provenance = Provenance::Manifests;
         }
+        if self.view.provenance != Provenance::Live {
+            mirror::mirror(&mut self.view);
+        }
         self.view
     }
 }
@@ -217,7 +223,10 @@ where
         return Err("metadata.name is missing".to_owned());
     }
     let meta = typed.meta_mut();
-    meta.managed_fields = None;
+    // Which tools wrote it is worth knowing; which of its fields they wrote is most of an object.
+    for entry in meta.managed_fields.iter_mut().flatten() {
+        (entry.fields_v1, entry.time) = (None, None);
+    }
     if !named.namespace.is_empty() {
         meta.namespace = Some(named.namespace.clone());
     }

@@ -10,10 +10,12 @@
 
 pub mod access;
 mod builder;
+mod coverage;
 pub mod endpoints;
 mod facts;
 pub mod gateway_api;
 pub mod live;
+mod mirror;
 mod object;
 mod pod;
 pub mod query;
@@ -27,6 +29,7 @@ mod workload;
 
 pub use crate::resource::{Resource, Scope};
 pub use builder::Builder;
+pub use coverage::Coverage;
 pub use facts::{Facts, NodeFacts, PodFacts};
 pub use object::ObjectRef;
 pub use pod::{Container, ContainerStatus, EnvVar, Pod, PodSpec, PodStatus, SecurityContext};

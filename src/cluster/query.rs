@@ -6,8 +6,6 @@ use super::Resource;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Query {
     pub resource: Resource,
-    /// The version to ask for, where it is not the usual one.
-    pub version: Option<&'static str>,
     /// None for every namespace, and for cluster-wide resources.
     pub namespace: Option<String>,
     pub name: Option<String>,
@@ -17,6 +15,8 @@ pub struct Query {
     pub metadata_only: bool,
     /// At most this many; more are not fetched.
     pub limit: Option<u32>,
+    /// Group and version under which the server has it, where that is not the usual one.
+    pub served_as: Option<String>,
 }
 
 // === impl Query ===
@@ -36,13 +36,13 @@ impl Query {
     pub fn list(resource: Resource, namespace: Option<&str>) -> Self {
         Self {
             resource,
-            version: None,
             namespace: namespace.map(str::to_owned),
             name: None,
             labels: None,
             fields: None,
             metadata_only: false,
             limit: None,
+            served_as: None,
         }
     }
 
@@ -84,9 +84,25 @@ impl Query {
 
     /// In another version than the usual one.
     #[must_use]
-    pub const fn in_version(mut self, version: &'static str) -> Self {
-        self.version = Some(version);
-        self
+    pub fn in_version(self, version: &str) -> Self {
+        let api_version = format!("{}/{version}", self.resource.group());
+        self.served_as(api_version)
+    }
+
+    /// Asked for under this group and version.
+    #[must_use]
+    pub fn served_as(self, api_version: String) -> Self {
+        Self {
+            served_as: Some(api_version),
+            ..self
+        }
+    }
+
+    /// Group and version of its objects.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        let usual = || self.resource.api_version();
+        self.served_as.clone().unwrap_or_else(usual)
     }
 
     /// Whether the answer is all there is of the resource in its namespace, unless it was cut.
@@ -99,10 +115,11 @@ impl Query {
     #[must_use]
     pub fn url(&self) -> String {
         let resource = self.resource;
-        let version = self.version.unwrap_or_else(|| resource.version());
-        let mut url = match resource.group() {
-            "" => format!("/api/{version}"),
-            group => format!("/apis/{group}/{version}"),
+        let api_version = self.api_version();
+        let mut url = if api_version.contains('/') {
+            format!("/apis/{api_version}")
+        } else {
+            format!("/api/{api_version}")
         };
         if let Some(namespace) = &self.namespace {
             url.push_str("/namespaces/");

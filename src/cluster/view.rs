@@ -1,15 +1,16 @@
 //! The view itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Node, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Endpoints, Event, Namespace, Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy, ServiceCIDR};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use super::gateway_api::{GatewayApi, SecretForm};
-use super::{Facts, ObjectRef, Pod, Resource, Table, Workload};
+use super::{Coverage, Facts, Named, ObjectRef, Pod, Resource, Selector, Table, Workload};
 
 /// Everything that was read of a cluster, and what was not.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +27,8 @@ pub struct ClusterView {
     pub config_maps: Table<ConfigMap>,
     pub events: Table<Event>,
     pub endpoint_slices: Table<EndpointSlice>,
+    /// What somebody wrote by hand before there were slices; a live server mirrors them itself.
+    pub endpoints: Table<Endpoints>,
     pub network_policies: Table<NetworkPolicy>,
     pub ingresses: Table<Ingress>,
     pub ingress_classes: Table<IngressClass>,
@@ -42,10 +45,10 @@ pub struct ClusterView {
     pub unread: Vec<Unread>,
     /// Objects that were read but not understood.
     pub rejected: Vec<Rejected>,
-    /// The API groups a live server has.
-    pub api_groups: BTreeSet<String>,
-    /// Lists of a live server that were read whole; an empty namespace stands for all of them.
-    whole: BTreeSet<(Resource, String)>,
+    /// The API groups a live server has, each with its versions, preferred one first.
+    pub api_groups: BTreeMap<String, Vec<String>>,
+    /// What was asked, where that was not everything.
+    coverage: Option<Coverage>,
 }
 
 /// Where a view comes from, which says what the absence of an object means.
@@ -97,6 +100,7 @@ impl ClusterView {
             && self.config_maps.is_empty()
             && self.events.is_empty()
             && self.endpoint_slices.is_empty()
+            && self.endpoints.is_empty()
             && self.network_policies.is_empty()
             && self.ingresses.is_empty()
             && self.ingress_classes.is_empty()
@@ -125,27 +129,114 @@ impl ClusterView {
         table.flat_map(|table| table.in_namespace(namespace))
     }
 
+    /// From here on it holds what was asked for, and no more.
+    pub fn cover(&mut self, coverage: Coverage) {
+        self.coverage = Some(coverage);
+    }
+
+    /// What was asked, where that was not everything.
+    #[must_use]
+    pub const fn coverage(&self) -> Option<&Coverage> {
+        self.coverage.as_ref()
+    }
+
     /// Notes that a list was read whole.
     pub fn mark_whole(&mut self, resource: Resource, namespace: Option<&str>) {
         let namespace = namespace.unwrap_or_default().to_owned();
-        self.whole.insert((resource, namespace));
+        let coverage = self.coverage.get_or_insert_default();
+        coverage.lists.insert((resource, namespace));
+    }
+
+    /// Notes that an object does not exist.
+    pub fn mark_absent(&mut self, resource: Resource, namespace: &str, name: &str) {
+        let key = (resource, namespace.to_owned(), name.to_owned());
+        self.coverage.get_or_insert_default().absent.insert(key);
+    }
+
+    /// Notes that no object of any namespace has these labels.
+    pub fn mark_unmet(&mut self, resource: Resource, labels: &str) {
+        let key = (resource, labels.to_owned());
+        self.coverage.get_or_insert_default().unmet.insert(key);
+    }
+
+    /// Whether certainly no pod anywhere has these labels.
+    #[must_use]
+    pub fn has_no_pod(&self, selector: &Selector) -> bool {
+        let key = (Resource::Pods, selector.to_string());
+        let is_unmet = self
+            .coverage
+            .as_ref()
+            .is_some_and(|coverage| coverage.unmet.contains(&key));
+        let is_here = || self.pods.iter().any(|pod| selector.matches(pod.labels()));
+        is_unmet || self.holds_all(Resource::Pods, "") && !is_here()
     }
 
     /// Whether every object of a resource in a namespace is in the view, so that one that is not
-    /// does not exist. A recording and manifests hold all there is; a live view what was asked for.
+    /// does not exist. A whole recording and manifests hold all there is; a live view, and a capture of
+    /// one path, what was asked for.
     #[must_use]
     pub fn holds_all(&self, resource: Resource, namespace: &str) -> bool {
-        if self.provenance != Provenance::Live {
-            return self.unread(resource, namespace).is_none();
+        let is_unread = |unread: &Unread| {
+            unread.resource == Some(resource)
+                && (unread.namespace.is_empty()
+                    || namespace.is_empty()
+                    || unread.namespace == namespace)
+        };
+        if self.unread.iter().any(is_unread) {
+            return false;
         }
-        let is_whole = |namespace: &str| self.whole.contains(&(resource, namespace.to_owned()));
-        is_whole("") || is_whole(namespace)
+        self.coverage.as_ref().is_none_or(|coverage| {
+            let is_whole =
+                |namespace: &str| coverage.lists.contains(&(resource, namespace.to_owned()));
+            is_whole("") || is_whole(namespace)
+        })
+    }
+
+    /// Whether an object certainly does not exist, and is not only not in the view.
+    #[must_use]
+    pub fn lacks(&self, resource: Resource, namespace: &str, name: &str) -> bool {
+        let key = (resource, namespace.to_owned(), name.to_owned());
+        let coverage = self.coverage.as_ref();
+        coverage.is_some_and(|coverage| coverage.absent.contains(&key))
+            || self.holds_all(resource, namespace)
     }
 
     /// Whether it holds what somebody plans, not what a cluster runs.
     #[must_use]
     pub fn is_planned(&self) -> bool {
         self.provenance == Provenance::Manifests
+    }
+
+    /// The metadata of an object, whatever its kind.
+    #[must_use]
+    pub fn meta_of(&self, object: &ObjectRef) -> Option<ObjectMeta> {
+        fn of<T: Named>(table: &Table<T>, object: &ObjectRef) -> Option<ObjectMeta> {
+            let found = table.get(&object.namespace, &object.name)?;
+            Some(found.meta().clone())
+        }
+        let found = match object.kind.as_str() {
+            "Pod" => of(&self.pods, object),
+            "Service" => of(&self.services, object),
+            "Namespace" => of(&self.namespaces, object),
+            "Node" => of(&self.nodes, object),
+            "ConfigMap" => of(&self.config_maps, object),
+            "EndpointSlice" => of(&self.endpoint_slices, object),
+            "Endpoints" => of(&self.endpoints, object),
+            "NetworkPolicy" => of(&self.network_policies, object),
+            "Ingress" => of(&self.ingresses, object),
+            _ => None,
+        };
+        let of_kind = |resource: &Resource| resource.kind() == object.kind;
+        let workload = || {
+            let mut tables = self.workloads.iter().filter(|(resource, _)| of_kind(resource));
+            tables.find_map(|(_, table)| of(table, object))
+        };
+        let custom = || {
+            let mut tables = self.custom.iter().filter(|(resource, _)| of_kind(resource));
+            let found = tables.find_map(|(_, table)| table.get(&object.namespace, &object.name))?;
+            serde_json::from_value(found.get("metadata")?.clone()).ok()
+        };
+        found.or_else(workload).or_else(custom)
     }
 
     /// The objects of a custom resource.
@@ -187,10 +278,7 @@ impl Unread {
     #[must_use]
     pub fn recorded(what: String, why: String, grant: String) -> Self {
         let (name, namespace) = what.split_once(" in ").unwrap_or((&what, ""));
-        let resource = Resource::ALL
-            .iter()
-            .copied()
-            .find(|resource| resource.qualified() == name || resource.plural() == name);
+        let resource = Resource::named(name);
         let namespace = namespace.to_owned();
         Self {
             what,

@@ -31,7 +31,7 @@ async fn read(args: &SnapshotArgs) -> Result<Capture, Error> {
     let connection = live::connect(&args.kube).await?;
     let client = &connection.client;
     let version = client.apiserver_version().await.ok();
-    let (objects, unread, facts) =
+    let (objects, unread, facts, coverage) =
         if let (Some(source), Some(destination)) = (&args.source, &args.destination) {
             let to_namespace = args.to_namespace.as_deref();
             let request = trace::request(source, destination, &connection.namespace, to_namespace)?;
@@ -45,15 +45,17 @@ async fn read(args: &SnapshotArgs) -> Result<Capture, Error> {
                 eprintln!("left: {} ({})", left.what, left.why);
             }
             let unread = known.world.unread().cloned().collect();
-            (objects, unread, known.world.nodes().to_facts())
+            let coverage = known.world.view.coverage().cloned();
+            (objects, unread, known.world.nodes().to_facts(), coverage)
         } else {
             let (objects, unread) = live::read_all(client).await?;
-            (objects, unread, Facts::default())
+            (objects, unread, Facts::default(), None)
         };
     Ok(Capture {
         objects,
         facts,
         unread,
+        coverage,
         server_version: version.map(|version| version.git_version),
         taken_at: Timestamp::now(),
     })

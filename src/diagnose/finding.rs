@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::objects::ends;
 use crate::causes::Code;
-use crate::cluster::ObjectRef;
+use crate::cluster::{ObjectRef, Pod};
 use crate::path::Stage;
 
 /// How bad it is.
@@ -48,6 +49,9 @@ pub struct Fix {
     /// A patch of the blamed object, where one is all it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patch: Option<String>,
+    /// What keeps the object as it is, and where to change it so that the change lasts.
+    #[serde(rename = "managedBy", skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
 }
 
 /// One cause.
@@ -89,18 +93,33 @@ impl Finding {
         self
     }
 
-    /// Adds a fact it rests on.
+    /// Blames a setting of a pod, where somebody can change it: in the template of what makes it.
+    #[must_use]
+    pub(super) fn blame_template(self, pod: &Pod, field: &str) -> Self {
+        let maker = ends::maker(pod);
+        let is_own = maker.kind == "Pod";
+        // A template has no name of its own: its pods are called after what makes them.
+        let field = match field {
+            field if is_own || field == "metadata.name" => field.to_owned(),
+            field => format!("spec.template.{field}"),
+        };
+        self.blame(maker, field)
+    }
+
+    /// Adds a fact it rests on; one without a word is none.
     #[must_use]
     pub fn because(mut self, fact: impl Into<String>) -> Self {
-        self.evidence.push(fact.into());
+        let fact = fact.into();
+        if !fact.trim().is_empty() {
+            self.evidence.push(fact);
+        }
         self
     }
 
     /// Adds several.
     #[must_use]
-    pub fn because_all(mut self, facts: impl IntoIterator<Item = String>) -> Self {
-        self.evidence.extend(facts);
-        self
+    pub fn because_all(self, facts: impl IntoIterator<Item = String>) -> Self {
+        facts.into_iter().fold(self, Self::because)
     }
 
     /// Says what to do.

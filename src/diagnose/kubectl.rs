@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::cluster::ObjectRef;
+use crate::cluster::{ClusterView, ObjectRef, Resource};
+use crate::policy::PolicyRef;
 
 /// `kubectl -n shop REST`, without `-n` for cluster-wide objects.
 pub(super) fn kubectl(namespace: &str, rest: impl AsRef<str>) -> String {
@@ -22,6 +23,25 @@ pub(super) fn merge_patch(object: &ObjectRef, patch: &Value) -> String {
 /// A JSON patch of one object.
 pub(crate) fn json_patch(object: &ObjectRef, patch: &Value) -> String {
     patch_command(object, "json", patch)
+}
+
+/// A JSON patch of a policy. Kinds that share their name with another are named with the group that the
+/// server has them in.
+pub(crate) fn policy_patch(view: &ClusterView, policy: &PolicyRef, patch: &Value) -> String {
+    let mut object = policy.object();
+    let is_calico = policy.resource.group() == Resource::CALICO_STORED;
+    let mut all = view.custom(policy.resource);
+    let own = all.find(|own| {
+        let text = |pointer: &str| own.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        text("/metadata/name") == policy.name && text("/metadata/namespace") == policy.namespace
+    });
+    let group = own
+        .and_then(|own| own.get("apiVersion")?.as_str()?.split_once('/'))
+        .map_or(policy.resource.group(), |(group, _)| group);
+    if is_calico {
+        object.kind = format!("{}.{group}", policy.resource.plural());
+    }
+    json_patch(&object, patch)
 }
 
 fn patch_command(object: &ObjectRef, kind: &str, patch: &Value) -> String {

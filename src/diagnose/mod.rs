@@ -15,6 +15,7 @@
 mod case;
 mod finding;
 mod hints;
+mod keeper;
 pub(crate) mod kubectl;
 mod nodes;
 mod objects;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::objects::{beside, dns, dst, eps, ext, gateway, ing, pol, rte, src, svc};
 use super::{Case, Confidence, Finding, Severity};
-use super::{hints, nodes, probes};
+use super::{hints, keeper, nodes, probes};
 use crate::cluster::access::ServiceExt;
 use crate::confirm::Symptom;
 use crate::path::{
@@ -72,6 +72,10 @@ pub fn diagnose(case: &Case<'_, '_>) -> Diagnosis {
         if !is_told(&findings, &finding) {
             merge(&mut findings, finding);
         }
+    }
+    for finding in &mut findings {
+        let object = finding.blame.as_ref().map(|blame| &blame.object);
+        finding.fix.managed_by = object.and_then(|object| keeper::keeper(case.view, object));
     }
     findings.sort_by_key(|finding| {
         (
@@ -183,7 +187,8 @@ fn name(case: &Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
         } => ext::no_local_endpoint(service, node, elsewhere, *from_outside),
         Break::NoEntry(object) => ext::no_entry(case, object),
         Break::NoBalancerAddress(service) => ext::no_balancer_address(case, service),
-        Break::SourceRange { service, client } => ext::source_range(service, *client),
+        Break::SourceRange { service, client } => ext::source_range(case, service, *client),
+        Break::NobodyAnnounces { service } => ext::nobody_announces(case, service),
         Break::NoSuchNodePort { node, port } => ext::no_such_node_port(case, node, *port),
         Break::Ingress(trouble) => ing::trouble(case, trouble),
         Break::Door(trouble) => match trouble.as_ref() {

@@ -1,11 +1,24 @@
 //! The Corefile: which names a CoreDNS answers, and from where.
 
+use std::fmt;
+
 use serde::Serialize;
+
+use super::import::{self, Files};
+use super::sanity;
 
 /// A parsed Corefile.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Corefile {
     pub blocks: Vec<ServerBlock>,
+}
+
+/// A line of the Corefile, or of a file that it imports.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize)]
+pub struct At {
+    /// The imported file: a key of the ConfigMap `coredns-custom`.
+    pub file: Option<String>,
+    pub line: usize,
 }
 
 /// One server block: `ZONE… { PLUGIN… }`.
@@ -15,7 +28,7 @@ pub struct ServerBlock {
     pub zones: Vec<String>,
     pub port: u16,
     pub plugins: Vec<Plugin>,
-    pub line: usize,
+    pub at: At,
 }
 
 /// One directive with its arguments and its own block.
@@ -25,35 +38,71 @@ pub struct Plugin {
     pub arguments: Vec<String>,
     /// The lines of its block, as words.
     pub body: Vec<Vec<String>>,
-    pub line: usize,
+    pub at: At,
 }
 
 /// A Corefile that CoreDNS would refuse, too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Corefile line {line}: {message}")]
+#[error("{at}: {message}")]
 pub struct BadCorefile {
-    pub line: usize,
+    pub at: At,
     pub message: String,
 }
 
-struct Token {
-    text: String,
-    line: usize,
+/// One word of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Token {
+    pub text: String,
+    pub at: At,
+}
+
+// === impl At ===
+
+impl At {
+    /// Where a file begins.
+    const fn first() -> Self {
+        Self {
+            file: None,
+            line: 1,
+        }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.as_deref().unwrap_or("Corefile");
+        write!(f, "{file} line {}", self.line)
+    }
 }
 
 // === impl Corefile ===
 
 impl Corefile {
-    /// Parses the Caddyfile syntax that CoreDNS uses, snippets and their imports included.
+    /// Parses the Caddyfile syntax that CoreDNS uses, snippets and their imports included. Files that it
+    /// imports are not known.
     ///
     /// # Errors
-    /// When braces do not match or a block has no zone.
+    /// As [`Self::parse_with`].
     pub fn parse(text: &str) -> Result<Self, BadCorefile> {
-        let tokens = tokens(text)?;
+        Self::parse_with(text, &|_| None)
+    }
+
+    /// The same, with what is known of imported files. An import of a file that is not known stays in
+    /// its block as a plugin of that name; between blocks it is passed over.
+    ///
+    /// # Errors
+    /// When braces do not match, a block has no zone, or CoreDNS would refuse it for another reason.
+    pub fn parse_with(text: &str, files: Files<'_>) -> Result<Self, BadCorefile> {
+        let tokens = import::expanded(tokens(text, None)?, files)?;
         let mut reader = Reader { tokens, next: 0 };
         let (mut corefile, mut snippets) = (Self::default(), Vec::new());
         while let Some(first) = reader.peek() {
-            let line = first.line;
+            let at = first.at.clone();
+            if first.text == import::DIRECTIVE {
+                reader.next += 1;
+                reader.rest_of_line(&at);
+                continue;
+            }
             let keys = reader.words_before_brace()?;
             let plugins = reader.plugins()?;
             if let [key] = keys.as_slice() {
@@ -63,11 +112,12 @@ impl Corefile {
                     continue;
                 }
             }
-            corefile.blocks.push(block(&keys, plugins, line)?);
+            corefile.blocks.push(block(&keys, plugins, at)?);
         }
         for block in &mut corefile.blocks {
             expand_imports(&mut block.plugins, &snippets);
         }
+        sanity::check(&corefile)?;
         Ok(corefile)
     }
 
@@ -87,6 +137,22 @@ impl Corefile {
             .rev()
             .max_by_key(|(length, _)| *length)
             .map(|(_, block)| block)
+    }
+
+    /// Puts the lines of hosts files beside those that stand in the Corefile itself. `file` gives the
+    /// text of a file by its name without folders: k3s mounts its `NodeHosts` from the same ConfigMap.
+    pub(super) fn fill_hosts<'t>(&mut self, file: impl Fn(&str) -> Option<&'t str>) {
+        let plugins = self.blocks.iter_mut().flat_map(|block| &mut block.plugins);
+        for plugin in plugins.filter(|plugin| plugin.name == "hosts") {
+            let path = plugin.arguments.first().map(String::as_str);
+            let name = path.and_then(|path| path.rsplit('/').next());
+            let lines = name.and_then(&file).into_iter().flat_map(str::lines);
+            let words = lines.map(|line| {
+                let line = line.split('#').next().unwrap_or_default();
+                line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+            });
+            plugin.body.extend(words.filter(|words| !words.is_empty()));
+        }
     }
 
     /// Whether any block answers for a cluster (plugin `kubernetes`).
@@ -146,11 +212,11 @@ fn normal_zone(zone: &str) -> String {
     zone.trim_matches('.').to_lowercase()
 }
 
-fn block(keys: &[String], plugins: Vec<Plugin>, line: usize) -> Result<ServerBlock, BadCorefile> {
+fn block(keys: &[String], plugins: Vec<Plugin>, at: At) -> Result<ServerBlock, BadCorefile> {
     let mut block = ServerBlock {
         port: 53,
         plugins,
-        line,
+        at,
         ..ServerBlock::default()
     };
     for key in keys
@@ -166,7 +232,7 @@ fn block(keys: &[String], plugins: Vec<Plugin>, line: usize) -> Result<ServerBlo
     }
     if block.zones.is_empty() {
         return Err(BadCorefile {
-            line,
+            at: block.at,
             message: "a server block without a zone".to_owned(),
         });
     }
@@ -176,7 +242,7 @@ fn block(keys: &[String], plugins: Vec<Plugin>, line: usize) -> Result<ServerBlo
 fn expand_imports(plugins: &mut Vec<Plugin>, snippets: &[(String, Vec<Plugin>)]) {
     let mut expanded = Vec::new();
     for plugin in plugins.drain(..) {
-        let snippet = (plugin.name == "import")
+        let snippet = (plugin.name == import::DIRECTIVE)
             .then(|| plugin.arguments.first())
             .flatten()
             .and_then(|wanted| snippets.iter().find(|(name, _)| name == wanted));
@@ -202,7 +268,7 @@ impl Reader {
 
     fn take(&mut self) -> Result<&Token, BadCorefile> {
         let token = self.tokens.get(self.next).ok_or_else(|| BadCorefile {
-            line: self.tokens.last().map_or(1, |token| token.line),
+            at: self.tokens.last().map_or_else(At::first, |token| token.at.clone()),
             message: "ends inside a block: a } is missing".to_owned(),
         })?;
         self.next += 1;
@@ -217,7 +283,7 @@ impl Reader {
                 "{" => return Ok(words),
                 "}" => {
                     return Err(BadCorefile {
-                        line: token.line,
+                        at: token.at.clone(),
                         message: "a } without its {".to_owned(),
                     });
                 }
@@ -236,10 +302,10 @@ impl Reader {
             }
             let mut plugin = Plugin {
                 name: token.text.clone(),
-                line: token.line,
+                at: token.at.clone(),
                 ..Plugin::default()
             };
-            plugin.arguments = self.rest_of_line(plugin.line);
+            plugin.arguments = self.rest_of_line(&plugin.at);
             if self.peek().is_some_and(|token| token.text == "{") {
                 self.next += 1;
                 plugin.body = self.body()?;
@@ -248,10 +314,10 @@ impl Reader {
         }
     }
 
-    fn rest_of_line(&mut self, line: usize) -> Vec<String> {
+    fn rest_of_line(&mut self, at: &At) -> Vec<String> {
         let mut words = Vec::new();
         while let Some(token) = self.peek() {
-            if token.line != line || token.text == "{" || token.text == "}" {
+            if token.at != *at || token.text == "{" || token.text == "}" {
                 break;
             }
             words.push(token.text.clone());
@@ -264,14 +330,14 @@ impl Reader {
         let (mut lines, mut depth) = (Vec::new(), 0_usize);
         loop {
             let token = self.take()?;
-            let (text, line) = (token.text.clone(), token.line);
+            let Token { text, at } = token.clone();
             match text.as_str() {
                 "}" if depth == 0 => return Ok(lines),
                 "}" => depth -= 1,
                 "{" => depth += 1,
                 _ => {
                     let mut words = vec![text];
-                    words.extend(self.rest_of_line(line));
+                    words.extend(self.rest_of_line(&at));
                     lines.push(words);
                 }
             }
@@ -280,7 +346,11 @@ impl Reader {
 }
 
 /// Words, quoted or not; `#` starts a comment.
-fn tokens(text: &str) -> Result<Vec<Token>, BadCorefile> {
+pub(super) fn tokens(text: &str, file: Option<&str>) -> Result<Vec<Token>, BadCorefile> {
+    let at = |line| At {
+        file: file.map(str::to_owned),
+        line,
+    };
     let mut tokens = Vec::new();
     let mut line = 1;
     let mut characters = text.chars().peekable();
@@ -303,13 +373,16 @@ fn tokens(text: &str) -> Result<Vec<Token>, BadCorefile> {
                         }
                         None => {
                             return Err(BadCorefile {
-                                line: start,
+                                at: at(start),
                                 message: "a quote without its end".to_owned(),
                             });
                         }
                     }
                 }
-                tokens.push(Token { text: word, line });
+                tokens.push(Token {
+                    text: word,
+                    at: at(line),
+                });
             }
             space if space.is_whitespace() => {}
             other => {
@@ -317,7 +390,10 @@ fn tokens(text: &str) -> Result<Vec<Token>, BadCorefile> {
                 while let Some(next) = characters.next_if(|next| !next.is_whitespace()) {
                     word.push(next);
                 }
-                tokens.push(Token { text: word, line });
+                tokens.push(Token {
+                    text: word,
+                    at: at(line),
+                });
             }
         }
     }
@@ -383,7 +459,7 @@ corp.example:53, dns://lab.example {
             (". {\n log \"x\n}", 2, "quote"),
         ] {
             let bad = Corefile::parse(text).expect_err(text);
-            assert_eq!(bad.line, line, "{text}");
+            assert_eq!(bad.at.line, line, "{text}");
             assert!(bad.message.contains(message), "{bad}");
         }
     }

@@ -7,8 +7,25 @@ use std::net::IpAddr;
 
 use regex_lite::Regex;
 
-use super::corefile::{Corefile, Plugin, ServerBlock, is_below};
+use super::corefile::{At, Corefile, Plugin, ServerBlock, is_below};
+use super::import;
+use super::rewrite::{Asked, rewritten};
 use crate::net::Family;
+
+/// Plugins that never decide what a name leads to (plugin.cfg of CoreDNS).
+const INERT: [&str; 40] = [
+    "root", "metadata", "geoip", "cancel", "proxyproto", "quic", "grpc_server", "https", "https3",
+    "timeouts", "multisocket", "reload", "nsid", "bufsize", "bind", "debug", "trace", "ready",
+    "health", "pprof", "shed", "prometheus", "errors", "log", "dnstap", "local", "dns64", "any",
+    "chaos", "loadbalance", "tsig", "autopath", "cache", "header", "dnssec", "tls", "minimal",
+    "transfer", "loop", "sign",
+];
+/// Plugins that are evaluated here.
+const EVALUATED: [&str; 5] = ["rewrite", "template", "hosts", "kubernetes", "forward"];
+/// Plugins that answer for zones of their own and are asked after `kubernetes` (plugin.cfg).
+const BEHIND: [&str; 8] = [
+    "file", "auto", "secondary", "etcd", "grpc", "erratic", "whoami", "nomad",
+];
 
 /// Who answers a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,26 +35,34 @@ pub enum Handler {
         zone: String,
         /// What is looked up: the name itself, or what a rewrite made of it.
         name: String,
-        /// The line of the rewrite that did.
-        rewritten_by: Option<usize>,
+        /// The rewrite that did.
+        rewritten_by: Option<At>,
         /// Whether names the zone lacks are passed on.
         falls_through: bool,
     },
     /// Addresses written into the Corefile.
-    Inline { line: usize, addresses: Vec<IpAddr> },
+    Inline { at: At, addresses: Vec<IpAddr> },
+    /// Another name written into the Corefile.
+    Alias { at: At, target: String },
     /// A plugin that ends the search without an address (`hosts` without fallthrough answers
     /// SERVFAIL, `template` what its `rcode` says).
     Refusal {
-        line: usize,
+        at: At,
         plugin: &'static str,
         rcode: String,
     },
     /// Other name servers, as they stand in the Corefile.
-    Forward { to: Vec<String> },
+    Forward {
+        to: Vec<String>,
+        /// What they are asked: the name itself, or what a rewrite made of it.
+        name: String,
+        /// The rewrite that did.
+        rewritten_by: Option<At>,
+    },
     /// No block, or no plugin in it, takes the name.
     Nobody,
     /// A construct this reader does not evaluate.
-    Unknown { line: usize, why: String },
+    Unknown { at: At, why: String },
 }
 
 /// Finds who answers `name` (absolute, without its final dot) for addresses of a family.
@@ -46,80 +71,92 @@ pub fn handler(corefile: &Corefile, name: &str, family: Family) -> Handler {
     let Some(block) = corefile.block_for(name) else {
         return Handler::Nobody;
     };
-    let (name, rewritten_by) = match rewritten(block, name) {
-        Ok(outcome) => outcome,
+    let asked = match unread_part(block).map_or_else(|| rewritten(block, name), Err) {
+        Ok(asked) => asked,
         Err(unknown) => return unknown,
     };
-    from_template(block, &name, family)
-        .or_else(|| from_hosts(block, &name, family))
-        .or_else(|| from_kubernetes(block, &name, rewritten_by))
-        .unwrap_or_else(|| beyond(block, &name))
+    from_template(block, &asked.name, family)
+        .or_else(|| from_hosts(block, &asked.name, family))
+        .or_else(|| unevaluated(block, &asked.name, |plugin| !BEHIND.contains(&plugin)))
+        .or_else(|| from_kubernetes(block, &asked))
+        .unwrap_or_else(|| beyond(block, asked))
 }
 
-/// What answers when the kubernetes plugin falls through.
+/// Who is asked when the kubernetes plugin does not take a name, or falls through.
 #[must_use]
-pub(super) fn beyond(block: &ServerBlock, name: &str) -> Handler {
-    let forward = block.all("forward").find(|plugin| {
-        let from = plugin
-            .arguments
-            .first()
-            .map_or("", |zone| zone.trim_matches('.'));
-        is_below(name, from)
-    });
+pub(super) fn beyond(block: &ServerBlock, asked: Asked) -> Handler {
+    if let Some(unknown) = unevaluated(block, &asked.name, |plugin| BEHIND.contains(&plugin)) {
+        return unknown;
+    }
+    let forward = block
+        .all("forward")
+        .find(|plugin| takes(plugin, &asked.name));
     forward.map_or(Handler::Nobody, |plugin| Handler::Forward {
         to: plugin.arguments.iter().skip(1).cloned().collect(),
+        name: asked.name,
+        rewritten_by: asked.by,
     })
 }
 
-/// The first rewrite rule of the name that fits.
-fn rewritten(block: &ServerBlock, name: &str) -> Result<(String, Option<usize>), Handler> {
-    for plugin in block.all("rewrite") {
-        let one_line = (!plugin.arguments.is_empty()).then_some(&plugin.arguments);
-        for rule in one_line.into_iter().chain(&plugin.body) {
-            if let Some(new) = apply_rewrite(rule, name).map_err(|why| Handler::Unknown {
-                line: plugin.line,
-                why,
-            })? {
-                return Ok((new, Some(plugin.line)));
-            }
-        }
-    }
-    Ok((name.to_owned(), None))
+/// Who is asked for a name that the kubernetes plugin passes on.
+#[must_use]
+pub(super) fn fallen_through(corefile: &Corefile, name: &str) -> Handler {
+    let block = corefile.block_for(name);
+    block.map_or(Handler::Nobody, |block| beyond(block, Asked::plainly(name)))
 }
 
-/// `[continue|stop] name [exact|prefix|suffix|substring|regex] FROM TO …`; none when it does not fit.
-fn apply_rewrite(rule: &[String], name: &str) -> Result<Option<String>, String> {
-    let words: Vec<&str> = rule.iter().map(String::as_str).collect();
-    let words = match words.as_slice() {
-        ["continue" | "stop", rest @ ..] => rest,
-        all => all,
+/// `forward FROM TO… { except NAME… }`.
+fn takes(forward: &Plugin, name: &str) -> bool {
+    let zone = |text: &String| text.trim_matches('.').to_lowercase();
+    let from = forward.arguments.first().map(zone).unwrap_or_default();
+    let except = forward.option("except").unwrap_or_default();
+    is_below(name, &from) && !except.iter().any(|ignored| is_below(name, &zone(ignored)))
+}
+
+/// A part of a block that was not read, or that only some clients see.
+fn unread_part(block: &ServerBlock) -> Option<Handler> {
+    let imported = block.all(import::DIRECTIVE).next();
+    let unknown = |plugin: &Plugin, why: String| Handler::Unknown {
+        at: plugin.at.clone(),
+        why,
     };
-    let dotted = format!("{name}.");
-    let fit = match words {
-        ["name", "regex", pattern, to, ..] => {
-            let pattern = Regex::new(pattern).map_err(|_| format!("rewrite regex {pattern:?}"))?;
-            // CoreDNS numbers groups as {1}; the crate writes ${1}.
-            let to = to.replace('{', "${");
-            pattern
-                .is_match(&dotted)
-                .then(|| pattern.replace(&dotted, to.as_str()).into_owned())
-        }
-        ["name", "prefix", from, to, ..] => {
-            dotted.strip_prefix(from).map(|rest| format!("{to}{rest}"))
-        }
-        ["name", "suffix", from, to, ..] => dotted
-            .trim_end_matches('.')
-            .strip_suffix(from.trim_end_matches('.'))
-            .map(|rest| format!("{rest}{to}")),
-        ["name", "substring", from, to, ..] => {
-            dotted.contains(from).then(|| dotted.replace(from, to))
-        }
-        ["name", "exact", from, to, ..] | ["name", from, to, ..] => {
-            (from.trim_end_matches('.') == name).then(|| (*to).to_owned())
-        }
-        _ => None,
+    let import = imported.map(|plugin| {
+        let files = plugin.arguments.join(" ");
+        unknown(plugin, format!("it imports {files}, which was not read"))
+    });
+    let view = || {
+        let why = "its block answers only some clients (view)".to_owned();
+        block.all("view").next().map(|plugin| unknown(plugin, why))
     };
-    Ok(fit.map(|new| new.trim_end_matches('.').to_lowercase()))
+    import.or_else(view)
+}
+
+/// A plugin that may answer the name and is not evaluated here.
+fn unevaluated(block: &ServerBlock, name: &str, is_asked: impl Fn(&str) -> bool) -> Option<Handler> {
+    let mut others = block.plugins.iter().filter(|plugin| {
+        let own = plugin.name.as_str();
+        is_asked(own) && !INERT.contains(&own) && !EVALUATED.contains(&own) && own != "view"
+    });
+    let may_answer = |plugin: &&Plugin| {
+        let mut zones = zones(plugin).peekable();
+        zones.peek().is_none() || zones.any(|zone| is_below(name, &zone))
+    };
+    let plugin = others.find(may_answer)?;
+    Some(Handler::Unknown {
+        at: plugin.at.clone(),
+        why: format!("plugin {} may answer it", plugin.name),
+    })
+}
+
+/// The zones that a plugin is for, as its arguments say; none where it is for all of its block.
+fn zones(plugin: &Plugin) -> impl Iterator<Item = String> {
+    // `file DBFILE ZONE…`; `route53 ZONE:ID…` and `azure GROUP:ZONE`.
+    let skip = usize::from(plugin.name == "file");
+    let words = plugin.arguments.iter().skip(skip);
+    let words = words.flat_map(|word| word.split(':'));
+    words
+        .map(|zone| zone.trim_matches('.').to_lowercase())
+        .filter(|zone| !zone.is_empty())
 }
 
 fn from_template(block: &ServerBlock, name: &str, family: Family) -> Option<Handler> {
@@ -131,57 +168,92 @@ fn from_template(block: &ServerBlock, name: &str, family: Family) -> Option<Hand
             Family::V4 => "A",
             Family::V6 => "AAAA",
         };
-        let takes = (class == "IN" || class == "ANY")
+        let is_asked = (class == "IN" || class == "ANY")
             && (kind == asked || kind == "ANY")
             && (zones.is_empty()
                 || zones
                     .iter()
                     .any(|zone| is_below(name, zone.trim_matches('.'))));
-        takes.then(|| template(plugin, name)).flatten()
+        is_asked.then(|| template(plugin, name)).flatten()
     })
 }
 
+/// What a template answers: the first of its `match` that fits is enough, and without one all do.
+/// What none fits ends there with SERVFAIL, unless it falls through (`plugin/template/template.go`).
 fn template(plugin: &Plugin, name: &str) -> Option<Handler> {
     let dotted = format!("{name}.");
-    for pattern in plugin
+    let mut patterns = plugin
         .body
         .iter()
         .filter(|line| line[0] == "match")
         .flat_map(|line| &line[1..])
-    {
+        .peekable();
+    let is_any = patterns.peek().is_none();
+    let mut fits = is_any;
+    for pattern in patterns {
         match Regex::new(pattern) {
-            Ok(pattern) if pattern.is_match(&dotted) => {}
-            Ok(_) => return None,
-            Err(_) => {
-                return Some(Handler::Unknown {
-                    line: plugin.line,
-                    why: format!("template match {pattern:?}"),
-                });
-            }
+            Ok(pattern) => fits |= pattern.is_match(&dotted),
+            Err(_) => return Some(unknown(plugin, format!("template match {pattern:?}"))),
         }
     }
+    if !fits {
+        return (!falls_through(plugin, name)).then(|| refusal(plugin, "SERVFAIL"));
+    }
     if let Some(answer) = plugin.option("answer") {
-        let text = answer.join(" ");
-        let addresses = text.split_whitespace().filter_map(|word| word.parse().ok());
-        let addresses: Vec<IpAddr> = addresses.collect();
-        return Some(if addresses.is_empty() {
-            Handler::Unknown {
-                line: plugin.line,
-                why: format!("template answer {text:?}"),
-            }
-        } else {
-            Handler::Inline {
-                line: plugin.line,
-                addresses,
-            }
-        });
+        return Some(record(plugin, &answer.join(" ")));
     }
     let rcode = plugin.option("rcode").and_then(<[String]>::first);
-    rcode.map(|rcode| Handler::Refusal {
-        line: plugin.line,
-        plugin: "template",
-        rcode: rcode.clone(),
-    })
+    rcode.map(|rcode| refusal(plugin, rcode))
+}
+
+/// The record that a template writes: addresses, or another name.
+fn record(plugin: &Plugin, text: &str) -> Handler {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let at = plugin.at.clone();
+    let addresses: Vec<IpAddr> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    let target = words
+        .iter()
+        .position(|word| *word == "CNAME")
+        .and_then(|position| words.get(position + 1))
+        .filter(|target| !target.contains('{'));
+    match target {
+        _ if !addresses.is_empty() => Handler::Inline { at, addresses },
+        Some(target) => Handler::Alias {
+            at,
+            target: target.trim_end_matches('.').to_lowercase(),
+        },
+        None => unknown(plugin, format!("template answer {text:?}")),
+    }
+}
+
+fn refusal(plugin: &Plugin, rcode: &str) -> Handler {
+    Handler::Refusal {
+        at: plugin.at.clone(),
+        plugin: if plugin.name == "hosts" {
+            "hosts"
+        } else {
+            "template"
+        },
+        rcode: rcode.to_owned(),
+    }
+}
+
+fn unknown(plugin: &Plugin, why: String) -> Handler {
+    Handler::Unknown {
+        at: plugin.at.clone(),
+        why,
+    }
+}
+
+/// `fallthrough [ZONE…]`.
+fn falls_through(plugin: &Plugin, name: &str) -> bool {
+    match plugin.option("fallthrough") {
+        Some([]) => true,
+        Some(zones) => zones
+            .iter()
+            .any(|zone| is_below(name, zone.trim_matches('.'))),
+        None => false,
+    }
 }
 
 /// The inline table of `hosts`. Names it lacks end there with SERVFAIL unless it falls through.
@@ -209,51 +281,26 @@ fn from_hosts(block: &ServerBlock, name: &str, family: Family) -> Option<Handler
             let mut wanted = addresses;
             wanted.retain(|addr| Family::of(*addr) == family);
             return Some(Handler::Inline {
-                line: plugin.line,
+                at: plugin.at.clone(),
                 addresses: wanted,
             });
         }
-        match plugin.option("fallthrough") {
-            Some([]) => None,
-            Some(zones)
-                if zones
-                    .iter()
-                    .any(|zone| is_below(name, zone.trim_matches('.'))) =>
-            {
-                None
-            }
-            _ => Some(Handler::Refusal {
-                line: plugin.line,
-                plugin: "hosts",
-                rcode: "SERVFAIL".to_owned(),
-            }),
-        }
+        (!falls_through(plugin, name)).then(|| refusal(plugin, "SERVFAIL"))
     })
 }
 
-fn from_kubernetes(
-    block: &ServerBlock,
-    name: &str,
-    rewritten_by: Option<usize>,
-) -> Option<Handler> {
+fn from_kubernetes(block: &ServerBlock, asked: &Asked) -> Option<Handler> {
     let zones = block.kubernetes_zones();
     let zone = zones
         .into_iter()
-        .filter(|zone| is_below(name, zone))
+        .filter(|zone| is_below(&asked.name, zone))
         .max_by_key(String::len)?;
     let plugin = block.all("kubernetes").next()?;
-    let falls_through = match plugin.option("fallthrough") {
-        Some([]) => true,
-        Some(zones) => zones
-            .iter()
-            .any(|zone| is_below(name, zone.trim_matches('.'))),
-        None => false,
-    };
     Some(Handler::Kubernetes {
         zone,
-        name: name.to_owned(),
-        rewritten_by,
-        falls_through,
+        name: asked.name.clone(),
+        rewritten_by: asked.by.clone(),
+        falls_through: falls_through(plugin, &asked.name),
     })
 }
 
@@ -266,11 +313,15 @@ mod tests {
         handler(&corefile, name, Family::V4)
     }
 
+    fn line(line: usize) -> At {
+        At { file: None, line }
+    }
+
     fn kubernetes(name: &str, rewritten_by: Option<usize>) -> Handler {
         Handler::Kubernetes {
             zone: "cluster.local".into(),
             name: name.into(),
-            rewritten_by,
+            rewritten_by: rewritten_by.map(line),
             falls_through: false,
         }
     }
@@ -286,7 +337,9 @@ mod tests {
         assert_eq!(
             who(usual, "example.com"),
             Handler::Forward {
-                to: vec!["/etc/resolv.conf".into()]
+                to: vec!["/etc/resolv.conf".into()],
+                name: "example.com".into(),
+                rewritten_by: None
             }
         );
         assert_eq!(
@@ -329,7 +382,7 @@ mod tests {
         assert_eq!(
             who(hosts, "api.shop.svc.cluster.local"),
             Handler::Inline {
-                line: 2,
+                at: line(2),
                 addresses: vec![[10, 9, 9, 9].into()]
             }
         );
@@ -341,16 +394,16 @@ mod tests {
         assert_eq!(
             who(closed, "api.shop.svc.cluster.local"),
             Handler::Refusal {
-                line: 2,
+                at: line(2),
                 plugin: "hosts",
                 rcode: "SERVFAIL".into()
             }
         );
-        let template = ".:53 {\n template IN A lab.example {\n match \"^x[.]\"\n rcode NXDOMAIN\n }\n forward . 1.1.1.1\n}";
+        let template = ".:53 {\n template IN A lab.example {\n match \"^x[.]\"\n rcode NXDOMAIN\n fallthrough\n }\n forward . 1.1.1.1\n}";
         assert_eq!(
             who(template, "x.lab.example"),
             Handler::Refusal {
-                line: 2,
+                at: line(2),
                 plugin: "template",
                 rcode: "NXDOMAIN".into()
             }
@@ -359,5 +412,38 @@ mod tests {
             who(template, "y.lab.example"),
             Handler::Forward { .. }
         ));
+    }
+
+    #[test]
+    fn templates_answer_with_names_and_refuse_what_they_do_not_match() {
+        let aliased = ". {\n template IN ANY corp.example {\n answer \"{{ .Name }} 60 IN CNAME api.shop.svc.cluster.local.\"\n }\n}";
+        assert_eq!(
+            who(aliased, "x.corp.example"),
+            Handler::Alias {
+                at: line(2),
+                target: "api.shop.svc.cluster.local".into()
+            }
+        );
+        let picky = ". {\n template IN A corp.example {\n match \"^x[.]\"\n match \"^y[.]\"\n rcode NOERROR\n }\n}";
+        for (name, rcode) in [("y.corp.example", "NOERROR"), ("z.corp.example", "SERVFAIL")] {
+            let Handler::Refusal { rcode: own, .. } = who(picky, name) else {
+                panic!("{name}")
+            };
+            assert_eq!(own, rcode, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_evaluated_is_unknown_where_it_may_answer() {
+        let file = ". {\n file /etc/zone corp.example\n kubernetes cluster.local\n forward . 1.1.1.1 {\n except lan.example\n }\n}";
+        assert!(matches!(who(file, "a.corp.example"), Handler::Unknown { .. }));
+        assert!(matches!(who(file, "a.example"), Handler::Forward { .. }));
+        assert_eq!(who(file, "a.lan.example"), Handler::Nobody);
+        assert_eq!(
+            who(file, "a.b.svc.cluster.local"),
+            kubernetes("a.b.svc.cluster.local", None)
+        );
+        let imports = ". {\n import other/*.conf\n forward . 1.1.1.1\n}";
+        assert!(matches!(who(imports, "a.example"), Handler::Unknown { .. }));
     }
 }

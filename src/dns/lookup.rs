@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::handler::{Handler, handler};
+use super::corefile::{At, is_below};
+use super::handler::{Handler, fallen_through, handler};
+use super::upstream::{Upstream, upstream};
 use super::zone::{Answer, answer};
 use super::{ClusterDns, ResolvConf};
 use crate::cluster::ClusterView;
@@ -22,8 +24,8 @@ pub struct Attempt<'v> {
     /// Absolute, without final dot.
     pub name: String,
     pub reply: Reply<'v>,
-    /// The Corefile line whose rewrite changed the name.
-    pub rewritten_by: Option<usize>,
+    /// The rewrite that changed the name.
+    pub rewritten_by: Option<At>,
 }
 
 /// What an expansion gets.
@@ -32,33 +34,54 @@ pub enum Reply<'v> {
     /// The cluster zone's answer, which may be NXDOMAIN.
     Zone(Answer<'v>),
     /// Addresses that stand in the Corefile.
-    Inline { line: usize, addresses: Vec<IpAddr> },
+    Inline { at: At, addresses: Vec<IpAddr> },
+    /// Another name that stands in the Corefile.
+    Alias { at: At, target: String },
     /// A plugin says no.
     Refusal {
-        line: usize,
+        at: At,
         plugin: &'static str,
         rcode: String,
+        /// Whether the cluster's zone would have had an answer.
+        hides: bool,
+    },
+    /// A rewrite makes a name of the cluster of it, and its block asks servers that know none.
+    Strayed {
+        at: At,
+        name: String,
+        to: Vec<String>,
     },
     /// Another resolver decides, which the API does not show.
-    Forwarded { to: Vec<String> },
+    Forwarded {
+        to: Vec<String>,
+        /// Whether the cache of the node passes it on, past the cluster's DNS.
+        by_cache: bool,
+    },
     /// No server block takes it: REFUSED.
     Nobody,
     /// A construct that was not evaluated.
-    Unknown { line: usize, why: String },
+    Unknown { at: At, why: String },
 }
+
+/// How often the DNS may ask itself before that is a loop.
+const MAX_FORWARDS: usize = 3;
 
 // === impl Lookup ===
 
 impl<'v> Lookup<'v> {
-    /// The attempt that decides: the first that settles the name inside the cluster, else the first
-    /// that was passed on, else the first refusal (all of them said no).
+    /// The attempt that decides: the first that settles the name inside the cluster, else one that
+    /// would but for the Corefile, else the first that was passed on, else the first refusal (all of
+    /// them said no).
     #[must_use]
     pub fn deciding(&self) -> Option<&Attempt<'v>> {
-        let mut attempts = self.attempts.iter();
-        let settled = attempts.find(|attempt| attempt.reply.is_settled());
-        let mut attempts = self.attempts.iter();
-        settled
-            .or_else(|| attempts.find(|attempt| matches!(attempt.reply, Reply::Forwarded { .. })))
+        let first = |is: fn(&Reply<'_>) -> bool| {
+            let mut attempts = self.attempts.iter();
+            attempts.find(|attempt| is(&attempt.reply))
+        };
+        first(|reply| reply.is_settled())
+            .or_else(|| first(|reply| reply.is_in_the_way()))
+            .or_else(|| first(|reply| matches!(reply, Reply::Forwarded { .. })))
+            .or_else(|| first(|reply| matches!(reply, Reply::Refusal { .. })))
             .or_else(|| self.attempts.first())
     }
 
@@ -78,13 +101,30 @@ impl<'v> Lookup<'v> {
 impl Reply<'_> {
     /// Whether the resolver stops here: an answer, or an error that is not NXDOMAIN.
     #[must_use]
-    pub const fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         match self {
             Reply::Zone(answer) => !matches!(answer, Answer::None(_)),
-            Reply::Inline { .. } | Reply::Refusal { .. } | Reply::Unknown { .. } => true,
-            Reply::Forwarded { .. } | Reply::Nobody => false,
+            Reply::Inline { .. } | Reply::Alias { .. } | Reply::Unknown { .. } => true,
+            Reply::Refusal { rcode, .. } => rcode != "NXDOMAIN",
+            Reply::Strayed { .. } | Reply::Forwarded { .. } | Reply::Nobody => false,
         }
     }
+
+    /// Whether the Corefile keeps a name from the answer that the cluster has.
+    const fn is_in_the_way(&self) -> bool {
+        matches!(
+            self,
+            Reply::Strayed { .. } | Reply::Refusal { hides: true, .. }
+        )
+    }
+}
+
+/// One lookup being made.
+#[derive(Clone, Copy)]
+struct Asking<'a, 'v> {
+    view: &'v ClusterView,
+    dns: &'a ClusterDns<'v>,
+    family: Family,
 }
 
 /// Looks a name up with a pod's resolver configuration. An expansion that is forwarded does not end
@@ -101,10 +141,15 @@ pub fn lookup<'v>(
         name: name.to_owned(),
         attempts: Vec::new(),
     };
+    let asking = Asking { view, dns, family };
     for expansion in conf.expansions(name) {
-        let attempt = attempt(view, dns, expansion, family);
-        let is_settled = attempt.reply.is_settled();
-        lookup.attempts.push(attempt);
+        let (reply, rewritten_by) = asking.first(conf, &expansion);
+        let is_settled = reply.is_settled();
+        lookup.attempts.push(Attempt {
+            name: expansion,
+            reply,
+            rewritten_by,
+        });
         if is_settled {
             break;
         }
@@ -112,54 +157,112 @@ pub fn lookup<'v>(
     lookup
 }
 
-fn attempt<'v>(
-    view: &'v ClusterView,
-    dns: &ClusterDns<'v>,
-    name: String,
-    family: Family,
-) -> Attempt<'v> {
-    let who = match dns.readable_corefile() {
-        Some(corefile) => handler(corefile, &name, family),
-        None => unread_corefile(dns, &name),
-    };
-    let mut rewritten = None;
-    let reply = match who {
-        Handler::Kubernetes {
-            zone,
-            name,
-            rewritten_by,
-            falls_through,
-        } => {
-            rewritten = rewritten_by;
-            match answer(view, &name, &zone) {
-                Answer::None(_) if falls_through => Reply::Forwarded { to: Vec::new() },
-                answer => Reply::Zone(answer),
+// === impl Asking ===
+
+impl<'v> Asking<'_, 'v> {
+    /// What the server in resolv.conf replies: the cache of the node where there is one, which passes
+    /// names of the cluster on and asks for all others past the cluster's DNS.
+    fn first(self, conf: &ResolvConf, name: &str) -> (Reply<'v>, Option<At>) {
+        let cache = self.dns.cache_asked(self.view, conf);
+        let passed = cache.map(|cache| handler(cache, name, self.family));
+        match passed {
+            Some(Handler::Forward { to, .. }) if self.leads_to(&to) != Upstream::Cluster => {
+                let by_cache = true;
+                (Reply::Forwarded { to, by_cache }, None)
+            }
+            _ => self.reply(name, MAX_FORWARDS),
+        }
+    }
+
+    /// What the cluster's DNS replies, and the rewrite that had a part in it.
+    fn reply(self, name: &str, left: usize) -> (Reply<'v>, Option<At>) {
+        let corefile = self.dns.readable_corefile();
+        let who = match corefile {
+            Some(corefile) => handler(corefile, name, self.family),
+            None => unread_corefile(self.dns, name),
+        };
+        let reply = match who {
+            Handler::Kubernetes {
+                zone,
+                name,
+                rewritten_by,
+                falls_through,
+            } => {
+                let reply = match (answer(self.view, &name, &zone), corefile) {
+                    (Answer::None(_), Some(corefile)) if falls_through => {
+                        let beyond = fallen_through(corefile, &name);
+                        return (self.passed_on(beyond, left).0, rewritten_by);
+                    }
+                    (answer, _) => Reply::Zone(answer),
+                };
+                return (reply, rewritten_by);
+            }
+            who @ Handler::Forward { .. } => return self.passed_on(who, left),
+            Handler::Inline { at, addresses } => Reply::Inline { at, addresses },
+            Handler::Alias { at, target } => Reply::Alias { at, target },
+            Handler::Refusal { at, plugin, rcode } => {
+                let hides = self.knows(name);
+                Reply::Refusal {
+                    at,
+                    plugin,
+                    rcode,
+                    hides,
+                }
+            }
+            Handler::Nobody => Reply::Nobody,
+            Handler::Unknown { at, why } => Reply::Unknown { at, why },
+        };
+        (reply, None)
+    }
+
+    /// What comes of asking other servers: the cluster's own DNS may be one of them.
+    fn passed_on(self, who: Handler, left: usize) -> (Reply<'v>, Option<At>) {
+        let (to, name, by) = match who {
+            Handler::Forward {
+                to,
+                name,
+                rewritten_by,
+            } => (to, name, rewritten_by),
+            Handler::Unknown { at, why } => return (Reply::Unknown { at, why }, None),
+            _ => return (Reply::Nobody, None),
+        };
+        let is_of_cluster = is_below(&name, &self.dns.domain);
+        match (self.leads_to(&to), by) {
+            (Upstream::Cluster, by) if left > 0 => {
+                let (reply, again) = self.reply(&name, left - 1);
+                (reply, again.or(by))
+            }
+            (Upstream::Outside, Some(at)) if is_of_cluster => {
+                (Reply::Strayed { at, name, to }, None)
+            }
+            _ => {
+                let by_cache = false;
+                (Reply::Forwarded { to, by_cache }, None)
             }
         }
-        Handler::Inline { line, addresses } => Reply::Inline { line, addresses },
-        Handler::Refusal {
-            line,
-            plugin,
-            rcode,
-        } => Reply::Refusal {
-            line,
-            plugin,
-            rcode,
-        },
-        Handler::Forward { to } => Reply::Forwarded { to },
-        Handler::Nobody => Reply::Nobody,
-        Handler::Unknown { line, why } => Reply::Unknown { line, why },
-    };
-    Attempt {
-        name,
-        reply,
-        rewritten_by: rewritten,
+    }
+
+    /// Where a list of servers leads; any of them may be asked.
+    fn leads_to(self, to: &[String]) -> Upstream {
+        let mut all = to.iter().map(|server| upstream(self.view, self.dns, server));
+        let first = all.next().unwrap_or(Upstream::Outside);
+        if all.all(|other| other == first) {
+            first
+        } else {
+            Upstream::Inside
+        }
+    }
+
+    /// Whether the cluster's zone has a name.
+    fn knows(self, name: &str) -> bool {
+        let zone = &self.dns.domain;
+        is_below(name, zone) && !matches!(answer(self.view, name, zone), Answer::None(_))
     }
 }
 
 /// Without a Corefile the usual one is assumed: the cluster zone, and everything else forwarded.
 fn unread_corefile(dns: &ClusterDns<'_>, name: &str) -> Handler {
-    if super::corefile::is_below(name, &dns.domain) {
+    if is_below(name, &dns.domain) {
         Handler::Kubernetes {
             zone: dns.domain.clone(),
             name: name.to_owned(),
@@ -167,6 +270,10 @@ fn unread_corefile(dns: &ClusterDns<'_>, name: &str) -> Handler {
             falls_through: false,
         }
     } else {
-        Handler::Forward { to: Vec::new() }
+        Handler::Forward {
+            to: Vec::new(),
+            name: name.to_owned(),
+            rewritten_by: None,
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  dnsPolicy, dnsConfig ─► ResolvConf ─► expansions ─► Corefile (who answers) ─► zone (what it answers)
+//!                                        (of the node's cache first)  └► upstream (who is asked)
 //! ```
 //!
 //! Whether the pod can reach the DNS servers at all is judged by the walk (`path::dns`); this module
@@ -10,13 +11,18 @@
 mod cluster;
 mod corefile;
 mod handler;
+mod import;
 mod lookup;
 mod resolv_conf;
+mod rewrite;
+mod sanity;
+mod upstream;
 mod zone;
 
-pub use cluster::ClusterDns;
-pub use corefile::{BadCorefile, Corefile, Plugin, ServerBlock};
+pub use cluster::{CUSTOM, ClusterDns, NODE_CACHE};
+pub use corefile::{At, BadCorefile, Corefile, Plugin, ServerBlock};
 pub use handler::{Handler, handler};
 pub use lookup::{Attempt, Lookup, Reply, lookup};
-pub use resolv_conf::{Origin, ResolvConf, is_link_local};
+pub use resolv_conf::{Origin, ResolvConf, is_cache};
+pub use upstream::servers;
 pub use zone::{Answer, NoName, answer, service_of_name};

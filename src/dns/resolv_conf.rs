@@ -1,6 +1,6 @@
 //! `/etc/resolv.conf` of a pod: recorded, or as the kubelet writes it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::ClusterDns;
 use crate::cluster::{Named, Pod};
@@ -26,9 +26,20 @@ pub struct ResolvConf {
     pub origin: Origin,
 }
 
-/// Whether an address is link-local: the cache of the pod's own node (NodeLocal DNSCache).
+/// Resolvers of clouds at link-local addresses: they know nothing of the cluster (AWS, GCP and
+/// OpenStack).
+const CLOUD_RESOLVERS: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 253)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+];
+
+/// Whether an address is that of the cache of the pod's own node (NodeLocal DNSCache).
 #[must_use]
-pub const fn is_link_local(addr: IpAddr) -> bool {
+pub fn is_cache(addr: IpAddr) -> bool {
+    is_link_local(addr) && !CLOUD_RESOLVERS.contains(&addr)
+}
+
+const fn is_link_local(addr: IpAddr) -> bool {
     match addr {
         IpAddr::V4(addr) => addr.is_link_local(),
         IpAddr::V6(addr) => addr.is_unicast_link_local(),

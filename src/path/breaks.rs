@@ -7,6 +7,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 
 use super::{DoorTrouble, NodeFault, Stage};
 use crate::cluster::{ObjectRef, Pod};
+use crate::dns::At;
 use crate::net::{Family, Protocol};
 use crate::policy::{DirectionJudgement, End};
 use crate::target::PortSpec;
@@ -54,6 +55,8 @@ pub enum Break<'v> {
         service: &'v Service,
         client: IpAddr,
     },
+    /// A load balancer's address that no node may announce or serve.
+    NobodyAnnounces { service: &'v Service },
     /// A node port that no Service has.
     NoSuchNodePort { node: &'v Node, port: u16 },
     /// An Ingress that no controller takes, or that does not take the request.
@@ -106,9 +109,16 @@ pub enum NameTrouble<'v> {
     },
     /// The Corefile sends the name elsewhere.
     Corefile {
-        line: usize,
+        /// The line that does, where it is one.
+        at: Option<At>,
         what: String,
         name: String,
+    },
+    /// The pod's own host name is that of the Service, and its hosts file answers with the pod itself.
+    OwnName {
+        pod: &'v Pod,
+        name: String,
+        service: &'v Service,
     },
     /// The Corefile serves no zone of the cluster.
     Unserved { name: String },
@@ -235,6 +245,7 @@ impl Break<'_> {
             Self::NoEntry(_)
             | Self::NoBalancerAddress(_)
             | Self::SourceRange { .. }
+            | Self::NobodyAnnounces { .. }
             | Self::NoSuchNodePort { .. } => Stage::Entry,
             Self::Ingress(_) => Stage::Ingress,
             Self::Door(trouble) => trouble.stage(),

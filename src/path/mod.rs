@@ -36,7 +36,7 @@ pub use fault::{
 };
 pub use hop::{Basis, Boundary, Evidence, Hop, Stage, Status, Translation};
 pub use order::{Walk, walk};
-pub(crate) use order::{class_name, ingress_addresses, ingress_reference, name_asked};
+pub(crate) use order::{EXCLUDED, class_name, ingress_addresses, ingress_reference, name_asked};
 pub(crate) use stages::endpoints::{resolve_port, selected, slices};
 pub(crate) use stages::service::ports_text;
 pub use trouble::{DoorTrouble, Share};

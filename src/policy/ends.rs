@@ -18,7 +18,7 @@ use k8s_openapi::api::core::v1::Node;
 use super::formula::{Domain, Families, Part};
 use super::truth::{Doubt, Truth};
 use crate::cluster::access::NodeExt;
-use crate::cluster::{ClusterView, Named, ObjectRef, Pod, Provenance, Requirement, Resource};
+use crate::cluster::{ClusterView, Named, ObjectRef, Pod, Requirement, Resource};
 use crate::net::{Family, Protocol};
 
 /// The label every namespace carries (KEP-2161).
@@ -252,11 +252,7 @@ impl<'v> Ends<'v> {
     /// and not every pod was read.
     fn may_be_pod(&self, addr: IpAddr) -> bool {
         let view = self.view;
-        let all_read = view.provenance != Provenance::Live
-            && !view
-                .unread
-                .iter()
-                .any(|unread| unread.resource == Some(Resource::Pods));
+        let all_read = view.holds_all(Resource::Pods, "");
         let in_range = |node: &Node| {
             node.pod_cidrs()
                 .iter()

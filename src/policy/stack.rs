@@ -1,6 +1,7 @@
 //! Which tiers there are, and in which order they are asked.
 //!
 //! ```text
+//!  (dialects that are not evaluated)                                    open
 //!  Admin       AdminNetworkPolicy, ClusterNetworkPolicy tier Admin      by priority
 //!  (Calico's tiers of their own)                                        by order
 //!  namespaced  NetworkPolicy, Calico's tier `default`, Cilium           together, or by order
@@ -10,7 +11,7 @@
 
 use super::dialect::calico::{self, CalicoTier, DEFAULT_TIER};
 use super::dialect::{
-    Problem, admin, cilium, cluster, in_doubt, network_policy, unknowable, unread,
+    Problem, admin, cilium, cluster, foreign, in_doubt, network_policy, unknowable, unread,
 };
 use super::model::{Action, Policy, Stack, Tier};
 use super::truth::{Doubt, Truth};
@@ -44,15 +45,19 @@ pub(super) fn compile(view: &ClusterView, problems: &mut Vec<Problem>) -> Vec<St
     let namespaced = network_policy::policies(view, problems);
     let (calico, misplaced) = calico::tiers(view, problems);
     let cilium = cilium::policies(view, problems);
+    let foreign = foreign::policies(view, problems);
+    let before = |policies: Vec<Policy>| (f64::NEG_INFINITY, Tier::new("of others", policies));
     let is_calico = !calico.is_empty() || !misplaced.is_empty();
     let mut stacks = Vec::new();
-    if !cilium.is_empty() {
-        let tiers = with_cilium(view, namespaced.clone(), cilium);
+    if !cilium.is_empty() || cilium::runs(view) {
+        let mut tiers = with_cilium(view, namespaced.clone(), cilium);
+        tiers.push(before(foreign.clone()));
         stacks.push(stack(admin.clone(), baseline.clone(), tiers));
     }
     if is_calico || stacks.is_empty() {
         let mut tiers = with_calico(namespaced, calico);
         tiers.push((f64::NEG_INFINITY, Tier::new("of unknown order", misplaced)));
+        tiers.push(before(foreign));
         stacks.push(stack(admin, baseline, tiers));
     }
     stacks

@@ -109,12 +109,15 @@ pub fn cluster_role(depth: Depth) -> Value {
     for group in groups() {
         let resources: Vec<&str> = Resource::ALL
             .iter()
-            .filter(|resource| resource.group() == group && **resource != Resource::ConfigMaps)
+            .filter(|resource| resource.group() == group)
+            .filter(|resource| {
+                !matches!(resource, Resource::ConfigMaps | Resource::Endpoints)
+            })
             .map(|resource| resource.plural())
             .collect();
         rules.push(json!({"apiGroups": [group], "resources": resources, "verbs": ["get", "list"]}));
     }
-    rules.push(json!({"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["coredns", "kube-proxy", "kubeadm-config"], "verbs": ["get"]}));
+    rules.push(json!({"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["coredns", "coredns-custom", "node-local-dns", "kube-proxy", "kubeadm-config", "cilium-config"], "verbs": ["get"]}));
     if depth != Depth::Api {
         rules.push(json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["watch"]}));
         rules.push(json!({"apiGroups": [""], "resources": ["pods/ephemeralcontainers"], "verbs": ["patch"]}));

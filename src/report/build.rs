@@ -38,11 +38,13 @@ pub fn build(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
             object: case.flow.source.object.clone(),
             port: None,
             protocol: None,
+            url: None,
         },
         destination: End {
             object: case.flow.destination.object.clone(),
             port: case.walk.port,
             protocol: Some(case.walk.protocol.to_string()),
+            url: url_asked(case),
         },
         context: None,
         elapsed_ms: None,
@@ -67,6 +69,21 @@ pub fn build(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
     };
     report.answer = answer::sentence(&report);
     report
+}
+
+/// The URL as it was asked for; a port that its scheme implies is left out.
+fn url_asked(case: &Case<'_, '_>) -> Option<String> {
+    let destination = &case.flow.destination;
+    let url = destination.url.as_ref()?;
+    let implied = match url.scheme.as_str() {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    };
+    let port = case.walk.port.filter(|port| Some(*port) != implied);
+    let port = port.map_or_else(String::new, |port| format!(":{port}"));
+    let host = &destination.object.name;
+    Some(format!("{}://{host}{port}{}", url.scheme, url.path))
 }
 
 /// What the kinds of evidence leave open: on which nodes, and behind which addresses.

@@ -48,6 +48,9 @@ pub struct End {
     pub port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
+    /// The whole URL, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// One distinct walk.

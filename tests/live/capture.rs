@@ -150,6 +150,7 @@ fn facts_are_written_where_a_snapshot_has_them() {
         objects: Vec::new(),
         facts: facts.clone(),
         unread: Vec::new(),
+        coverage: None,
         server_version: None,
         taken_at: Timestamp::UNIX_EPOCH,
     };

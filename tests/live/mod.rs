@@ -10,7 +10,7 @@ mod capture;
 mod credentials;
 mod refused;
 mod skew;
-mod stub;
+pub mod stub;
 mod transport;
 mod world;
 

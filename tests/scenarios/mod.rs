@@ -7,10 +7,13 @@
 //!  oddities/H-NN-slug.yaml … and what looks odd in it and is healthy
 //! ```
 //!
+//! Each of them is asked of a live server, of a capture of its path and of everything: one answer.
+//!
 //! To see a failing one as a user would: `cargo test --test integration scenarios::print -- --ignored
 //! --nocapture` with `SCENARIO=CODE-slug` in the environment.
 
 mod api;
+mod doors;
 mod expectation;
 mod oddities;
 mod pairs;

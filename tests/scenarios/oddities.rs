@@ -11,15 +11,16 @@ use super::world::{Overlay, World};
 use super::{entries, folder, name_of, report, words};
 use crate::findings::Said;
 
-struct Oddity {
-    name: String,
-    expected: Expectation,
-    overlay: Overlay,
+pub struct Oddity {
+    pub name: String,
+    pub expected: Expectation,
+    pub overlay: Overlay,
     /// Names of scenarios whose answer it rightly changes.
     changes: BTreeSet<String>,
 }
 
-fn oddities() -> Vec<Oddity> {
+/// Every oddity of the folder.
+pub fn oddities() -> Vec<Oddity> {
     #[derive(Deserialize)]
     struct Extra {
         #[serde(default)]

@@ -13,7 +13,7 @@ use super::{entries, folder, name_of};
 pub type Key = (String, String, String);
 
 /// When the worlds were recorded; a little after everything in them.
-const TAKEN_AT: &str = "2026-11-21T08:00:00Z";
+pub const TAKEN_AT: &str = "2026-11-21T08:00:00Z";
 
 /// Objects by key, with what was gathered inside pods.
 #[derive(Debug, Clone, Default)]
@@ -153,6 +153,11 @@ impl Overlay {
             }
         }
         overlay
+    }
+
+    /// Whether it holds what was gathered inside pods.
+    pub fn has_facts(&self) -> bool {
+        !self.facts.pods.is_empty()
     }
 
     /// The objects that it changes.

@@ -13,4 +13,4 @@ pub use ingress::host_matches;
 pub use node::{NodeExt, ZONE};
 pub use pod::Waiting;
 pub use service::{ServiceExt, ServiceKind, ServicePortExt, target_port};
-pub use slice::{EndpointExt, SERVICE_NAME, SliceExt};
+pub use slice::{EndpointExt, MANAGED_BY, MIRRORED, SERVICE_NAME, SliceExt};

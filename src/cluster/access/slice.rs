@@ -9,6 +9,12 @@ use crate::net::{Family, Protocol, parse_address};
 /// The label that ties a slice to its Service.
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
+/// The label that says which controller keeps a slice.
+pub const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+
+/// The controller that mirrors Endpoints somebody writes.
+pub const MIRRORED: &str = "endpointslicemirroring-controller.k8s.io";
+
 /// Questions the walk asks of an EndpointSlice.
 pub trait SliceExt {
     /// The Service it belongs to, by label.
@@ -55,9 +61,7 @@ impl SliceExt for EndpointSlice {
 
     fn managed_by(&self) -> Option<&str> {
         let labels = self.metadata.labels.as_ref()?;
-        labels
-            .get("endpointslice.kubernetes.io/managed-by")
-            .map(String::as_str)
+        labels.get(MANAGED_BY).map(String::as_str)
     }
 
     fn port_numbers(&self, name: &str, protocol: Protocol) -> Vec<u16> {

@@ -1,5 +1,7 @@
 //! Everything netpath can read of a cluster, for a capture: page by page.
 
+use std::collections::BTreeMap;
+
 use futures::stream::{self, StreamExt, TryStreamExt};
 use http::Request;
 use kube::Client;
@@ -8,7 +10,9 @@ use serde_json::Value;
 use super::fetch::{Answer, LiveError, api_groups, fetch};
 use super::patience::patiently;
 use crate::cluster::query::Query;
-use crate::cluster::{Builder, ClusterView, Provenance, Resource, Unread};
+use crate::cluster::scope::CILIUM_CONFIG;
+use crate::cluster::{Builder, ClusterView, Coverage, Provenance, Resource, Unread};
+use crate::dns::CUSTOM;
 
 /// How many objects a page holds, as in kubectl.
 const PAGE: u32 = 500;
@@ -17,8 +21,8 @@ const PAGE: u32 = 500;
 const AT_ONCE: usize = 6;
 
 /// Resources that a capture leaves out: events are asked for where they explain something, and
-/// ReplicaSets only say again what their pods do.
-const LEFT_OUT: [Resource; 1] = [Resource::Events];
+/// ReplicaSets only say again what their pods do. Endpoints are mirrored into slices.
+const LEFT_OUT: [Resource; 2] = [Resource::Events, Resource::Endpoints];
 
 /// Reads every object of every resource, and what was refused.
 ///
@@ -27,9 +31,11 @@ const LEFT_OUT: [Resource; 1] = [Resource::Events];
 pub async fn read_all(client: &Client) -> Result<(Vec<Value>, Vec<Unread>), LiveError> {
     // Without the list of groups every resource is asked for: one that does not exist is absent.
     let groups = api_groups(client).await.ok();
+    let groups = &groups;
     let exists = |resource: Resource| {
         let group = resource.group();
-        let is_served = groups.as_ref().is_none_or(|groups| groups.contains(group));
+        let is_served = |groups: &BTreeMap<_, _>| resource.served(groups).is_some();
+        let is_served = groups.as_ref().is_none_or(is_served);
         !LEFT_OUT.contains(&resource) && (group.is_empty() || is_served)
     };
     let wanted = Resource::ALL.iter().copied().filter(|one| exists(*one));
@@ -38,6 +44,11 @@ pub async fn read_all(client: &Client) -> Result<(Vec<Value>, Vec<Unread>), Live
         let query = match resource {
             Resource::ConfigMaps => Query::list(resource, Some("kube-system")),
             _ => Query::list(resource, None),
+        };
+        let served = groups.as_ref().and_then(|groups| resource.served(groups));
+        let query = match served.filter(|_| Resource::POLICY_DIALECTS.contains(&resource)) {
+            Some(api_version) => query.served_as(api_version),
+            None => query,
         };
         let mut found = pages(client, &query).await?;
         // What is not served as usual may still be served in an older version.
@@ -74,6 +85,7 @@ pub async fn read_whole(client: &Client) -> Result<ClusterView, LiveError> {
     }
     let mut view = builder.finish();
     view.provenance = Provenance::Live;
+    view.cover(Coverage::default());
     for resource in Resource::ALL.iter().copied() {
         let is_read = unread.iter().all(|one| one.resource != Some(resource));
         if is_read && resource != Resource::ConfigMaps && !LEFT_OUT.contains(&resource) {
@@ -90,7 +102,9 @@ fn is_wanted(resource: Resource, object: &Value) -> bool {
     }
     let data = object.get("data");
     let has = |key| data.and_then(|data| data.get(key)).is_some();
-    has("Corefile") || has("config.conf") || has("ClusterConfiguration")
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    let is_named = name.is_some_and(|name| [CUSTOM, CILIUM_CONFIG].contains(&name));
+    is_named || has("Corefile") || has("config.conf") || has("ClusterConfiguration")
 }
 
 /// Every page of a list. A continue token that expires midway (410 Gone) starts it again, whole and

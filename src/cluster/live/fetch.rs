@@ -1,6 +1,6 @@
 //! One query, asked; and what the answer means.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use http::Request;
 use kube::Client;
@@ -54,7 +54,8 @@ pub async fn fetch(client: &Client, query: &Query) -> Result<Answer, LiveError> 
 }
 
 /// The API groups the server has: they tell which dialects of policies can exist.
-pub(super) async fn api_groups(client: &Client) -> Result<BTreeSet<String>, Unread> {
+/// Each group comes with its versions, preferred one first.
+pub(super) async fn api_groups(client: &Client) -> Result<BTreeMap<String, Vec<String>>, Unread> {
     let request = Request::get("/apis").body(Vec::new());
     let answer = match request.map_err(kube::Error::HttpError) {
         Ok(request) => patiently(client, &request).await,
@@ -72,22 +73,17 @@ pub(super) async fn api_groups(client: &Client) -> Result<BTreeSet<String>, Unre
     }
 }
 
-/// The names of a list of API groups, and each with its versions: `apps`, `apps/v1`.
-fn names(list: &Value) -> BTreeSet<String> {
+/// The names of a list of API groups, with their versions.
+fn names(list: &Value) -> BTreeMap<String, Vec<String>> {
     let groups = list["groups"].as_array().into_iter().flatten();
-    let mut names = BTreeSet::new();
-    for group in groups {
-        let versions = group["versions"].as_array().into_iter().flatten();
-        let versions = versions.filter_map(|version| version["groupVersion"].as_str());
-        names.extend(
-            group["name"]
-                .as_str()
-                .into_iter()
-                .chain(versions)
-                .map(str::to_owned),
-        );
-    }
-    names
+    let named = groups.filter_map(|group| {
+        let version = |value: &Value| value["version"].as_str().map(str::to_owned);
+        let mut versions: Vec<String> = version(&group["preferredVersion"]).into_iter().collect();
+        let others = group["versions"].as_array().into_iter().flatten();
+        versions.extend(others.filter_map(version));
+        Some((group["name"].as_str()?.to_owned(), versions))
+    });
+    named.collect()
 }
 
 /// Sorts an error: one object's absence, one resource's refusal, or the end of it all.
@@ -167,7 +163,7 @@ impl Answer {
         };
         for object in &mut objects {
             // Items of a list do not repeat their kind, and metadata-only answers carry another.
-            object["apiVersion"] = query.resource.api_version().into();
+            object["apiVersion"] = query.api_version().into();
             object["kind"] = query.resource.kind().into();
         }
         (objects, is_cut)
@@ -185,17 +181,25 @@ impl Answer {
         if let Self::Refused(unread) = self {
             return asked.refuse(query, unread);
         }
+        if let (Self::Absent, Some(name)) = (&self, &query.name) {
+            let namespace = query.namespace.as_deref().unwrap_or_default();
+            builder.view().mark_absent(query.resource, namespace, name);
+        }
         // A version that is not served holds nothing that another one does not.
         let (objects, is_cut) = self.into_objects(query);
         if is_cut {
             asked.cut_short(query);
+        }
+        let is_of_all = query.namespace.is_none() && query.fields.is_none();
+        if let Some(labels) = query.labels.as_ref().filter(|_| is_of_all && objects.is_empty()) {
+            builder.view().mark_unmet(query.resource, labels);
         }
         if query.is_whole() && !is_cut {
             builder
                 .view()
                 .mark_whole(query.resource, query.namespace.as_deref());
         }
-        if let Some(raw) = raw.filter(|_| !query.metadata_only) {
+        if let Some(raw) = raw {
             raw.extend(objects.iter().cloned());
         }
         for object in objects {

@@ -21,7 +21,7 @@ use kube::Client;
 use serde_json::Value;
 
 use super::scope::{self, Asked};
-use super::{Builder, ClusterView, Provenance};
+use super::{Builder, ClusterView, Coverage, Provenance};
 use crate::target::Request;
 
 pub use access::KubeArgs;
@@ -32,7 +32,8 @@ pub use patience::patiently;
 
 /// Sequential round trips for an answer from the API.
 pub const MAX_ROUNDS: usize = 3;
-/// Requests for an answer from the API.
+/// Requests for an answer from the API. On top comes one list for each kind of policy that discovery shows
+/// beside NetworkPolicy, and with Cilium the settings of its agents.
 pub const MAX_REQUESTS: usize = 12;
 /// Further requests where a door is on the path: an Ingress, a Gateway, or a URL that may lead to one.
 pub const MAX_DOOR_REQUESTS: usize = 32;
@@ -56,6 +57,7 @@ pub async fn read_keeping(
 ) -> Result<ClusterView, LiveError> {
     let mut view = ClusterView::default();
     view.provenance = Provenance::Live;
+    view.cover(Coverage::default());
     view.taken_at = Some(k8s_openapi::jiff::Timestamp::now());
     let mut asked = Asked::default();
     for round in 0..MAX_ROUNDS {

@@ -73,15 +73,12 @@ fn is_service(view: &ClusterView, name: &str) -> bool {
 
 /// Every resource of the Gateway API in the versions that the server has.
 fn gateway_api(view: &ClusterView) -> Vec<Query> {
-    let has = |version: &str| view.api_groups.contains(&format!("{GROUP}/{version}"));
-    // A server that does not tell its versions is asked for the usual ones.
-    let tells = view
-        .api_groups
-        .iter()
-        .any(|name| name.starts_with(GROUP) && name.contains('/'));
-    if !view.api_groups.contains(GROUP) {
+    let Some(versions) = view.api_groups.get(GROUP) else {
         return Vec::new();
-    }
+    };
+    let has = |version: &str| versions.iter().any(|own| own == version);
+    // A server that does not tell its versions is asked for the usual ones.
+    let tells = !versions.is_empty();
     let resources = Resource::GATEWAY_API.iter();
     resources
         .flat_map(|resource| {

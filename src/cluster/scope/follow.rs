@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::networking::v1::Ingress;
 
+use super::{CILIUM_CONFIG, why};
 use super::ends::{self, PAGE, SELECTED};
 use crate::cluster::access::{EndpointExt, SERVICE_NAME, ServiceExt, SliceExt};
 use crate::cluster::query::Query;
@@ -23,7 +24,10 @@ pub(super) fn next(view: &ClusterView, request: &Request) -> Vec<Query> {
         &request.destination_namespace,
     ));
     let services = destination_services(view, request);
-    for (namespace, selector) in &services {
+    // Where nothing is ready, pods of these labels are looked for everywhere.
+    let asked_anyway: Vec<Query> = why::next(view, request);
+    let is_new = |selector: &Selector| !asked_anyway.contains(&why::anywhere(selector));
+    for (namespace, selector) in services.iter().filter(|(_, selector)| is_new(selector)) {
         let here = Query::list(Resource::Pods, Some(namespace))
             .labelled(selector.to_string())
             .at_most(SELECTED);
@@ -41,6 +45,9 @@ pub(super) fn next(view: &ClusterView, request: &Request) -> Vec<Query> {
             Query::list(Resource::NetworkPolicies, namespace),
         ]);
     }
+    if ends::asks_dns(request) {
+        queries.extend(dns_files(view, request));
+    }
     if ends::asks_dns(request) && concerns_dns(view, request) {
         queries.push(Query::list(Resource::Pods, Some("kube-system")).labelled("k8s-app=kube-dns"));
     }
@@ -48,6 +55,19 @@ pub(super) fn next(view: &ClusterView, request: &Request) -> Vec<Query> {
         queries.push(Query::list(Resource::Namespaces, None).metadata());
     }
     queries
+}
+
+/// What else decides names: files that the Corefile imports, and for names of nobody here the cache of the
+/// nodes.
+fn dns_files(view: &ClusterView, request: &Request) -> Vec<Query> {
+    let corefile = view.config_maps.get("kube-system", "coredns");
+    let text = corefile.and_then(|map| map.data.as_ref()?.get("Corefile"));
+    let imports = text.is_some_and(|text| text.contains("import"));
+    let is_name = matches!(request.destination.spec, Spec::Name(_) | Spec::Bare(_));
+    let map = |name| Query::get(Resource::ConfigMaps, "kube-system", name);
+    let custom = imports.then(|| map("coredns-custom"));
+    let cache = is_name.then(|| map("node-local-dns"));
+    custom.into_iter().chain(cache).collect()
 }
 
 /// The pods behind a workload.
@@ -211,11 +231,15 @@ fn selects_namespaces(view: &ClusterView) -> bool {
 
 /// The policies of other dialects, where the server has them.
 pub(super) fn custom_policies(view: &ClusterView) -> Vec<Query> {
-    Resource::POLICY_DIALECTS
-        .iter()
-        .filter(|resource| view.api_groups.contains(resource.group()))
-        .map(|resource| Query::list(*resource, None))
-        .collect()
+    let lists = Resource::POLICY_DIALECTS.iter().filter_map(|resource| {
+        let api_version = resource.served(&view.api_groups)?;
+        Some(Query::list(*resource, None).served_as(api_version))
+    });
+    // What blocks of addresses match is a setting of Cilium's agents.
+    let is_cilium = view.api_groups.contains_key("cilium.io");
+    let settings =
+        is_cilium.then(|| Query::get(Resource::ConfigMaps, "kube-system", CILIUM_CONFIG));
+    lists.chain(settings).collect()
 }
 
 /// One node if one is all that matters, else as many as fit a page.

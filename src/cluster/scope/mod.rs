@@ -17,6 +17,9 @@ use super::query::Query;
 use super::{ClusterView, Resource, Unread};
 use crate::target::Request;
 
+/// The ConfigMap with the settings of Cilium's agents.
+pub const CILIUM_CONFIG: &str = "cilium-config";
+
 /// What was asked so far, and what was refused.
 #[derive(Debug, Default)]
 pub struct Asked {
@@ -34,7 +37,8 @@ impl Asked {
     pub fn count(&self) -> usize {
         let custom = |query: &&Query| {
             let resource = query.resource;
-            Resource::POLICY_DIALECTS.contains(&resource)
+            query.name.as_deref() == Some(CILIUM_CONFIG)
+                || Resource::POLICY_DIALECTS.contains(&resource)
                 || Resource::GATEWAY_API.contains(&resource)
         };
         self.done.len() - self.done.iter().filter(custom).count()

@@ -1,10 +1,12 @@
 //! Round 3 (or 2, where it is plain by then): what explains that nothing answers.
 
+use k8s_openapi::api::networking::v1::NetworkPolicySpec;
+
 use super::ends::{self, PAGE};
 use super::follow::has_endpoints;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::query::Query;
-use crate::cluster::{ClusterView, Named, Resource};
+use crate::cluster::{ClusterView, Named, Operator, Requirement, Resource, Selector};
 use crate::target::Request;
 use crate::target::{Kind, Spec};
 
@@ -32,14 +34,10 @@ pub(super) fn next(view: &ClusterView, request: &Request) -> Vec<Query> {
                 .in_namespace(destination)
                 .any(|pod| selector.matches(pod.labels()));
             if !matching {
-                queries.push(
-                    Query::list(Resource::Pods, None)
-                        .labelled(selector.to_string())
-                        .at_most(20),
-                );
-                queries.push(Query::list(Resource::Pods, Some(destination)).at_most(PAGE));
+                queries.push(anywhere(&selector));
                 queries.push(Query::list(Resource::Deployments, Some(destination)).at_most(PAGE));
                 queries.push(Query::list(Resource::StatefulSets, Some(destination)).at_most(PAGE));
+                queries.push(Query::list(Resource::Pods, Some(destination)).at_most(PAGE));
             }
         }
         if service.ingress_addresses().is_empty()
@@ -62,7 +60,57 @@ pub(super) fn next(view: &ClusterView, request: &Request) -> Vec<Query> {
         );
     }
     queries.extend(near_names(view, request));
+    queries.extend(label_carriers(view, request));
     queries
+}
+
+/// A few of the pods that a selector matches, wherever they are.
+pub(super) fn anywhere(selector: &Selector) -> Query {
+    Query::list(Resource::Pods, None)
+        .labelled(selector.to_string())
+        .at_most(20)
+}
+
+/// Whether any pod at all has a label that policies ask for and no pod on the path has: one that nobody
+/// carries is a slip (POL-08).
+fn label_carriers(view: &ClusterView, request: &Request) -> Vec<Query> {
+    /// How many labels are looked for.
+    const LABELS: usize = 3;
+    let mut queries = Vec::new();
+    for namespace in ends::namespaces(request) {
+        let policies = view.network_policies.in_namespace(&namespace);
+        let specs = policies.filter_map(|policy| policy.spec.as_ref());
+        let terms = specs.flat_map(peer_terms);
+        let unmet = terms.filter(|term| {
+            let selector = Selector {
+                requirements: vec![term.clone()],
+            };
+            !view.pods.iter().any(|pod| selector.matches(pod.labels()))
+        });
+        queries.extend(unmet.map(|term| {
+            let selector = Selector {
+                requirements: vec![term],
+            };
+            Query::list(Resource::Pods, None)
+                .labelled(selector.to_string())
+                .at_most(1)
+        }));
+    }
+    queries.dedup();
+    queries.truncate(LABELS);
+    queries
+}
+
+/// What the pod selectors of a policy's peers ask to be there.
+fn peer_terms(spec: &NetworkPolicySpec) -> Vec<Requirement> {
+    let from = spec.ingress.iter().flatten().flat_map(|rule| rule.from.iter().flatten());
+    let to = spec.egress.iter().flatten().flat_map(|rule| rule.to.iter().flatten());
+    let selectors = from.chain(to).filter_map(|peer| peer.pod_selector.as_ref());
+    let read = selectors.filter_map(|selector| Selector::from_label_selector(selector).ok());
+    let terms = read.flat_map(|selector| selector.requirements);
+    terms
+        .filter(|term| matches!(term.operator, Operator::In | Operator::Exists))
+        .collect()
 }
 
 fn dns_is_empty(view: &ClusterView) -> bool {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{SnapshotError, add_text, documents, io_error, read_file};
 use crate::cluster::builder::Header;
-use crate::cluster::{Builder, NodeFacts, ObjectRef, PodFacts, Rejected, Unread};
+use crate::cluster::{Builder, Coverage, NodeFacts, ObjectRef, PodFacts, Rejected, Unread};
 
 /// `snapshot.json` (design: only ever gains fields).
 #[derive(Debug, Default, Deserialize)]
@@ -17,6 +17,16 @@ struct Manifest {
     server_version: Option<String>,
     taken_at: Option<Timestamp>,
     unread: Vec<RecordedUnread>,
+    /// What was asked of the cluster; everything, where this is not written.
+    asked: Option<RecordedCoverage>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RecordedCoverage {
+    lists: Vec<String>,
+    absent: Vec<String>,
+    unmet: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,6 +70,9 @@ fn add_manifest(builder: &mut Builder, path: &Path) -> Result<(), SnapshotError>
     view.taken_at = manifest.taken_at;
     for RecordedUnread { what, why, grant } in manifest.unread {
         view.unread.push(Unread::recorded(what, why, grant));
+    }
+    if let Some(asked) = manifest.asked {
+        view.cover(Coverage::read(&asked.lists, &asked.absent, &asked.unmet));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{SnapshotError, io_error};
-use crate::cluster::{Facts, NodeFacts, PodFacts, Unread};
+use crate::cluster::{Coverage, Facts, NodeFacts, PodFacts, Unread};
 
 /// What a capture holds beside its objects.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct Capture {
     pub objects: Vec<Value>,
     pub facts: Facts,
     pub unread: Vec<Unread>,
+    /// What was asked of the cluster, where that was not everything.
+    pub coverage: Option<Coverage>,
     pub server_version: Option<String>,
     pub taken_at: Timestamp,
 }
@@ -42,13 +44,16 @@ impl Capture {
             path: folder.join("objects.yaml"),
             source: std::io::Error::other(error),
         })?;
-        let manifest = json!({
+        let mut manifest = json!({
             "apiVersion": "netpath/v1",
             "kind": "Snapshot",
             "takenAt": self.taken_at.to_string(),
             "serverVersion": self.server_version,
             "unread": self.unread,
         });
+        if let Some(coverage) = &self.coverage {
+            manifest["asked"] = coverage.recorded();
+        }
         let mut files = vec![
             (PathBuf::from("objects.yaml"), yaml),
             (PathBuf::from("snapshot.json"), format!("{manifest:#}\n")),
@@ -83,10 +88,13 @@ fn gathered(facts: &Facts) -> Vec<(PathBuf, String)> {
 }
 
 /// Takes out what a diagnosis never looks at and a reader should not see: values of environment
-/// variables, what was last applied, who changed which field.
+/// variables, what was last applied, which fields somebody changed and when.
 fn redact(object: &mut Value) {
     if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        meta.remove("managedFields");
+        let managers = meta.get_mut("managedFields").and_then(Value::as_array_mut);
+        for entry in managers.into_iter().flatten().filter_map(Value::as_object_mut) {
+            entry.retain(|key, _| ["manager", "operation", "subresource"].contains(&key.as_str()));
+        }
         if let Some(annotations) = meta.get_mut("annotations").and_then(Value::as_object_mut) {
             annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
         }
@@ -133,7 +141,7 @@ mod tests {
         let mut pod = json!({
             "metadata": {
                 "name": "a",
-                "managedFields": [{"manager": "x"}],
+                "managedFields": [{"manager": "helm", "operation": "Update", "time": "then", "fieldsV1": {"f:spec": {}}}],
                 "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "keep": "1"},
             },
             "spec": {"containers": [{"env": [
@@ -147,7 +155,8 @@ mod tests {
         let text = pod.to_string();
         assert!(
             !text.contains("secret\"")
-                && !text.contains("managedFields")
+                && !text.contains("f:spec")
+                && text.contains("helm")
                 && !text.contains("last-applied")
         );
         assert!(!text.contains("me:secret"));

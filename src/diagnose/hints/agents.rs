@@ -8,7 +8,7 @@ use crate::cluster::{Named, Pod};
 use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::objects::ends;
 use crate::diagnose::{Case, Finding};
-use crate::dns::is_link_local;
+use crate::dns::is_cache;
 use crate::path::{Basis, Stage};
 
 /// An agent that traffic of a node hangs on.
@@ -128,7 +128,7 @@ fn asks_a_cache(case: &Case<'_, '_>) -> bool {
             crate::dns::ResolvConf::parse(text)
                 .nameservers
                 .iter()
-                .any(|server| is_link_local(*server))
+                .any(|server| is_cache(*server))
         })
     })
 }

@@ -4,7 +4,7 @@ use super::hint;
 use crate::causes::Code;
 use crate::cluster::{Named, Pod};
 use crate::diagnose::kubectl::kubectl;
-use crate::diagnose::objects::dns::corefile_object;
+
 use crate::diagnose::objects::ends;
 use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
@@ -40,13 +40,13 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
         ))
     });
     let broken = unreadable.map(|bad| {
-        let object = corefile_object(case);
+        let object = dns.object_of(&bad.at);
         hint(
             Code::DNS_10,
             Stage::Dns,
-            "the Corefile does not parse: servers that run keep their old one, the next start fails",
+            "CoreDNS refuses its Corefile: servers that run keep their old one, the next start fails",
         )
-        .blame(object.clone(), format!("data.Corefile line {}", bad.line))
+        .blame(object.clone(), format!("data.{}", bad.at))
         .because(bad.to_string())
         .fix("correct the Corefile before a DNS pod restarts")
         .run(kubectl(

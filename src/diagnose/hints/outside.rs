@@ -13,9 +13,6 @@ use crate::diagnose::{Case, Finding};
 use crate::path::{Stage, ingress_reference};
 use crate::resolve::{Place, Site};
 
-/// Keeps load balancers off a node.
-const EXCLUDED: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
-
 pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let from_outside = case.flow.source.sites.iter().any(Site::is_outside);
     if !from_outside {
@@ -56,30 +53,12 @@ fn clients_network(case: &Case<'_, '_>) -> Option<Finding> {
 
 /// EXT-05: an address that probably nobody answers for on the wire.
 fn not_announced(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
-    let mut nodes = case.view.nodes.iter();
-    let all_excluded = !case.view.nodes.is_empty()
-        && case.view.holds_all(Resource::Nodes, "")
-        && nodes.all(|node| {
-            let labels = node.metadata.labels.as_ref();
-            labels.is_some_and(|labels| labels.contains_key(EXCLUDED))
-        });
     let addresses = service.ingress_addresses().join(", ");
     let finding = hint(
         Code::EXT_05,
         Stage::Entry,
         format!("perhaps nobody announces {addresses} on the network"),
     );
-    if all_excluded {
-        let first = case.view.nodes.iter().next()?;
-        let command = format!("label nodes --all {EXCLUDED}-");
-        return Some(
-            finding
-                .blame(first.reference(), "metadata.labels")
-                .because(format!("every node carries {EXCLUDED}"))
-                .fix("take the label off the nodes that may take traffic")
-                .run(kubectl("", command)),
-        );
-    }
     let speaker = case.view.workloads_of(Resource::DaemonSets).find(|set| {
         let labels = set.meta.labels.as_ref();
         let is_metallb = labels.is_some_and(|labels| {

@@ -15,7 +15,7 @@ use crate::path::{Fault, NodeFault, Path};
 /// The cause of something that a node or a pod holds.
 pub(super) fn cause(case: &Case<'_, '_>, path: &Path<'_>, fault: &NodeFault) -> Finding {
     match &fault.kind {
-        Fault::Proxy(kind) => proxy::cause(fault, kind),
+        Fault::Proxy(kind) => proxy::cause(case, fault, kind),
         Fault::Blocked {
             rule,
             answer,

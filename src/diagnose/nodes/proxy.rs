@@ -1,10 +1,11 @@
 //! Family KPX: the rules for Services.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{at, on_node, restart};
 use crate::causes::Code;
-use crate::diagnose::Finding;
+use crate::cluster::access::EndpointExt;
+use crate::diagnose::{Case, Finding};
 use crate::nat::eval::TrailStep;
 use crate::nat::proxy::{Difference, DifferenceKind, Mode, NodePortAddresses};
 use crate::path::{NodeFault, ProxyFault};
@@ -13,7 +14,7 @@ use crate::text::list;
 /// The pods of kube-proxy, as kubeadm labels them.
 const KUBE_PROXY: &str = "k8s-app=kube-proxy";
 
-pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
+pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -> Finding {
     let node = &fault.at.name;
     let service = fault
         .service
@@ -33,7 +34,10 @@ pub(super) fn cause(fault: &NodeFault, kind: &ProxyFault) -> Finding {
             difference,
             is_older_state,
             others,
-        } => drift(fault, &service, difference, *is_older_state, *others),
+        } => {
+            let is_there = serves_there(case, &fault.at.name, difference);
+            drift(fault, (&service, is_there), difference, *is_older_state, *others)
+        }
         ProxyFault::Foreign { rule, to } => at(fault, Code::KPX_08, &field(rule), format!("a rule on {node} that is not kube-proxy's takes packets for {service} and sends them to {to}"))
             .because(held(node, rule))
             .fix("remove that rule, and what writes it")
@@ -140,14 +144,14 @@ fn elsewhere(
 /// One address of one Service differs: edited, or as it was some time ago.
 fn drift(
     fault: &NodeFault,
-    service: &str,
+    (service, is_there): (&str, bool),
     difference: &Difference,
     is_older_state: bool,
     others: usize,
 ) -> Finding {
     use DifferenceKind as Kind;
     let node = &fault.at.name;
-    let (code, summary) = what(service, node, difference, is_older_state);
+    let (code, summary) = what((service, is_there), node, difference, is_older_state);
     let mut finding = at(fault, code, "rules of kube-proxy", summary).because(format!(
         "Node/{node} {}: to be {}, is {}",
         difference.entry,
@@ -189,7 +193,7 @@ fn drift(
 
 /// The code of a difference, and what it comes to.
 fn what(
-    service: &str,
+    (service, is_there): (&str, bool),
     node: &str,
     difference: &Difference,
     is_older_state: bool,
@@ -223,7 +227,7 @@ fn what(
             Code::KPX_05,
             format!("{node} hides who calls {service}: pods are taken for outsiders"),
         ),
-        Kind::Refused if difference.expected.len() == 1 && is_local_drop(difference) => (
+        Kind::Refused if is_there && is_local_drop(difference) => (
             Code::KPX_06,
             format!(
                 "kube-proxy on {node} does not take the endpoint there for its own, and drops packets for {service}"
@@ -267,6 +271,19 @@ fn what(
             format!("the rules of {node} for {service} leave out endpoint {endpoint}"),
         ),
     }
+}
+
+/// Whether the one endpoint that is left out is on the node itself.
+fn serves_there(case: &Case<'_, '_>, node: &str, difference: &Difference) -> bool {
+    let [expected] = &*difference.expected else {
+        return false;
+    };
+    let address = expected.parse::<SocketAddr>().map(|socket| socket.ip());
+    let slices = case.view.endpoint_slices.iter();
+    let mut endpoints = slices.flat_map(|slice| slice.endpoints.iter().flatten());
+    endpoints.any(|endpoint| {
+        endpoint.node_name.as_deref() == Some(node) && endpoint.address() == address.clone().ok()
+    })
 }
 
 /// Where nothing serves at all, kube-proxy rejects; it drops only where the endpoints are elsewhere and the

@@ -9,6 +9,7 @@ use crate::cluster::access::ServiceExt;
 use crate::cluster::{Named, ObjectRef, Pod, Resource};
 use crate::diagnose::kubectl::{kubectl, merge_patch};
 use crate::diagnose::{Case, Finding, Path, nodes};
+use crate::dns::At;
 use crate::net::{Family, Protocol};
 use crate::path::{DnsTrouble, NameTrouble, Stage};
 use crate::text::{count, list, nearest};
@@ -25,7 +26,7 @@ pub(in crate::diagnose) fn name(case: &Case<'_, '_>, trouble: &NameTrouble<'_>) 
             Stage::Dns,
             format!("the hosts file of {} sends {name} to {address}", pod.name()),
         )
-        .blame(pod.reference(), "spec.hostAliases")
+        .blame_template(pod, "spec.hostAliases")
         .because(format!(
             "spec.hostAliases has {address} {name}, and the hosts file is asked before the DNS"
         ))
@@ -33,7 +34,8 @@ pub(in crate::diagnose) fn name(case: &Case<'_, '_>, trouble: &NameTrouble<'_>) 
         .run(edit_maker(pod)),
         NameTrouble::Bypassed { pod, name } => bypassed(pod, name),
         NameTrouble::Search { pod, name, full } => search(pod, name, full),
-        NameTrouble::Corefile { line, what, name } => corefile(case, *line, what, name),
+        NameTrouble::Corefile { at, what, name } => corefile(case, at.as_ref(), what, name),
+        NameTrouble::OwnName { pod, name, service } => own_name(pod, name, service),
         NameTrouble::Unserved { name } => unserved(case, name),
         NameTrouble::Domain {
             pod,
@@ -215,6 +217,29 @@ fn form(case: &Case<'_, '_>, name: &str) -> Finding {
     }
 }
 
+/// SRC-09 by the pod's own name.
+fn own_name(pod: &Pod, name: &str, service: &Service) -> Finding {
+    let has_host_name = pod.spec.as_ref().is_some_and(|spec| spec.hostname.is_some());
+    let field = if has_host_name {
+        "spec.hostname"
+    } else {
+        "metadata.name"
+    };
+    let summary = format!(
+        "{name} is the host name of the pod itself, so it never reaches Service {}",
+        service.name()
+    );
+    Finding::new(Code::SRC_09, Stage::Dns, summary)
+        .blame_template(pod, field)
+        .because(format!(
+            "its /etc/hosts has its own address for {name}, and is asked before the DNS"
+        ))
+        .fix(format!(
+            "ask for {name}.{}, or give the pod another name",
+            service.namespace()
+        ))
+}
+
 /// SRC-02, or SRC-03 for a hostNetwork pod.
 fn bypassed(pod: &Pod, name: &str) -> Finding {
     let policy = pod
@@ -249,7 +274,7 @@ fn bypassed(pod: &Pod, name: &str) -> Finding {
             pod.name()
         ),
     )
-    .blame(pod.reference(), "spec.dnsPolicy")
+    .blame_template(pod, "spec.dnsPolicy")
     .because(format!(
         "spec.dnsPolicy is {policy}, spec.hostNetwork is {host}: {why}"
     ))
@@ -267,7 +292,7 @@ fn search(pod: &Pod, name: &str, full: &str) -> Finding {
             pod.name()
         ),
     )
-    .blame(pod.reference(), "spec.dnsConfig")
+    .blame_template(pod, "spec.dnsConfig")
     .because("dnsConfig overrides ndots or the search list".to_owned())
     .fix(format!(
         "ask for {full}, or give dnsConfig the cluster's search domains back"
@@ -317,12 +342,15 @@ fn other_domain(case: &Case<'_, '_>, pod: &Pod, name: &str, searched: &str) -> F
 }
 
 /// DNS-12.
-fn corefile(case: &Case<'_, '_>, line: usize, what: &str, name: &str) -> Finding {
-    let object = corefile_object(case);
-    let at = match line {
-        0 => "data.Corefile ".to_owned(),
-        line => format!("data.Corefile line {line} "),
+fn corefile(case: &Case<'_, '_>, at: Option<&At>, what: &str, name: &str) -> Finding {
+    let object = match at {
+        Some(at) => case.world.dns().object_of(at),
+        None => corefile_object(case),
     };
+    let at = at.map_or_else(
+        || "data.Corefile ".to_owned(),
+        |at| format!("data.{at} "),
+    );
     Finding::new(
         Code::DNS_12,
         Stage::Dns,

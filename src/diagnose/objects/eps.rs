@@ -10,9 +10,9 @@ use serde_json::json;
 use super::{eps_ready, svc_near};
 use crate::causes::Code;
 use crate::cluster::access::{
-    EndpointExt, SERVICE_NAME, ServiceExt, ServicePortExt, SliceExt, target_port,
+    EndpointExt, MIRRORED, SERVICE_NAME, ServiceExt, ServicePortExt, SliceExt, target_port,
 };
-use crate::cluster::{Named, ObjectRef, Pod, Resource, Selector};
+use crate::cluster::{Container, Named, ObjectRef, Pod, Resource, Selector};
 use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::{Case, Finding};
 use crate::net::Family;
@@ -56,7 +56,72 @@ pub(in crate::diagnose) fn none(
     {
         return unknown_name(service, port, name, &pods);
     }
+    if let IntOrString::String(name) = &target
+        && let Some(container) = sidecar_alone(case, service, name, &pods)
+    {
+        return name_of_a_sidecar(service, port, name, (&pods, container));
+    }
     eps_ready::none_ready(case, service, &pods)
+}
+
+/// The sidecar that alone declares a named port, where the slices list the pods and not the port: their
+/// controller passes sidecars over (before 1.32, kubernetes/kubernetes#127958).
+fn sidecar_alone<'v>(
+    case: &Case<'_, '_>,
+    service: &Service,
+    name: &str,
+    pods: &[&'v Pod],
+) -> Option<&'v str> {
+    let declares = |container: &&Container| {
+        let mut ports = container.ports.iter().flatten();
+        ports.any(|port| port.name.as_deref() == Some(name))
+    };
+    let in_sidecars = |pod: &&'v Pod| {
+        let spec = pod.spec.as_ref()?;
+        let is_ordinary = spec.containers.iter().any(|one| declares(&one));
+        let mut sidecars = spec.init_containers.iter().flatten();
+        sidecars.find(declares).filter(|_| !is_ordinary)
+    };
+    let sidecar = pods.first().and_then(in_sidecars)?;
+    let is_in_all = pods.iter().all(|pod| in_sidecars(pod).is_some());
+    let mut endpoints = slices(case.view, service).flat_map(|slice| slice.endpoints.iter().flatten());
+    (is_in_all && endpoints.any(EndpointExt::is_ready)).then_some(sidecar.name.as_str())
+}
+
+/// SVC-04 by a port that only a sidecar names.
+fn name_of_a_sidecar(
+    service: &Service,
+    port: &ServicePort,
+    name: &str,
+    (pods, container): (&[&Pod], &str),
+) -> Finding {
+    let object = service.reference();
+    let index = service
+        .ports()
+        .iter()
+        .position(|own| own == port)
+        .unwrap_or_default();
+    let number = pods
+        .first()
+        .and_then(|pod| pod.named_port(name, port.protocol()));
+    let finding = Finding::new(
+        Code::SVC_04,
+        Stage::Endpoints,
+        format!(
+            "targetPort {name:?} of {} is named by the sidecar {container} alone, which this cluster's endpoint controller does not look at",
+            service.name()
+        ),
+    )
+    .blame(object.clone(), format!("spec.ports[{index}].targetPort"))
+    .because(format!("its slices list {} and no port", count(pods.len(), "pod")))
+    .because("ports of native sidecars (init containers with restartPolicy Always) count since Kubernetes 1.32");
+    let Some(number) = number else {
+        return finding.fix("use the number of the port");
+    };
+    let patch = json!([{"op": "replace", "path": format!("/spec/ports/{index}/targetPort"), "value": number}]);
+    finding
+        .fix("use the number of the port")
+        .patch(crate::diagnose::kubectl::json_patch(&object, &patch), patch.to_string())
 }
 
 /// What the slices alone tell where pods may not be read. That the Service leads nowhere is proved; a pod
@@ -358,8 +423,28 @@ fn by_hand(case: &Case<'_, '_>, service: &Service, port: &ServicePort) -> Findin
     }
 }
 
+/// What somebody changes to change a slice: the Endpoints it is mirrored from, else itself.
+fn origin(service: &Service, slice: &EndpointSlice) -> ObjectRef {
+    let is_mirrored = slice.managed_by() == Some(MIRRORED) && service.selector().is_none();
+    let (kind, name) = if is_mirrored {
+        ("Endpoints", service.name())
+    } else {
+        ("EndpointSlice", slice.name())
+    };
+    ObjectRef::new(kind, service.namespace(), name)
+}
+
 fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) -> Finding {
-    let object = ObjectRef::new("EndpointSlice", service.namespace(), slice.name());
+    let object = origin(service, slice);
+    let (kind, name) = (&object.kind, &object.name);
+    let (ports_field, endpoints_field) = match kind.as_str() {
+        "Endpoints" => ("subsets[].ports", "subsets[].addresses"),
+        _ => ("ports", "endpoints"),
+    };
+    let edit = kubectl(
+        service.namespace(),
+        format!("edit {} {name}", kind.to_lowercase()),
+    );
     let wanted = port.name.as_deref().unwrap_or_default();
     let ports = slice.ports.as_deref().unwrap_or_default();
     let has_port = !slice.port_numbers(wanted, port.protocol()).is_empty();
@@ -378,37 +463,27 @@ fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) 
             })
             .collect();
         return finding(
-            format!(
-                "EndpointSlice {} has no port named {wanted:?} for {}",
-                slice.name(),
-                port.protocol()
-            ),
-            "ports",
+            format!("{kind} {name} has no port named {wanted:?} for {}", port.protocol()),
+            ports_field,
         )
         .because(format!(
-            "the Service's port is named {wanted:?}, the slice has {}",
+            "the Service's port is named {wanted:?}, {kind} {name} has {}",
             if names.is_empty() {
                 "no port".to_owned()
             } else {
                 list(&names)
             }
         ))
-        .fix("give the slice's port the name and protocol of the Service's port")
-        .run(kubectl(
-            service.namespace(),
-            format!("edit endpointslice {}", slice.name()),
-        ));
+        .fix("give its port the name and protocol of the Service's port")
+        .run(edit);
     }
     finding(
-        format!("EndpointSlice {} holds no ready endpoint", slice.name()),
-        "endpoints",
+        format!("{kind} {name} holds no ready endpoint"),
+        endpoints_field,
     )
-    .because("every endpoint in it has conditions.ready false, or it holds none")
-    .fix("correct the endpoints of the slice")
-    .run(kubectl(
-        service.namespace(),
-        format!("edit endpointslice {}", slice.name()),
-    ))
+    .because("every endpoint in it is not ready, or it holds none")
+    .fix("correct its endpoints")
+    .run(edit)
 }
 
 /// EPS-06.

@@ -10,7 +10,8 @@ use crate::cluster::access::{NodeExt, ServiceExt, ServicePortExt, target_port};
 use crate::cluster::{Named, ObjectRef, Pod};
 use crate::diagnose::kubectl::{kubectl, merge_patch};
 use crate::diagnose::{Case, Finding};
-use crate::path::Stage;
+use crate::net::Family;
+use crate::path::{EXCLUDED, Stage};
 use crate::text::list;
 
 /// EXT-03 from outside, SVC-11 from inside.
@@ -148,7 +149,11 @@ pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Se
 }
 
 /// EXT-07.
-pub(in crate::diagnose) fn source_range(service: &Service, client: IpAddr) -> Finding {
+pub(in crate::diagnose) fn source_range(
+    case: &Case<'_, '_>,
+    service: &Service,
+    client: IpAddr,
+) -> Finding {
     let ranges = service
         .spec
         .as_ref()
@@ -174,8 +179,33 @@ pub(in crate::diagnose) fn source_range(service: &Service, client: IpAddr) -> Fi
         "it admits {}; everything else is dropped",
         list(&ranges)
     ))
-    .fix("add the client's range")
+    .fix(if is_inside(case, client) {
+        "ask for its name or cluster IP, which no range limits, or add the client's range"
+    } else {
+        "add the client's range"
+    })
     .patch(merge_patch(&object, &patch), patch.to_string())
+}
+
+/// Whether a client is one of the cluster's own.
+fn is_inside(case: &Case<'_, '_>, client: IpAddr) -> bool {
+    let mut sites = case.paths().flat_map(|path| &path.sources);
+    sites.any(|site| !site.is_outside() && site.ip(Family::of(client)) == Some(client))
+}
+
+/// EXT-05: every node is kept out of load balancers.
+pub(in crate::diagnose) fn nobody_announces(case: &Case<'_, '_>, service: &Service) -> Finding {
+    let addresses = service.ingress_addresses().join(", ");
+    let summary = format!("nobody announces {addresses}: every node is kept out of load balancers");
+    let first = case.view.nodes.iter().next();
+    let object = first.map_or_else(|| service.reference(), NodeExt::reference);
+    Finding::new(Code::EXT_05, Stage::Entry, summary)
+        .suspected()
+        .blame(object, "metadata.labels")
+        .because(format!("every node carries {EXCLUDED}"))
+        .because("MetalLB and cloud controllers leave such nodes out; kubeadm labels its control plane so")
+        .fix("take the label off the nodes that may take traffic")
+        .run(kubectl("", format!("label nodes --all {EXCLUDED}-")))
 }
 
 /// EXT-10: a pod that no node can take, because others hold the host port it wants.

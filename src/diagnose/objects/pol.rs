@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::pol_cause::{Reading, read};
 use crate::causes::Code;
 use crate::cluster::Resource;
-use crate::diagnose::kubectl::json_patch;
+use crate::diagnose::kubectl::policy_patch;
 use crate::diagnose::{Case, Finding};
-use crate::dns::is_link_local;
+use crate::dns::is_cache;
 use crate::net::Protocol;
 use crate::path::{Denied, Stage};
 use crate::policy::{Direction, Reason, RuleMiss};
@@ -43,7 +43,7 @@ pub(in crate::diagnose) fn denied(case: &Case<'_, '_>, denied: &Denied) -> Findi
 pub(in crate::diagnose) fn dns_denied(case: &Case<'_, '_>, denied: &Denied) -> Finding {
     let finding = cause(case, denied, true);
     let addresses = &denied.destination.addresses;
-    let cache = addresses.iter().find(|addr| is_link_local(**addr));
+    let cache = addresses.iter().find(|addr| is_cache(**addr));
     let Some(cache) = cache else {
         return Finding {
             stage: Stage::Dns,
@@ -103,7 +103,7 @@ fn cause(case: &Case<'_, '_>, denied: &Denied, for_dns: bool) -> Finding {
     }
     finding = facts(finding, denied, chosen.is_some());
     fix(
-        finding,
+        (case, finding),
         denied,
         miss,
         chosen
@@ -198,12 +198,17 @@ fn facts(mut finding: Finding, denied: &Denied, has_reading: bool) -> Finding {
 }
 
 fn fix(
-    finding: Finding,
+    (case, finding): (&Case<'_, '_>, Finding),
     denied: &Denied,
     miss: Option<&RuleMiss>,
     advice: Option<String>,
 ) -> Finding {
-    let patch = miss.and_then(|miss| miss.fix.as_ref());
+    // Where a rule denies, no rule that comes after it helps.
+    let judgement = &denied.judgement;
+    let patch = match judgement.reason {
+        Reason::Refused => judgement.exception.as_ref(),
+        _ => miss.and_then(|miss| miss.fix.as_ref()),
+    };
     let summary = match (advice, patch) {
         (Some(advice), _) => advice,
         (None, Some(fix)) => fix.summary.clone(),
@@ -215,7 +220,7 @@ fn fix(
     let finding = finding.fix(summary);
     match patch {
         Some(fix) => finding.patch(
-            json_patch(&fix.policy.object(), &fix.patch),
+            policy_patch(case.view, &fix.policy, &fix.patch),
             fix.patch.to_string(),
         ),
         None => finding,

@@ -2,12 +2,12 @@
 
 use crate::causes::Code;
 use crate::cluster::access::{ServiceExt, ServicePortExt};
-use crate::cluster::{Operator, Requirement, Resource, Selector};
+use crate::cluster::{Operator, Requirement, Selector};
 use crate::diagnose::Case;
-use crate::net::parse_prefix;
+use crate::net::{parse_address, parse_prefix};
 use crate::path::{Denied, resolve_port, selected};
 use crate::policy::{
-    Cause, Direction, Domain, LeafMiss, PeerMiss, PortMiss, PortMissKind, PortNumber, RuleMiss,
+    Cause, Direction, Domain, Formula, LeafMiss, PeerMiss, PortMiss, PortMissKind, PortNumber, RuleMiss,
 };
 
 /// A slip with its code and how to say it.
@@ -39,8 +39,9 @@ pub(in crate::diagnose) fn read(
             match (peers.is_empty(), port) {
                 (true, Some(port)) => read_port(case, denied, port),
                 (false, None) => of_peers(),
-                // Both halves miss: no single slip explains it.
-                _ => None,
+                // Both halves miss: no single slip explains it, but that the rule means the Service.
+                (false, Some(_)) => peers.iter().find_map(|peer| means_the_service(case, peer)),
+                (true, None) => None,
             }
         }
     }
@@ -208,14 +209,22 @@ fn read_peer(
             Code::POL_07,
             Some(format!("select namespaces by kubernetes.io/metadata.name, or label the namespace {}", label.requirement)),
         ),
-        LeafMiss::Label(label) if label.domain == Domain::Pod && selects_nobody(case, miss, &label.requirement) => {
+        LeafMiss::Label(label) if label.domain == Domain::Pod && selects_nobody(case, &label.requirement) => {
             reading(Code::POL_08, None)
         }
         LeafMiss::Excepted { .. } => reading(Code::POL_09, None),
-        LeafMiss::Outside { net, .. } if is_service_range(case, *net) => reading(
-            Code::POL_09,
-            Some("policies see the pod's address, never the Service's: select pods instead".to_owned()),
+        LeafMiss::Outside { net, .. } if is_service_range(case, *net) || holds_service(case, *net) => {
+            means_the_service(case, peer)
+        }
+        LeafMiss::Kind(Formula::Outside) if is_block_alone(peer) && is_api_server(case, denied) => reading(
+            Code::POL_20,
+            Some("under Cilium an ipBlock matches no node unless policy-cidr-match-mode has nodes: allow the entity kube-apiserver in a CiliumNetworkPolicy".to_owned()),
         ),
+        LeafMiss::Kind(Formula::Outside) if is_block_alone(peer) => Some(Reading {
+            code: Code::POL_09,
+            text: "under Cilium an ipBlock matches neither pods nor nodes (policy-cidr-match-mode)".to_owned(),
+            advice: Some("select pods by their labels instead of an address block".to_owned()),
+        }),
         LeafMiss::NotAPod { .. } if miss.rule.direction == Direction::Egress && is_api_server(case, denied) => reading(
             Code::POL_20,
             Some("the API server listens on node addresses, which no selector matches: admit them by ipBlock".to_owned()),
@@ -236,21 +245,43 @@ fn is_host_network_with_labels(peer: &PeerMiss) -> bool {
 }
 
 /// Whether no pod at all meets a requirement, in the namespaces the view shows.
-fn selects_nobody(case: &Case<'_, '_>, miss: &RuleMiss, requirement: &Requirement) -> bool {
+fn selects_nobody(case: &Case<'_, '_>, requirement: &Requirement) -> bool {
     let selector = Selector {
         requirements: vec![requirement.clone()],
     };
     let is_positive = matches!(requirement.operator, Operator::In | Operator::Exists);
-    let is_whole = case
-        .view
-        .holds_all(Resource::Pods, &miss.rule.policy.namespace);
-    is_positive
-        && is_whole
-        && !case
-            .view
-            .pods
-            .iter()
-            .any(|pod| selector.matches(pod.labels()))
+    is_positive && case.view.has_no_pod(&selector)
+}
+
+/// POL-09: a block that holds an address of the Service, which policies never see.
+fn means_the_service(case: &Case<'_, '_>, peer: &PeerMiss) -> Option<Reading> {
+    let net = peer.leaves.iter().find_map(|leaf| match leaf {
+        LeafMiss::Outside { net, .. } if is_service_range(case, *net) || holds_service(case, *net) => Some(net),
+        _ => None,
+    })?;
+    Some(Reading {
+        code: Code::POL_09,
+        text: format!("{}; {net} holds the Service's address, and policies act on the pod's, after translation", peer.words()),
+        advice: Some("policies see the pod's address, never the Service's: select pods instead".to_owned()),
+    })
+}
+
+/// Whether only what an end is, and not its address, keeps a block from matching it.
+fn is_block_alone(peer: &PeerMiss) -> bool {
+    let mut leaves = peer.leaves.iter();
+    leaves.all(|leaf| matches!(leaf, LeafMiss::Kind(_)))
+}
+
+/// Whether a block holds an address at which the Service on the way is asked.
+fn holds_service(case: &Case<'_, '_>, net: ipnet::IpNet) -> bool {
+    super::ends::services(case).into_iter().any(|service| {
+        let external = service.spec.as_ref().and_then(|spec| spec.external_ips.as_ref());
+        let mut listed = service.ingress_addresses();
+        listed.extend(external.into_iter().flatten().cloned());
+        let listed = listed.iter().filter_map(|text| parse_address(text));
+        let mut addresses = service.cluster_ips().into_iter().chain(listed);
+        addresses.any(|address| net.contains(&address))
+    })
 }
 
 fn is_service_range(case: &Case<'_, '_>, net: ipnet::IpNet) -> bool {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::causes::Code;
 use crate::cluster::access::ServiceExt;
-use crate::cluster::{Named, Selector};
+use crate::cluster::{Named, Resource, Selector};
 use crate::diagnose::kubectl::{kubectl, merge_patch};
 use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
@@ -27,6 +27,13 @@ pub(in crate::diagnose) fn selector_misses(
     )
     .blame(object.clone(), "spec.selector")
     .because(format!("no pod in {namespace} has {selector}"));
+    let unread = not_read_whole(case, namespace);
+    if !unread.is_empty() {
+        return finding
+            .because(format!("not all read: {} in {namespace}", list(&unread)))
+            .fix("make the selector match the labels of the pods")
+            .run(kubectl(namespace, "get pods --show-labels"));
+    }
     let Some(meant) = meant(case.view, namespace, selector) else {
         return finding
             .fix("make the selector match the labels of the pods")
@@ -55,6 +62,13 @@ pub(in crate::diagnose) fn selector_misses(
         ))
         .fix(format!("select what {} has, if that was meant", meant.what))
         .patch(merge_patch(&object, &patch), patch.to_string())
+}
+
+/// The kinds of what makes pods, and pods, that may hold something nearer than what was read.
+fn not_read_whole(case: &Case<'_, '_>, namespace: &str) -> Vec<String> {
+    let kinds = [Resource::Pods, Resource::Deployments, Resource::StatefulSets];
+    let unread = kinds.into_iter().filter(|kind| !case.view.holds_all(*kind, namespace));
+    unread.map(|kind| kind.plural().to_owned()).collect()
 }
 
 /// What the nearest labels have instead of a term.

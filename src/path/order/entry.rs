@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use k8s_openapi::api::core::v1::{Node, Service, ServicePort};
 
 use crate::cluster::access::{EndpointExt, NodeExt, ServiceExt, ServiceKind, ServicePortExt};
-use crate::cluster::{ClusterView, Named, Pod};
+use crate::cluster::{ClusterView, Named, Pod, Resource};
 use crate::net::{Family, Protocol, parse_address, parse_prefix};
 use crate::path::context::{Entry, Leg, Walker};
 use crate::path::stages::endpoints::slices;
@@ -44,6 +44,7 @@ pub(in crate::path) fn to_service<'v>(
             .within(Boundary::NodeNetwork)
     };
     let vip = address.filter(|addr| !service.cluster_ips().contains(addr));
+    let is_shut = is_balancer && vip.is_none_or(|vip| service.balancer_vips().contains(&vip)) && all_excluded(walker.view);
     if vip.is_some()
         || !external.is_empty() && node_port.is_none()
         || is_balancer && !addresses.is_empty()
@@ -68,6 +69,12 @@ pub(in crate::path) fn to_service<'v>(
             leg.trail.stop(
                 hop(Status::Fail, text),
                 Break::SourceRange { service, client },
+            );
+        } else if is_shut {
+            let text = format!("{shown}: every node is kept out of load balancers");
+            leg.trail.doubt(
+                hop(Status::Unknown, text),
+                Break::NobodyAnnounces { service },
             );
         } else {
             leg.trail
@@ -205,8 +212,19 @@ pub(in crate::path) fn straight_from_outside<'v>(leg: &mut Leg<'_, 'v>, backend:
     leg.trail.doubt(hop, Break::NoEntry(pod.reference()));
 }
 
+/// A client inside the cluster that asks at the address of a load balancer: kube-proxy's rules for that
+/// address ask for its source, too (chain `KUBE-FW-…`; kubernetes/kubernetes#85572).
+pub(super) fn refused_inside(
+    service: &Service,
+    address: IpAddr,
+    client: Option<IpAddr>,
+) -> Option<IpAddr> {
+    let is_balancer = service.balancer_vips().contains(&address);
+    refused_client(service, client.filter(|_| is_balancer))
+}
+
 /// The client, if it is known and no range holds it. An absent list admits everybody.
-fn refused_client(service: &Service, client: Option<IpAddr>) -> Option<IpAddr> {
+pub(super) fn refused_client(service: &Service, client: Option<IpAddr>) -> Option<IpAddr> {
     let ranges = service
         .spec
         .as_ref()?
@@ -218,6 +236,20 @@ fn refused_client(service: &Service, client: Option<IpAddr>) -> Option<IpAddr> {
         .filter_map(|range| parse_prefix(range).ok())
         .any(|range| range.contains(&client));
     (!ranges.is_empty() && !is_admitted).then_some(client)
+}
+
+/// The label of nodes that controllers of load balancers leave out.
+pub(crate) const EXCLUDED: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
+
+/// Whether there are nodes, and none that a load balancer may use.
+fn all_excluded(view: &ClusterView) -> bool {
+    let is_excluded = |node: &Node| {
+        let labels = node.metadata.labels.as_ref();
+        labels.is_some_and(|labels| labels.contains_key(EXCLUDED))
+    };
+    !view.nodes.is_empty()
+        && view.holds_all(Resource::Nodes, "")
+        && view.nodes.iter().all(is_excluded)
 }
 
 /// One node with an endpoint of the Service and one without: all others are like one of them.

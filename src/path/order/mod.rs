@@ -18,6 +18,7 @@ use crate::resolve::{Flow, Place, Site, owner_of};
 use crate::target::PortSpec;
 use crate::world::World;
 
+pub(crate) use entry::EXCLUDED;
 pub(crate) use ingress::{
     addresses as ingress_addresses, class_name, reference as ingress_reference,
 };
@@ -167,9 +168,9 @@ impl<'v> Walker<'_, 'v> {
         }
         if paths.len() == start {
             leg.mode = Mode::ToOutside;
-            let text = format!("{name}, outside the cluster");
+            let text = format!("{name}: what it leads to is not known here");
             leg.trail
-                .push(Hop::new(Stage::Destination, Status::Pass, text));
+                .push(Hop::new(Stage::Destination, Status::Unknown, text));
             paths.push(leg.end(None));
         }
     }

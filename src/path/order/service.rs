@@ -86,6 +86,14 @@ impl<'v> Walker<'_, 'v> {
                     None => Door::Inner,
                 },
             };
+            let inner = address.filter(|_| leg.entry.is_none());
+            let refused = inner
+                .and_then(|vip| entry::refused_inside(service, vip, site.ip(Family::of(vip))));
+            if let (Some(client), Some(vip)) = (refused, inner) {
+                let text = format!("{vip}: {client} is in no range of loadBalancerSourceRanges");
+                let hop = Hop::new(Stage::Entry, Status::Fail, text).at(service.reference());
+                leg.trail.stop(hop, Break::SourceRange { service, client });
+            }
             let backends =
                 endpoints::step(self.view, service, chosen, family, asker, &mut leg.trail);
             let vip = address.or_else(|| service.cluster_ip(family));

@@ -3,16 +3,15 @@
 use std::net::IpAddr;
 
 use super::dns_name::{Found, find};
-use super::dns_server;
-use crate::cluster::access::ServiceExt;
+use super::{dns_server, hosts};
 use crate::cluster::{Named, Pod};
-use crate::dns::{Origin, ResolvConf, is_link_local};
+use crate::dns::{Origin, ResolvConf, is_cache, servers};
 use crate::net::Family;
 use crate::path::context::Walker;
 use crate::path::trail::Trail;
 use crate::path::{Break, Hop, Stage, Status};
 use crate::path::{DnsTrouble, NameTrouble};
-use crate::resolve::Place;
+use crate::resolve::{Place, owner_of};
 
 /// Adds the hop of a lookup by a pod and returns where the name leads. `wanted` is the place the
 /// user named, when the name is only the way there.
@@ -23,13 +22,14 @@ pub(in crate::path) fn step<'v>(
     wanted: Option<&Place<'v>>,
     trail: &mut Trail<'v>,
 ) -> Option<Place<'v>> {
-    if let Some(address) = host_alias(pod, name) {
-        return alias_step(pod, name, address, wanted, trail);
-    }
-    let conf = configuration(walker, pod);
     let family = pod.ips().first().map_or(Family::V4, |ip| Family::of(*ip));
-    if asks_elsewhere(walker, &conf) {
-        return elsewhere_step(walker, pod, name, family, trail);
+    let conf = configuration(walker, pod);
+    if let Some(line) = hosts::line(pod, name, family, &walker.dns.domain) {
+        let place = hosts::step(walker, pod, (name, line), wanted, trail);
+        return Some(place);
+    }
+    if asks_elsewhere(walker, pod, &conf) {
+        return elsewhere_step(walker, pod, (name, &conf), family, trail);
     }
     let mut hop = Hop::new(Stage::Dns, Status::Pass, String::new()).fact(
         format!("{} /etc/resolv.conf", pod.reference()),
@@ -38,7 +38,12 @@ pub(in crate::path) fn step<'v>(
     let servers = dns_server::check(walker, pod, &conf, family);
     let found = find(walker, &conf, name, family, wanted);
     let (place, text) = match found {
-        Found::Place(place, text) => (Some(place), text),
+        Found::Place(place, text) => {
+            if is_open(walker, &place) {
+                hop.status = Status::Unknown;
+            }
+            (Some(place), text)
+        }
         Found::Trouble(trouble, text) => {
             hop.status = Status::Fail;
             trail.breaks.push(Break::Name(trouble));
@@ -78,85 +83,84 @@ fn configuration_text(conf: &ResolvConf) -> String {
     )
 }
 
-fn host_alias(pod: &Pod, name: &str) -> Option<IpAddr> {
-    let aliases = pod.spec.as_ref()?.host_aliases.as_ref()?;
-    let name = name.trim_end_matches('.');
-    let alias = aliases
-        .iter()
-        .find(|alias| alias.hostnames.iter().flatten().any(|host| host == name))?;
-    alias.ip.parse().ok()
+/// Whether nobody here knows what a name leads to: no object has it, and nobody looked it up.
+fn is_open(walker: &Walker<'_, '_>, place: &Place<'_>) -> bool {
+    matches!(place, Place::Name(name) if walker.flow.addresses_of(name).is_empty())
 }
 
-/// The hosts file answers before the DNS is asked (nsswitch.conf: `hosts: files dns`).
-fn alias_step<'v>(
-    pod: &'v Pod,
-    name: &str,
-    address: IpAddr,
-    wanted: Option<&Place<'v>>,
-    trail: &mut Trail<'v>,
-) -> Option<Place<'v>> {
-    let is_meant = match wanted {
-        Some(Place::Service { service, .. }) => service.cluster_ips().contains(&address),
-        _ => true,
-    };
-    let hop = Hop::new(
-        Stage::Dns,
-        Status::Pass,
-        format!("{name} → {address} (the pod's hosts file)"),
-    )
-    .fact(
-        format!("{} spec.hostAliases", pod.reference()),
-        format!("{address} {name}"),
-    );
-    if is_meant {
-        trail.push(hop);
-        return Some(wanted.cloned().unwrap_or(Place::Address(address)));
-    }
-    let name = name.to_owned();
-    trail.stop(
-        hop,
-        Break::Name(NameTrouble::HostAlias { pod, name, address }),
-    );
-    wanted.cloned()
-}
-
-/// Whether the pod asks servers that know nothing of the cluster. A link-local server is the cache
-/// of its node (NodeLocal DNSCache), which forwards to the cluster's DNS.
-fn asks_elsewhere(walker: &Walker<'_, '_>, conf: &ResolvConf) -> bool {
+/// Whether the pod asks servers that know nothing of the cluster, by a setting of its own. The cache of
+/// its node (NodeLocal DNSCache) forwards to the cluster's DNS.
+fn asks_elsewhere(walker: &Walker<'_, '_>, pod: &Pod, conf: &ResolvConf) -> bool {
     if conf.origin == Origin::Node {
         return true;
     }
     let own = walker.dns.service_addresses();
-    let is_ours = |server: &IpAddr| own.contains(server) || is_link_local(*server);
-    // A recorded file that names another server is the kubelet's doing and judged as such.
-    conf.origin == Origin::Predicted
-        && !own.is_empty()
-        && !conf.nameservers.is_empty()
-        && !conf.nameservers.iter().any(is_ours)
+    let is_ours = |server: &IpAddr| own.contains(server) || is_cache(*server);
+    let policy = policy_of(pod);
+    // Under ClusterFirst a recorded file that names another server is the kubelet's doing and judged as
+    // such. Of several servers the first answers, also that there is no such name.
+    let is_its_own = matches!(policy, "None" | "Default")
+        || policy == "ClusterFirst" && pod.is_host_network();
+    let first = conf.nameservers.first();
+    is_its_own && !own.is_empty() && first.is_some_and(|first| !is_ours(first))
+}
+
+/// `spec.dnsPolicy`.
+fn policy_of(pod: &Pod) -> &str {
+    let spec = pod.spec.as_ref();
+    let policy = spec.and_then(|spec| spec.dns_policy.as_deref());
+    policy.unwrap_or("ClusterFirst")
+}
+
+/// The servers of a pod's own that are part of the cluster: what they know is their own affair.
+fn own_servers_inside(walker: &Walker<'_, '_>, conf: &ResolvConf) -> Option<String> {
+    let first = conf.nameservers.first()?;
+    let is_inside = !matches!(owner_of(walker.view, *first), Place::Address(_));
+    is_inside.then(|| servers(walker.view, &[first.to_string()]))
 }
 
 fn elsewhere_step<'v>(
     walker: &Walker<'_, 'v>,
     pod: &'v Pod,
-    name: &str,
+    (name, conf): (&str, &ResolvConf),
     family: Family,
     trail: &mut Trail<'v>,
 ) -> Option<Place<'v>> {
-    let policy = pod
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.dns_policy.as_deref());
-    let policy = policy.unwrap_or("ClusterFirst");
+    let policy = policy_of(pod);
     let hop = Hop::new(Stage::Dns, Status::Pass, String::new())
         .fact(format!("{} spec.dnsPolicy", pod.reference()), policy);
     let own = ResolvConf::cluster_first(pod.namespace(), walker.dns);
     match find(walker, &own, name, family, None) {
         Found::Place(Place::Name(name), _) => {
-            let summary = format!("{name} is asked of servers outside the cluster's DNS");
-            trail.push(Hop { summary, ..hop });
-            Some(Place::Name(name))
+            let place = Place::Name(name);
+            let status = if is_open(walker, &place) {
+                Status::Unknown
+            } else {
+                Status::Pass
+            };
+            let asked: Vec<String> = conf.nameservers.iter().map(ToString::to_string).collect();
+            let servers = servers(walker.view, &asked);
+            let Place::Name(name) = &place else {
+                return None;
+            };
+            let summary = format!("{name} is asked of {servers} (dnsPolicy {policy})");
+            trail.push(Hop {
+                status,
+                summary,
+                ..hop
+            });
+            Some(place)
         }
         Found::Place(place, _) => {
+            if let Some(servers) = own_servers_inside(walker, conf) {
+                let summary = format!("{name} is asked of {servers} (dnsPolicy {policy})");
+                trail.push(Hop {
+                    status: Status::Unknown,
+                    summary,
+                    ..hop
+                });
+                return Some(place);
+            }
             let summary =
                 format!("{name}: the pod does not ask the cluster's DNS (dnsPolicy {policy})");
             let trouble = NameTrouble::Bypassed {

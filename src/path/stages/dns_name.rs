@@ -6,7 +6,9 @@ use k8s_openapi::api::core::v1::Service;
 
 use crate::cluster::access::{EndpointExt, ServiceExt};
 use crate::cluster::{ClusterView, Named};
-use crate::dns::{Answer, Attempt, Corefile, Lookup, NoName, Origin, Reply, ResolvConf, lookup};
+use crate::dns::{
+    Answer, At, Attempt, Corefile, Lookup, NoName, Origin, Reply, ResolvConf, lookup, servers,
+};
 use crate::net::Family;
 use crate::path::NameTrouble;
 use crate::path::context::Walker;
@@ -40,12 +42,9 @@ pub(in crate::path) fn find<'v>(
             return Found::Doubt("an empty name".to_owned());
         };
         let mut attempts = found.attempts.iter();
-        if let Some((line, to)) = attempts.find_map(|attempt| elsewhere_by_rewrite(attempt, wanted))
-        {
+        if let Some((at, to)) = attempts.find_map(|attempt| elsewhere_by_rewrite(attempt, wanted)) {
             let what = format!("a rewrite makes it {to}");
-            let shown = format!("{text}{what} (Corefile line {line})");
-            let trouble = NameTrouble::Corefile { line, what, name };
-            return Found::Trouble(trouble, shown);
+            return misled(at, what, name, &text);
         }
         let is_as_asked = attempt.name == name.trim_end_matches('.');
         let shown = if is_as_asked || !attempt.reply.is_settled() {
@@ -78,44 +77,68 @@ pub(in crate::path) fn find<'v>(
                     (answered, _) => answered,
                 };
             }
-            Reply::Inline { line, addresses } => {
-                return inline(*line, addresses, &name, wanted, &text);
+            Reply::Inline { at, addresses } => {
+                return inline(at, addresses, &name, wanted, &text);
+            }
+            Reply::Alias { at, target } => {
+                text = format!("{text}alias of {target} ({at}) → ");
+                name = format!("{target}.");
+                continue;
             }
             Reply::Refusal {
-                line,
-                plugin,
-                rcode,
+                at, plugin, rcode, ..
             } => {
                 let what = format!("{plugin} answers {rcode}");
-                let trouble = NameTrouble::Corefile {
-                    line: *line,
-                    what: what.clone(),
-                    name,
-                };
-                return Found::Trouble(trouble, format!("{text}{what} (Corefile line {line})"));
+                return misled(at.clone(), what, name, &text);
+            }
+            Reply::Strayed {
+                at,
+                name: strayed,
+                to,
+            } => {
+                let servers = servers(view, to);
+                let what = format!(
+                    "a rewrite makes it {strayed}, and its block asks {servers}, where no name of the cluster is known"
+                );
+                return misled(at.clone(), what, name, &text);
             }
             Reply::Nobody => {
                 let what = "no server block takes the name".to_owned();
-                let trouble = NameTrouble::Corefile {
-                    line: 0,
-                    what: what.clone(),
-                    name,
-                };
-                return Found::Trouble(trouble, format!("{text}{what}"));
+                let shown = format!("{text}{what}");
+                let at = None;
+                return Found::Trouble(NameTrouble::Corefile { at, what, name }, shown);
             }
-            Reply::Unknown { line, why } => {
-                return Found::Doubt(format!(
-                    "{text}not understood: {why} (Corefile line {line})"
-                ));
+            Reply::Unknown { at, why } => {
+                return Found::Doubt(format!("{text}not understood: {why} ({at})"));
             }
-            Reply::Forwarded { .. } => forwarded(view, walker, conf, &name, wanted, &found),
+            Reply::Forwarded { to, by_cache } => {
+                let asked = asked_of(view, to, *by_cache);
+                (forwarded(view, walker, conf, &name, wanted, &found), asked)
+            }
         };
         return match place {
-            Ok(place) => Found::Place(place, format!("{text}{name}, answered outside the cluster")),
-            Err((trouble, why)) => Found::Trouble(trouble, format!("{text}{why}")),
+            (Ok(place), asked) => Found::Place(place, format!("{text}{name} is asked of {asked}")),
+            (Err((trouble, why)), _) => Found::Trouble(trouble, format!("{text}{why}")),
         };
     }
     Found::Doubt(format!("{text}more than {MAX_ALIASES} aliases"))
+}
+
+/// A line of the Corefile that leads away from what was asked.
+fn misled<'v>(at: At, what: String, name: String, text: &str) -> Found<'v> {
+    let shown = format!("{text}{what} ({at})");
+    let at = Some(at);
+    Found::Trouble(NameTrouble::Corefile { at, what, name }, shown)
+}
+
+/// Who is asked for a name of nobody here.
+fn asked_of(view: &ClusterView, to: &[String], by_cache: bool) -> String {
+    let by = if by_cache {
+        " by the cache of the node (node-local-dns)"
+    } else {
+        ""
+    };
+    format!("{}{by}", servers(view, to))
 }
 
 fn of_alias(service: &Service, target: String, why: String) -> Found<'_> {
@@ -128,12 +151,12 @@ fn of_alias(service: &Service, target: String, why: String) -> Found<'_> {
     Found::Trouble(trouble, text)
 }
 
-/// The line of a rewrite that leads away from what was meant, and where to.
+/// The rewrite that leads away from what was meant, and where to.
 fn elsewhere_by_rewrite(
     attempt: &Attempt<'_>,
     wanted: Option<&Place<'_>>,
-) -> Option<(usize, String)> {
-    let line = attempt.rewritten_by?;
+) -> Option<(At, String)> {
+    let at = attempt.rewritten_by.clone()?;
     let Some(Place::Service { service: meant, .. }) = wanted else {
         return None;
     };
@@ -146,7 +169,7 @@ fn elsewhere_by_rewrite(
         }
         _ => return None,
     };
-    (to != meant.reference().to_string()).then_some((line, to))
+    (to != meant.reference().to_string()).then_some((at, to))
 }
 
 fn zone_answer<'v>(
@@ -222,14 +245,14 @@ fn endpoint<'v>(
 
 /// Addresses from the Corefile: fine for a name of its own, a trap for the name of a Service.
 fn inline<'v>(
-    line: usize,
+    at: &At,
     addresses: &[IpAddr],
     name: &str,
     wanted: Option<&Place<'v>>,
     text: &str,
 ) -> Found<'v> {
     let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    let shown = format!("{} (Corefile line {line})", shown.join(", "));
+    let shown = format!("{} ({at})", shown.join(", "));
     let is_meant = match wanted {
         Some(Place::Service { service, .. }) => addresses
             .iter()
@@ -244,9 +267,9 @@ fn inline<'v>(
         _ => {
             let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
             let what = format!("answers {}", addresses.join(", "));
-            let name = name.to_owned();
+            let (at, name) = (Some(at.clone()), name.to_owned());
             Found::Trouble(
-                NameTrouble::Corefile { line, what, name },
+                NameTrouble::Corefile { at, what, name },
                 format!("{text}{shown}"),
             )
         }
@@ -311,9 +334,9 @@ fn forwarded<'v>(
             walker.dns.domain
         );
         if let Some(what) = sent_away(walker, conf, &full, Family::V4) {
-            let (line, name) = (0, name.to_owned());
+            let (at, name) = (None, name.to_owned());
             let shown = format!("the Corefile {what}");
-            return Err((NameTrouble::Corefile { line, what, name }, shown));
+            return Err((NameTrouble::Corefile { at, what, name }, shown));
         }
         let why = format!(
             "no expansion is {full} (search {}, ndots:{})",
@@ -361,7 +384,10 @@ fn sent_away(
 ) -> Option<String> {
     let asked = lookup(walker.view, walker.dns, conf, &format!("{full}."), family);
     match &asked.deciding()?.reply {
-        Reply::Forwarded { to } => Some(format!("forwards {full} to {}", to.join(" "))),
+        Reply::Forwarded { to, .. } => {
+            let servers = servers(walker.view, to);
+            Some(format!("forwards {full} to {servers}"))
+        }
         _ => None,
     }
 }

@@ -13,7 +13,7 @@ use crate::cluster::endpoints::{
     endpoints_of,
 };
 use crate::cluster::{Named, ObjectRef, Pod, Resource};
-use crate::dns::{ResolvConf, is_link_local};
+use crate::dns::{ResolvConf, is_cache};
 use crate::net::{Family, Protocol};
 use crate::path::context::Walker;
 use crate::path::{Backend, Fault, NodeFault, Stage, Status};
@@ -43,7 +43,7 @@ pub(in crate::path) fn check<'v>(
     let cache = conf
         .nameservers
         .iter()
-        .find(|server| is_link_local(**server));
+        .find(|server| is_cache(**server));
     if let Some(&cache) = cache {
         check_cache(walker, pod, (service, cache), family, &mut servers);
         if servers.status == Status::Pass {

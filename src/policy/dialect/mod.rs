@@ -7,6 +7,7 @@ pub(super) mod admin;
 pub(super) mod calico;
 pub(super) mod cilium;
 pub(super) mod cluster;
+pub(super) mod foreign;
 mod cluster_wide;
 mod fields;
 pub(super) mod network_policy;

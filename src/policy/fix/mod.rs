@@ -44,11 +44,12 @@ pub(super) fn admitting(missed: Missed<'_>, cause: &Cause, side: Side<'_>) -> Op
     }
     let place = Place::of(policy, section, side.direction, rule);
     let (patch, what) = match policy.id.resource {
-        Resource::NetworkPolicies => network_policy::admitting(&place, cause, side)?,
-        _ => (
-            vec![place.insert(&own_language::rule(&place, side)?)],
-            words::flow(side),
-        ),
+        Resource::NetworkPolicies => network_policy::admitting(&place, rule, cause, side)?,
+        _ => {
+            let rules = own_language::rules(&place, side)?;
+            let steps = rules.iter().map(|rule| place.insert(rule)).collect();
+            (steps, words::flow(side))
+        }
     };
     Some(Fix {
         policy: policy.id.clone(),
@@ -70,23 +71,23 @@ pub(super) fn excepting(
         Resource::CiliumNetworkPolicies | Resource::CiliumClusterwideNetworkPolicies
     );
     // A deny rule of Cilium's cannot be preceded; it can only go.
-    let (step, summary) = if is_cilium {
+    let (steps, summary) = if is_cilium {
         let summary = format!(
             "take {} away",
             policy.rule_ref(side.direction, section, rule).field()
         );
-        (place.remove(), summary)
+        (vec![place.remove()], summary)
     } else {
-        let rule = own_language::rule(&place, side)?;
+        let rules = own_language::rules(&place, side)?;
         (
-            place.insert(&rule),
+            rules.iter().map(|rule| place.insert(rule)).collect(),
             format!("admit {} before that", words::flow(side)),
         )
     };
     Some(Fix {
         policy: policy.id.clone(),
         summary,
-        patch: json!([step]),
+        patch: json!(steps),
     })
 }
 

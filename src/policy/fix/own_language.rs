@@ -5,37 +5,47 @@ use serde_json::{Value, json};
 use super::network_policy::selector;
 use super::{Place, words};
 use crate::cluster::Resource;
+use crate::net::Protocol;
 use crate::policy::ends::{End, NAMESPACE_NAME};
 use crate::policy::eval::Side;
 use crate::policy::model::Direction;
 
-/// None where the language cannot name the other end.
-pub(super) fn rule(place: &Place<'_>, side: Side<'_>) -> Option<Value> {
-    match place.policy.id.resource {
+/// None where the language cannot name the other end. Calico's rules are for one protocol each.
+pub(super) fn rules(place: &Place<'_>, side: Side<'_>) -> Option<Vec<Value>> {
+    let protocols = words::transports(side);
+    let rule = match place.policy.id.resource {
         Resource::AdminNetworkPolicies | Resource::BaselineAdminNetworkPolicies => {
-            let port = json!({"protocol": side.question.protocol, "port": side.question.port});
+            let port = |protocol: &Protocol| {
+                json!({"portNumber": {"protocol": protocol, "port": side.question.port}})
+            };
             let peer = cluster_wide_peer(side)?;
-            Some(json!({
+            json!({
                 "action": "Allow",
                 place.peer_list(): [peer],
-                "ports": [{"portNumber": port}],
-            }))
+                "ports": protocols.iter().map(port).collect::<Value>(),
+            })
         }
         Resource::ClusterNetworkPolicies => {
-            let port = json!({"destinationPort": {"number": side.question.port}});
+            let port = |protocol: &Protocol| {
+                json!({protocol.lower(): {"destinationPort": {"number": side.question.port}}})
+            };
             let peer = cluster_wide_peer(side)?;
-            Some(json!({
+            json!({
                 "action": "Accept",
                 place.peer_list(): [peer],
-                "protocols": [{side.question.protocol.lower(): port}],
-            }))
+                "protocols": protocols.iter().map(port).collect::<Value>(),
+            })
         }
-        Resource::CalicoNetworkPolicies | Resource::CalicoGlobalNetworkPolicies => calico(side),
+        Resource::CalicoNetworkPolicies | Resource::CalicoGlobalNetworkPolicies => {
+            let rules = protocols.into_iter().map(|protocol| calico(side, protocol));
+            return rules.collect();
+        }
         Resource::CiliumNetworkPolicies | Resource::CiliumClusterwideNetworkPolicies => {
-            cilium(place, side)
+            cilium(place, side, &protocols)?
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(vec![rule])
 }
 
 /// Pods by namespace and labels; for egress anything by address. Rules for ingress know only pods.
@@ -50,10 +60,9 @@ fn cluster_wide_peer(side: Side<'_>) -> Option<Value> {
     can_name.then(|| json!({"networks": blocks}))
 }
 
-fn calico(side: Side<'_>) -> Option<Value> {
+fn calico(side: Side<'_>, protocol: Protocol) -> Option<Value> {
     let mut peer = calico_end(side.peer)?;
     let port = json!([side.question.port]);
-    let protocol = side.question.protocol;
     Some(match side.direction {
         Direction::Egress => {
             peer["ports"] = port;
@@ -87,9 +96,11 @@ fn calico_end(end: &End) -> Option<Value> {
     Some(json!({"selector": selector, "namespaceSelector": namespaces}))
 }
 
-fn cilium(place: &Place<'_>, side: Side<'_>) -> Option<Value> {
+fn cilium(place: &Place<'_>, side: Side<'_>, protocols: &[Protocol]) -> Option<Value> {
     let list = place.peer_list();
-    let port = json!({"port": side.question.port.to_string(), "protocol": side.question.protocol});
+    let number = side.question.port.to_string();
+    let ports = protocols.iter().map(|protocol| json!({"port": number, "protocol": protocol}));
+    let ports: Vec<Value> = ports.collect();
     let (field, peers) = if let Some(namespace) = words::selectable(side.peer) {
         let mut labels = json!(words::telling_labels(side.peer));
         if namespace != place.own_namespace() {
@@ -105,5 +116,5 @@ fn cilium(place: &Place<'_>, side: Side<'_>) -> Option<Value> {
         }
         (format!("{list}CIDR"), json!(blocks))
     };
-    Some(json!({field: peers, "toPorts": [{"ports": [port]}]}))
+    Some(json!({field: peers, "toPorts": [{"ports": ports}]}))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::net::Protocol;
 use crate::policy::ends::End;
 use crate::policy::eval::Side;
 
@@ -56,9 +57,31 @@ pub(super) fn selectable(end: &End) -> Option<&str> {
     Some(&pod.namespace.name)
 }
 
-/// `TCP 9090`.
+/// The port of the DNS (RFC 1035).
+const DNS: u16 = 53;
+
+/// The protocols that a flow needs open: of the DNS both, since answers that do not fit are asked for
+/// again over TCP (RFC 7766). A port that pods declare for both is such a one, too.
+pub(super) fn transports(side: Side<'_>) -> Vec<Protocol> {
+    let question = side.question;
+    let declares = |protocol| {
+        let pod = question.destination.pod.as_ref();
+        pod.is_some_and(|pod| pod.declared.contains(&(protocol, question.port)))
+    };
+    let both = [Protocol::Udp, Protocol::Tcp];
+    let is_dns = question.port == DNS || both.into_iter().all(declares);
+    if is_dns && both.contains(&question.protocol) {
+        both.to_vec()
+    } else {
+        vec![question.protocol]
+    }
+}
+
+/// `TCP 9090`, `UDP and TCP 53`.
 pub(super) fn port(side: Side<'_>) -> String {
-    format!("{} {}", side.question.protocol, side.question.port)
+    let protocols = transports(side).into_iter();
+    let protocols: Vec<String> = protocols.map(|one| one.to_string()).collect();
+    format!("{} {}", crate::text::list(&protocols), side.question.port)
 }
 
 /// `pods of namespace shop with app=web on TCP 9090`.

@@ -4,7 +4,7 @@ use super::change::{closing, opening};
 use super::{FlowReport, MissReport, PolicyReport, SideReport};
 use crate::diagnose::notices;
 use crate::policy::{
-    Asked, DirectionJudgement, Doubt, End, Group, Policies, PolicyRef, Question, Verdict, lint,
+    Asked, DirectionJudgement, Doubt, End, Group, PolicyRef, Question, Verdict, lint,
 };
 use crate::report::Gaps;
 use crate::report::build::report_finding;
@@ -25,7 +25,7 @@ pub fn build(world: &World<'_>, flow: &Flow<'_>, asked: &Asked) -> PolicyReport 
                 port: *port,
                 family: None,
             };
-            flows.push(one(policies, source, destination, &question));
+            flows.push(one(world, source, destination, &question));
         }
     }
     let sources = asked.sources.iter().map(|group| &group.end);
@@ -63,25 +63,25 @@ fn matters(unread: &crate::cluster::Unread, flows: &[FlowReport]) -> bool {
 }
 
 fn one(
-    policies: &Policies,
+    world: &World<'_>,
     source: &Group,
     destination: &Group,
     question: &Question<'_>,
 ) -> FlowReport {
-    let judgement = policies.judge(question);
+    let judgement = world.policies().judge(question);
     FlowReport {
         sources: source.members.clone(),
         destinations: destination.members.clone(),
         protocol: question.protocol,
         port: question.port,
         verdict: judgement.verdict(),
-        egress: side(policies, source, &judgement.egress, question),
-        ingress: side(policies, destination, &judgement.ingress, question),
+        egress: side(world, source, &judgement.egress, question),
+        ingress: side(world, destination, &judgement.ingress, question),
     }
 }
 
 fn side(
-    policies: &Policies,
+    world: &World<'_>,
     subject: &Group,
     judged: &DirectionJudgement,
     question: &Question<'_>,
@@ -92,10 +92,15 @@ fn side(
         why: miss.words(),
     });
     let changes = match judged.verdict {
-        Verdict::Deny => judged.opening().map(opening).into_iter().collect(),
+        Verdict::Deny => {
+            let fix = judged.opening();
+            fix.map(|fix| opening(world.view, fix)).into_iter().collect()
+        }
         Verdict::Allow => {
-            let change = policies.closing(judged.direction, question);
-            change.map(closing).unwrap_or_default()
+            let change = world.policies().closing(judged.direction, question);
+            change
+                .map(|change| closing(world.view, change))
+                .unwrap_or_default()
         }
         Verdict::Unknown => Vec::new(),
     };

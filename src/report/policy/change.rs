@@ -3,28 +3,32 @@
 use serde_json::Value;
 
 use super::Change;
-use crate::diagnose::kubectl::json_patch;
-use crate::policy::{Closing, Fix, PolicyRef, Verdict};
+use crate::cluster::ClusterView;
+use crate::diagnose::kubectl::policy_patch;
+use crate::policy::{Closing, Fix, Verdict};
 
 /// What admits a flow that is denied.
-pub(super) fn opening(fix: &Fix) -> Change {
-    patch(fix, Verdict::Allow)
+pub(super) fn opening(view: &ClusterView, fix: &Fix) -> Change {
+    patch(view, fix, Verdict::Allow)
 }
 
 /// What denies a flow that is allowed.
-pub(super) fn closing(change: Closing) -> Vec<Change> {
+pub(super) fn closing(view: &ClusterView, change: Closing) -> Vec<Change> {
     match change {
-        Closing::Rules(fixes) => fixes.iter().map(|fix| patch(fix, Verdict::Deny)).collect(),
+        Closing::Rules(fixes) => fixes
+            .iter()
+            .map(|fix| patch(view, fix, Verdict::Deny))
+            .collect(),
         Closing::Policy { summary, object } => vec![create(summary, object)],
     }
 }
 
-fn patch(fix: &Fix, to: Verdict) -> Change {
+fn patch(view: &ClusterView, fix: &Fix, to: Verdict) -> Change {
     Change {
         to,
         summary: fix.summary.clone(),
         object: fix.policy.object(),
-        command: json_patch(&as_kubectl_names(&fix.policy), &fix.patch),
+        command: policy_patch(view, &fix.policy, &fix.patch),
         patch: fix.patch.clone(),
         yaml: steps(&fix.patch),
     }
@@ -51,15 +55,6 @@ fn create(summary: String, object: Value) -> Change {
         patch: object,
         yaml,
     }
-}
-
-/// The kind with its group where another kind has the same name.
-fn as_kubectl_names(policy: &PolicyRef) -> crate::cluster::ObjectRef {
-    let mut object = policy.object();
-    if policy.resource.group() == "crd.projectcalico.org" {
-        object.kind = policy.resource.qualified();
-    }
-    object
 }
 
 /// The steps of a JSON patch as YAML with the place in a comment.

@@ -73,6 +73,9 @@ fn print_one(
     for (position, fact) in finding.evidence.iter().take(shown).enumerate() {
         line(if position == 0 { "proof" } else { "" }, fact, out)?;
     }
+    if let Some(keeper) = &finding.fix.managed_by {
+        line("managed", keeper, out)?;
+    }
     if !finding.fix.summary.is_empty() {
         line("fix", &finding.fix.summary, out)?;
     }

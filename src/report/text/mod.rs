@@ -35,6 +35,9 @@ pub(super) fn print(
     answer::print(report, style, out)?;
     writeln!(out)?;
     picture::print(report, style, detail, out)?;
+    if let Some(families) = families(report) {
+        writeln!(out, "{}", style.plain(&families))?;
+    }
     if !report.findings.is_empty() {
         writeln!(out)?;
     }
@@ -57,11 +60,14 @@ fn heading(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Result
         ["", other] => format!("namespace {other}"),
         [one, other] => format!("namespace {one} {} {other}", style.arrow()),
     };
+    let place = destination
+        .url
+        .clone()
+        .unwrap_or_else(|| format!("{}{port}", short(&destination.object)));
     let line = format!(
-        "{} {} {}{port} {protocol}",
+        "{} {} {place} {protocol}",
         short(&report.source.object),
         style.arrow(),
-        short(&destination.object)
     );
     let context = report.context.as_ref();
     let context = context.map_or_else(String::new, |context| format!("context {context}"));
@@ -72,6 +78,28 @@ fn heading(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Result
         .collect();
     let asked = asked.join(" · ");
     writeln!(out, "{}   {}", style.strong(&line), style.faint(&asked))
+}
+
+/// `IPv4: Reachable · IPv6: Unreachable`, where the families of a path fare differently.
+fn families(report: &PathReport) -> Option<String> {
+    let mut all: Vec<&str> = report.paths.iter().filter_map(|path| path.family.as_deref()).collect();
+    all.sort_unstable();
+    all.dedup();
+    let verdict_of = |family: &str| {
+        let own = report.paths.iter().filter(|path| path.family.as_deref() == Some(family));
+        let mut verdicts: Vec<Verdict> = own.map(|path| path.verdict).collect();
+        verdicts.dedup();
+        match verdicts.as_slice() {
+            [one] => *one,
+            several if several.contains(&Verdict::Unreachable) => Verdict::Degraded,
+            _ => Verdict::Undetermined,
+        }
+    };
+    let verdicts: Vec<Verdict> = all.iter().map(|family| verdict_of(family)).collect();
+    let differ = verdicts.windows(2).any(|pair| pair[0] != pair[1]);
+    let told = all.iter().zip(&verdicts);
+    let told: Vec<String> = told.map(|(family, verdict)| format!("{family}: {verdict:?}")).collect();
+    differ.then(|| told.join(" · "))
 }
 
 /// `1.9 s`

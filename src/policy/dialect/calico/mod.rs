@@ -52,7 +52,7 @@ pub fn tiers(view: &ClusterView, problems: &mut Vec<Problem>) -> (Vec<CalicoTier
         Resource::CalicoNetworkPolicies,
         Resource::CalicoGlobalNetworkPolicies,
     ] {
-        for object in view.custom(resource) {
+        for object in view.custom(resource).filter(|object| is_its_own(object)) {
             let mut reader = Reader::of(resource, object, problems);
             let name = tier_of(object);
             let Some(spec) = orders.get(name) else {
@@ -100,6 +100,14 @@ pub fn tiers(view: &ClusterView, problems: &mut Vec<Problem>) -> (Vec<CalicoTier
         });
     }
     (tiers.into_values().collect(), misplaced)
+}
+
+/// Whether a policy is Calico's own: its API server lists those of Kubernetes, too, under names with
+/// these prefixes (`libcalico-go/lib/backend/k8s/conversion`).
+fn is_its_own(object: &Value) -> bool {
+    const OTHERS: [&str; 4] = ["knp.", "kanp.", "kbanp.", "kcnp."];
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    name.is_none_or(|name| !OTHERS.iter().any(|prefix| name.starts_with(prefix)))
 }
 
 /// Order and default action of a tier.

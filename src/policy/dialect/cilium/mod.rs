@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::fields::{BadField, Fields};
 use super::{Problem, Reader, unknowable, unread};
-use crate::cluster::{ClusterView, Resource};
+use crate::cluster::scope::CILIUM_CONFIG;
+use crate::cluster::{ClusterView, Named, Resource};
 use crate::policy::formula::Formula;
 use crate::policy::model::{Action, Direction, Peers, Policy, Section};
 use crate::policy::truth::Truth;
@@ -60,6 +61,16 @@ pub fn policies(view: &ClusterView, problems: &mut Vec<Problem>) -> Vec<Policy> 
     }
     policies
 }
+
+/// Whether Cilium enforces policies here: its agents' settings or its agents are there.
+pub fn runs(view: &ClusterView) -> bool {
+    let mut maps = view.config_maps.iter();
+    let mut sets = view.workloads_of(Resource::DaemonSets);
+    maps.any(|map| map.name() == CILIUM_CONFIG) || sets.any(|set| AGENTS.contains(&set.name()))
+}
+
+/// DaemonSets of Cilium's agents; `anetd` is that of GKE Dataplane V2.
+const AGENTS: [&str; 2] = ["cilium", "anetd"];
 
 /// Address blocks of NetworkPolicies as Cilium enforces them: like its own.
 pub fn narrow_blocks(view: &ClusterView, policies: &mut [Policy]) {
@@ -134,9 +145,11 @@ impl Cilium<'_, '_> {
             };
             let allowing = self.section(&mut fields, direction, Action::Allow, allow)?;
             let denying = self.section(&mut fields, direction, Action::Deny, deny)?;
-            // Either list isolates, unless it is switched off.
-            let speaks = !allowing.rules_are_none() || !denying.rules_are_none();
-            let isolates = Truth::from(speaks && asked.unwrap_or(true));
+            // Either list isolates, unless it is switched off; switched on, the direction is closed
+            // without any rule, too (`enableDefaultDeny`, pkg/policy/api/rule.go).
+            let has_rules = !allowing.rules_are_none() || !denying.rules_are_none();
+            let isolates = Truth::from(asked.unwrap_or(has_rules));
+            let speaks = has_rules || asked == Some(true);
             let allowing = Section {
                 isolates,
                 ..allowing.section

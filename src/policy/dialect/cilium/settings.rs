@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use crate::cluster::access::{EndpointExt, SliceExt};
+use crate::cluster::scope::CILIUM_CONFIG;
 use crate::cluster::{ClusterView, Named};
 use crate::policy::formula::Formula;
 use crate::policy::model::PolicyRef;
@@ -23,7 +24,7 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) fn read(view: &ClusterView) -> Self {
         let mut maps = view.config_maps.iter();
-        let map = maps.find(|map| map.name() == "cilium-config");
+        let map = maps.find(|map| map.name() == CILIUM_CONFIG);
         let slices = view.endpoint_slices.in_namespace("default");
         let endpoints = slices
             .filter(|slice| slice.service_name() == Some("kubernetes"))
