@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{BadFact, json_list};
+use super::plain::Listing;
+use super::{BadFact, listed};
 
 /// One interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +103,7 @@ struct RawAddress {
 /// # Errors
 /// When the text is no JSON list of interfaces.
 pub fn links(text: &str) -> Result<Vec<Link>, BadFact> {
-    let raw: Vec<RawLink> = json_list("ip -j addr", text)?;
+    let raw: Vec<RawLink> = listed(Listing::Addresses, "ip -j addr", text)?;
     let named = raw.into_iter().filter(|link| !link.ifname.is_empty());
     Ok(named.map(Link::from).collect())
 }

@@ -15,11 +15,13 @@ mod conntrack;
 mod conntrack_stat;
 mod link;
 mod neighbour;
+mod plain;
 mod route;
 mod socket;
 mod sysctl;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub use attached::{Attached, attached};
 pub use bridge::{BridgePort, bridge_ports};
@@ -28,7 +30,7 @@ pub use conntrack_stat::{ConntrackStats, Counted};
 pub use link::{Link, LinkAddress, LinkKind, Overlay, links};
 pub use neighbour::{Forwarding, Neighbour, NeighbourState, forwarding_entries, neighbours};
 pub use route::{NextHop, Route, RouteKind, RouteRule, RuleAction, TableId, route_rules, routes};
-pub use socket::{Listener, listeners};
+pub use socket::{Listener, listeners, sockets};
 pub use sysctl::Sysctls;
 
 /// Text that is not what the tool prints.
@@ -46,6 +48,22 @@ fn json_list<T: DeserializeOwned>(tool: &'static str, text: &str) -> Result<Vec<
         return Ok(Vec::new());
     }
     serde_json::from_str(text).map_err(|error| BadFact {
+        tool,
+        message: error.to_string(),
+    })
+}
+
+/// The same of a tool whose listing without `-j` is understood as well.
+fn listed<T: DeserializeOwned>(
+    listing: plain::Listing,
+    tool: &'static str,
+    text: &str,
+) -> Result<Vec<T>, BadFact> {
+    if !plain::is_plain(text) {
+        return json_list(tool, text);
+    }
+    let objects = plain::objects(listing, tool, text)?;
+    serde_json::from_value(Value::Array(objects)).map_err(|error| BadFact {
         tool,
         message: error.to_string(),
     })

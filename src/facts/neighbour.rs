@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::{BadFact, json_list};
+use super::plain::Listing;
+use super::{BadFact, listed};
 
 /// What the node knows of a neighbour's link address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +64,7 @@ struct RawForwarding {
 /// # Errors
 /// When the text is no JSON list of neighbours.
 pub fn neighbours(text: &str) -> Result<Vec<Neighbour>, BadFact> {
-    let raw: Vec<RawNeighbour> = json_list("ip -j neigh", text)?;
+    let raw: Vec<RawNeighbour> = listed(Listing::Neighbours, "ip -j neigh", text)?;
     let neighbours = raw.into_iter().filter_map(|raw| {
         let is = |state: &str| raw.state.iter().any(|one| one == state);
         Some(Neighbour {
@@ -89,7 +90,7 @@ pub fn neighbours(text: &str) -> Result<Vec<Neighbour>, BadFact> {
 /// # Errors
 /// When the text is no JSON list of entries.
 pub fn forwarding_entries(text: &str) -> Result<Vec<Forwarding>, BadFact> {
-    let raw: Vec<RawForwarding> = json_list("bridge -j fdb", text)?;
+    let raw: Vec<RawForwarding> = listed(Listing::Forwarding, "bridge -j fdb", text)?;
     let entries = raw.into_iter().filter(|raw| !raw.mac.is_empty());
     Ok(entries
         .map(|raw| Forwarding {

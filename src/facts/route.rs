@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::{BadFact, Loose, json_list};
+use super::plain::Listing;
+use super::{BadFact, Loose, listed};
 use crate::net::{Family, parse_prefix};
 
 /// The number of a routing table.
@@ -154,7 +155,7 @@ struct RawRule {
 /// # Errors
 /// When the text is no JSON list of routes.
 pub fn routes(text: &str, family: Family) -> Result<Vec<Route>, BadFact> {
-    let raw: Vec<RawRoute> = json_list("ip -j route show table all", text)?;
+    let raw: Vec<RawRoute> = listed(Listing::Routes, "ip -j route show table all", text)?;
     let routes = raw.into_iter().filter_map(|raw| raw.read(family));
     Ok(routes.collect())
 }
@@ -164,7 +165,7 @@ pub fn routes(text: &str, family: Family) -> Result<Vec<Route>, BadFact> {
 /// # Errors
 /// When the text is no JSON list of rules.
 pub fn route_rules(text: &str) -> Result<Vec<RouteRule>, BadFact> {
-    let raw: Vec<RawRule> = json_list("ip -j rule", text)?;
+    let raw: Vec<RawRule> = listed(Listing::Rules, "ip -j rule", text)?;
     let rules = raw.into_iter().map(RawRule::read);
     Ok(rules.collect())
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::BadFact;
 use crate::net::{Family, Protocol};
 
 /// A socket that waits for connections or datagrams.
@@ -26,11 +27,31 @@ pub fn listeners(text: &str) -> Vec<Listener> {
     text.lines().filter_map(listener).collect()
 }
 
+/// The same, refusing text that shows sockets in a form that is not understood.
+///
+/// # Errors
+/// When there are sockets in it, and the protocol of none is told (`ss` without `-u` or without `-t`).
+pub fn sockets(text: &str) -> Result<Vec<Listener>, BadFact> {
+    let found = listeners(text);
+    let is_other = |line: &str| line.starts_with("LISTEN") || line.starts_with("UNCONN");
+    if found.is_empty() && text.lines().any(is_other) {
+        return Err(BadFact {
+            tool: "ss -Htuln",
+            message: "lines do not begin with tcp or udp".to_owned(),
+        });
+    }
+    Ok(found)
+}
+
 fn listener(line: &str) -> Option<Listener> {
     let mut words = line.split_ascii_whitespace();
-    let protocol: Protocol = words.next()?.parse().ok()?;
-    let state = words.next()?;
-    if state != "LISTEN" && state != "UNCONN" {
+    let first = words.next()?;
+    let protocol: Protocol = first.strip_suffix('6').unwrap_or(first).parse().ok()?;
+    let second = words.next()?;
+    if second.bytes().all(|byte| byte.is_ascii_digit()) {
+        return of_netstat(line, protocol);
+    }
+    if second != "LISTEN" && second != "UNCONN" {
         return None;
     }
     let waiting = words.next()?.parse().ok()?;
@@ -52,6 +73,28 @@ fn listener(line: &str) -> Option<Listener> {
         port: port.parse().ok()?,
         waiting,
         backlog,
+    })
+}
+
+/// `netstat -tuln`: `tcp6 0 0 :::10250 :::* LISTEN`. Its IPv6 sockets take IPv4 as well, unless told
+/// otherwise, which it does not show.
+fn of_netstat(line: &str, protocol: Protocol) -> Option<Listener> {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let [kind, waiting, _, local, _, rest @ ..] = words.as_slice() else {
+        return None;
+    };
+    if protocol != Protocol::Udp && rest.first() != Some(&"LISTEN") {
+        return None;
+    }
+    let (address, port) = local.rsplit_once(':')?;
+    let address: IpAddr = address.parse().ok()?;
+    Some(Listener {
+        protocol,
+        address,
+        takes_both: kind.ends_with('6') && address.is_unspecified(),
+        port: port.parse().ok()?,
+        waiting: waiting.parse().ok()?,
+        backlog: 0,
     })
 }
 

@@ -9,7 +9,7 @@ use crate::cluster::snapshot;
 use crate::error::Error;
 use crate::facts::{BadFact, links, route_rules, routes};
 use crate::nat::model::Ruleset;
-use crate::nat::read::{BadDump, ipset, ipvs, read_iptables, read_nft};
+use crate::nat::read::{BadDump, read_ipset, read_iptables, read_ipvs, read_nft};
 use crate::net::Family;
 use crate::node::NodeState;
 use crate::route::{Host, Routing};
@@ -42,10 +42,10 @@ pub(super) fn state(args: &RulesArgs) -> Result<NodeState, Error> {
         ));
     }
     if let Some(path) = &args.ipset {
-        rules.ipsets = Some(ipset::ipsets(&text(path)?));
+        rules.ipsets = Some(read_ipset(&text(path)?).map_err(|bad| dump(path, &bad))?);
     }
     if let Some(path) = &args.ipvs {
-        rules.virtual_servers = Some(ipvs::virtual_servers(&text(path)?));
+        rules.virtual_servers = Some(read_ipvs(&text(path)?).map_err(|bad| dump(path, &bad))?);
     }
     Ok(NodeState {
         rules: Some(rules),

@@ -207,7 +207,8 @@ impl Walker<'_> {
             Action::Nat(nat) => self.translate(at, nat, state, branches),
             Action::SetMark { of, mask, value } => {
                 let mark = (state.mark_of(*of) & !mask) ^ value;
-                state.set_mark(*of, mark);
+                let open = state.open_mark(*of) & !mask;
+                state.set_mark(*of, mark, open);
                 branches.still.push(state);
             }
             Action::CopyMark {
@@ -221,7 +222,8 @@ impl Walker<'_> {
                         MarkOf::Connection => MarkOf::Packet,
                     };
                     let copied = state.mark_of(from) & from_mask;
-                    state.set_mark(*to, (state.mark_of(*to) & !to_mask) ^ copied);
+                    let open = state.open_mark(*to) & !to_mask | state.open_mark(from) & from_mask;
+                    state.set_mark(*to, (state.mark_of(*to) & !to_mask) ^ copied, open);
                 }
                 branches.still.push(state);
             }

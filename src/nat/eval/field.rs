@@ -185,6 +185,11 @@ impl Walker<'_> {
                 Seen::Number(_) if *field == Field::Status => Err(Seen::Unknown(
                     "the whole status of the connection is not known".to_owned(),
                 )),
+                Seen::Number(_) if matches!(field, Field::Mark(of) if state.open_mark(*of) != 0) => {
+                    Err(Seen::Unknown(
+                        "the whole mark is not known: no rule here sets some of it".to_owned(),
+                    ))
+                }
                 Seen::Number(number) => Ok(Part::one(number)),
                 Seen::Name(name) => Ok(Part::Name((*name).into())),
                 Seen::Within(..) => Err(Seen::Unknown(

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use super::outcome::Fate;
-use super::state::{State, Translation, Walker};
+use super::state::{Out, State, Translation, Walker};
 use super::trail::Event;
 use crate::nat::model::Hook;
 
 /// Gives a packet to a virtual server, if it is for one. From there it goes out again, past OUTPUT's
-/// rules, to POSTROUTING; what is for no virtual server joins `next`.
+/// rules, to POSTROUTING, or to a real server here; what is for no virtual server joins `next`.
 pub(super) fn serve(walker: &mut Walker<'_>, hook: Hook, state: State, next: &mut Vec<State>) {
     let packet = state.packet;
     let servers = walker.rules.virtual_servers.iter().flatten();
@@ -43,7 +43,12 @@ pub(super) fn serve(walker: &mut Walker<'_>, hook: Hook, state: State, next: &mu
             continue;
         }
         for part in walker.routed(part) {
-            walker.goes_out(part);
+            // A real server on this host itself: the packet stays in INPUT (`ip_vs_nat_xmit`).
+            if part.out == Out::None {
+                next.push(part);
+            } else {
+                walker.goes_out(part);
+            }
         }
     }
 }

@@ -10,6 +10,11 @@ use crate::net::Family;
 
 impl Walker<'_> {
     pub(super) fn compare(&self, state: &State, test: &Test, backend: Backend) -> Holds {
+        if let Field::Mark(of) = test.field
+            && let Some(unknown) = super::marks::compare(state, of, test)
+        {
+            return unknown;
+        }
         let holds = match self.see(state, test.field) {
             Seen::Number(number) => test.values.holds(number),
             Seen::Name(name) => test.values.holds_name(&name),

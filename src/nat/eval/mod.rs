@@ -20,6 +20,7 @@ mod field;
 mod hooks;
 mod ipvs;
 mod lookup;
+mod marks;
 mod nat;
 mod outcome;
 mod path;
@@ -43,6 +44,8 @@ pub struct Tracer<'a> {
     scope: Option<Scope>,
     /// Whether packets that a program in userspace is asked about go on.
     trusts_userspace: bool,
+    /// Bits of the packet's mark that somebody else may have set.
+    open_marks: u32,
     /// IPv4 and IPv6.
     orders: [hooks::Order; 2],
 }
@@ -74,6 +77,7 @@ impl<'a> Tracer<'a> {
             host,
             scope,
             trusts_userspace: false,
+            open_marks: 0,
             orders: Family::ALL.map(|family| hooks::Order::of(rules, family, scope)),
         }
     }
@@ -83,6 +87,14 @@ impl<'a> Tracer<'a> {
     #[must_use]
     pub const fn trusting_userspace(mut self) -> Self {
         self.trusts_userspace = true;
+        self
+    }
+
+    /// The same where packets may carry marks that no rule sets: whoever puts programs on interfaces
+    /// talks to rules by marks.
+    #[must_use]
+    pub fn doubting_marks(mut self) -> Self {
+        self.open_marks = marks::open(self.rules);
         self
     }
 
@@ -100,6 +112,10 @@ impl<'a> Tracer<'a> {
             Family::V4 => &self.orders[0],
             Family::V6 => &self.orders[1],
         };
+        let family = question.packet.family();
+        if let Some(gap) = self.rules.gap(family) {
+            return Answer::unknown(question.packet, gap.why.clone());
+        }
         let mut walker = state::Walker::new(self, order, question);
         walker.run();
         walker.finish()

@@ -97,6 +97,27 @@ impl Outcome {
 // === impl Answer ===
 
 impl Answer {
+    /// Nothing is known of the way of a packet.
+    pub(super) fn unknown(packet: Packet, why: String) -> Self {
+        Self {
+            outcomes: vec![Outcome {
+                fate: Fate::Unknown(why.clone()),
+                packet,
+                translated: false,
+                masqueraded: false,
+                source_kept: true,
+                mark: 0,
+                probability: None,
+                depends: vec![(0, true)],
+                trail: Vec::new(),
+            }],
+            doubts: vec![Doubt {
+                kind: DoubtKind::Match,
+                text: why,
+            }],
+        }
+    }
+
     /// Whether every branch is known to its end.
     #[must_use]
     pub fn is_certain(&self) -> bool {

@@ -8,7 +8,6 @@ use super::outcome::{DoubtKind, Draft, Fate};
 use super::state::{Out, State, Tracking, Translation, Walker};
 use super::trail::Event;
 use super::{ipvs, nat};
-use crate::facts::NextHop;
 use crate::nat::model::{Hook, Policy};
 use crate::route::{Decision, Query};
 
@@ -17,18 +16,24 @@ use crate::route::{Decision, Query};
 impl Walker<'_> {
     /// Follows the packet to all its ends.
     pub(super) fn run(&mut self) {
-        let start = State::start(self.question);
+        let start = State::start(self.question, self.open_marks);
         if self.question.in_interface.is_some() {
             for state in self.hook(Hook::Prerouting, vec![start]) {
                 self.arrived(state);
             }
             return;
         }
-        for state in self.routed(start) {
+        for mut state in self.routed(start) {
             let (before, mark) = (state.packet, state.mark);
-            for state in self.hook(Hook::Output, vec![state]) {
+            let out = state.out.clone();
+            // What a host says to itself goes out by lo, in the eyes of OUTPUT as well.
+            if out == Out::None {
+                state.out = Out::loopback();
+            }
+            for mut state in self.hook(Hook::Output, vec![state]) {
                 // A new destination or mark makes the kernel ask for a route again.
                 if state.packet == before && state.mark == mark && !state.redirected {
+                    state.out = out.clone();
                     self.leaves(state);
                     continue;
                 }
@@ -61,11 +66,7 @@ impl Walker<'_> {
             return;
         }
         // Over loopback: out and in again, with the connection it already has.
-        state.out = Out::Hop(Rc::new(NextHop {
-            device: "lo".to_owned(),
-            gateway: None,
-            is_dead: false,
-        }));
+        state.out = Out::loopback();
         for mut state in self.hook(Hook::Postrouting, vec![state]) {
             state.out = Out::None;
             state.in_interface = "lo".into();

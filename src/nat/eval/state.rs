@@ -25,6 +25,7 @@ pub(super) struct Walker<'a> {
     pub host: &'a Host,
     pub scope: Option<Scope>,
     pub trusts_userspace: bool,
+    pub open_marks: u32,
     pub question: &'a Question,
     pub order: &'a Order,
     pub outcomes: Vec<Draft>,
@@ -41,6 +42,9 @@ pub(super) struct State {
     pub original: Packet,
     pub mark: u32,
     pub connection_mark: u32,
+    /// Bits of the two marks that are not known.
+    open_mark: u32,
+    open_connection_mark: u32,
     pub labels: u64,
     pub tracking: Tracking,
     /// Set by NOTRACK before conntrack looks.
@@ -99,6 +103,7 @@ impl<'a> Walker<'a> {
             host: tracer.host,
             scope: tracer.scope,
             trusts_userspace: tracer.trusts_userspace,
+            open_marks: tracer.open_marks,
             question,
             order,
             outcomes: Vec::new(),
@@ -130,12 +135,14 @@ impl<'a> Walker<'a> {
 // === impl State ===
 
 impl State {
-    pub(super) fn start(question: &Question) -> Self {
+    pub(super) fn start(question: &Question, open_mark: u32) -> Self {
         Self {
             packet: question.packet,
             original: question.packet,
             mark: 0,
             connection_mark: 0,
+            open_mark,
+            open_connection_mark: 0,
             labels: 0,
             tracking: Tracking::Unseen,
             notrack: false,
@@ -193,10 +200,25 @@ impl State {
         }
     }
 
-    pub(super) const fn set_mark(&mut self, of: MarkOf, value: u32) {
+    /// The bits of a mark that are not known.
+    pub(super) const fn open_mark(&self, of: MarkOf) -> u32 {
         match of {
-            MarkOf::Packet => self.mark = value,
-            MarkOf::Connection if self.is_tracked() => self.connection_mark = value,
+            MarkOf::Packet => self.open_mark,
+            MarkOf::Connection => self.open_connection_mark,
+        }
+    }
+
+    /// Gives a mark a new value, of which `open` is not known.
+    pub(super) const fn set_mark(&mut self, of: MarkOf, value: u32, open: u32) {
+        match of {
+            MarkOf::Packet => {
+                self.mark = value;
+                self.open_mark = open;
+            }
+            MarkOf::Connection if self.is_tracked() => {
+                self.connection_mark = value;
+                self.open_connection_mark = open;
+            }
             MarkOf::Connection => {}
         }
     }
@@ -206,6 +228,8 @@ impl State {
         self.packet == other.packet
             && self.mark == other.mark
             && self.connection_mark == other.connection_mark
+            && self.open_mark == other.open_mark
+            && self.open_connection_mark == other.open_connection_mark
             && self.labels == other.labels
             && self.tracking == other.tracking
             && self.notrack == other.notrack
@@ -265,6 +289,15 @@ pub(super) fn join(states: &mut Vec<State>, state: State) {
 // === impl Out ===
 
 impl Out {
+    /// By the loopback interface: to this host itself.
+    pub(super) fn loopback() -> Self {
+        Self::Hop(Rc::new(NextHop {
+            device: "lo".to_owned(),
+            gateway: None,
+            is_dead: false,
+        }))
+    }
+
     /// The interface's name; empty before routing, none when it is unknown.
     pub(super) fn name(&self) -> Option<&str> {
         match self {

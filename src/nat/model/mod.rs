@@ -33,6 +33,7 @@ pub use table::{Backend, ChainId, SetId, Span, Table, TableBuilder, TableFamily}
 pub use values::{NamePattern, Values, address_number, prefix_range};
 
 use super::read::ipvs::VirtualServer;
+use crate::net::Family;
 
 /// Everything that filters and translates packets in one network namespace.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +45,16 @@ pub struct Ruleset {
     pub virtual_servers: Option<Vec<VirtualServer>>,
     /// What was read only in part, and why.
     pub notes: Vec<String>,
+    /// Dumps that were given and could not be read to their end.
+    pub gaps: Vec<Gap>,
+}
+
+/// A dump of which a part is missing: whatever the rest shows, the missing part may decide otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The packets that it concerns.
+    pub family: TableFamily,
+    pub why: String,
 }
 
 // === impl Ruleset ===
@@ -52,6 +63,12 @@ impl Ruleset {
     /// The tables of a name.
     pub fn tables_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Table> {
         self.tables.iter().filter(move |table| &*table.name == name)
+    }
+
+    /// What is missing for the packets of a family, if anything is.
+    #[must_use]
+    pub fn gap(&self, family: Family) -> Option<&Gap> {
+        self.gaps.iter().find(|gap| gap.family.sees(family))
     }
 
     /// How many rules there are in all.

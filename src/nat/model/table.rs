@@ -153,6 +153,11 @@ impl Table {
             .unwrap_or_default()
     }
 
+    /// The steps of all its rules.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter()
+    }
+
     /// A rule as it stands in the dump.
     #[must_use]
     pub fn text(&self, rule: &Rule) -> &str {

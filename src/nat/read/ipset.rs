@@ -1,10 +1,52 @@
-//! `ipset save`.
+//! `ipset save` and `ipset list`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::BadDump;
 use crate::nat::model::{Data, Elements, Ipset, Member, Part, address_number, prefix_range};
 use crate::net::parse_prefix;
+
+/// Reads what was gathered of ipset: `ipset save`, or the listing `ipset list`. No text at all is no set.
+///
+/// # Errors
+/// When it is neither: names alone (`ipset list -n`), XML, JSON.
+pub fn read_ipset(text: &str) -> Result<BTreeMap<String, Ipset>, BadDump> {
+    if text.lines().any(|line| line.starts_with("Name: ")) {
+        return Ok(ipsets(&as_commands(text)));
+    }
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let is_empty = lines.clone().all(|line| line.starts_with('#'));
+    if is_empty || lines.any(|line| line.starts_with("create ")) {
+        return Ok(ipsets(text));
+    }
+    Err(BadDump {
+        tool: "ipset save",
+        message: "no line creates a set".to_owned(),
+    })
+}
+
+/// The listing as the commands that make its sets.
+fn as_commands(text: &str) -> String {
+    let mut commands = String::new();
+    let (mut name, mut kind) = ("", "");
+    let mut has_members = false;
+    for line in text.lines().map(str::trim) {
+        let value = |key: &str| line.strip_prefix(key).map(str::trim);
+        if let Some(text) = value("Name:") {
+            (name, has_members) = (text, false);
+        } else if let Some(text) = value("Type:").filter(|_| !has_members) {
+            kind = text;
+        } else if let Some(text) = value("Header:").filter(|_| !has_members) {
+            commands.push_str(&format!("create {name} {kind} {text}\n"));
+        } else if line == "Members:" {
+            has_members = true;
+        } else if has_members && !line.is_empty() {
+            commands.push_str(&format!("add {name} {line}\n"));
+        }
+    }
+    commands
+}
 
 /// The sets that `ipset save` prints, by name. Lines that are no command are passed over; a member
 /// that is not understood stands for anything, so that the set answers "unknown" rather than "no".

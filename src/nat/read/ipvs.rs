@@ -1,7 +1,8 @@
-//! `ipvsadm-save -n`: virtual servers and the real servers behind them.
+//! `ipvsadm-save -n` and `ipvsadm -Ln`: virtual servers and the real servers behind them.
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::{BadDump, ipvs_listing as listing};
 use crate::net::Protocol;
 
 /// A virtual server.
@@ -26,12 +27,60 @@ pub struct RealServer {
     pub masquerades: bool,
 }
 
-/// Reads the commands that `ipvsadm-save -n` prints. Firewall-mark servers (`-f`) and lines that are
-/// no command are passed over.
+/// Reads what was gathered of IPVS: `ipvsadm-save -n`, or the listing `ipvsadm -Ln`. No text at all is
+/// no virtual server.
+///
+/// # Errors
+/// When it is neither, names stand for addresses (`-n` is missing), or weights are not shown.
+pub fn read_ipvs(text: &str) -> Result<Vec<VirtualServer>, BadDump> {
+    let bad = |message: &str| BadDump {
+        tool: "ipvsadm-save -n",
+        message: message.to_owned(),
+    };
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let is_statistic = |line: &str| line.starts_with("Prot") && !line.contains("Scheduler");
+    if lines().any(is_statistic) {
+        return Err(bad("statistics do not show weights"));
+    }
+    let is_server = |line: &str| {
+        let first = line.split_ascii_whitespace().next().unwrap_or_default();
+        ["-A", "--add-service", "TCP", "UDP", "SCTP", "FWM"].contains(&first)
+    };
+    let is_marked = |line: &str| line.contains(" -f ") || line.starts_with("FWM");
+    let is_read = |line: &str| {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        listing::service(line).is_some() || service(&words).is_some()
+    };
+    if lines().any(|line| is_server(line) && !is_marked(line) && !is_read(line)) {
+        return Err(bad("names stand for addresses or ports"));
+    }
+    let is_known = |line: &str| is_server(line) || line.starts_with("IP Virtual Server");
+    if lines().next().is_some() && !lines().any(is_known) {
+        return Err(bad("no line is a virtual server"));
+    }
+    Ok(virtual_servers(text))
+}
+
+/// Reads the commands that `ipvsadm-save -n` prints, or the listing of `ipvsadm -Ln`. Firewall-mark
+/// servers (`-f`) and lines that are neither are passed over.
 #[must_use]
 pub fn virtual_servers(text: &str) -> Vec<VirtualServer> {
     let mut servers: Vec<VirtualServer> = Vec::new();
+    // In a listing: whether real servers belong to the last virtual server that was taken.
+    let mut is_open = false;
     for line in text.lines() {
+        if let Some(server) = listing::service(line) {
+            servers.push(server);
+            is_open = true;
+            continue;
+        }
+        if let Some(real) = listing::real_server(line) {
+            if let Some(server) = servers.last_mut().filter(|_| is_open) {
+                server.real_servers.push(real);
+            }
+            continue;
+        }
+        is_open = is_open && line.trim().is_empty();
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let Some((protocol, address)) = service(&words) else {
             continue;

@@ -6,11 +6,14 @@
 pub mod ipset;
 pub mod iptables;
 pub mod ipvs;
+mod ipvs_listing;
 pub mod nft;
 
 use super::model::Step;
 
+pub use ipset::read_ipset;
 pub use iptables::read_iptables;
+pub use ipvs::read_ipvs;
 pub use nft::read_nft;
 
 /// Text that is no dump of the tool.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::BadDump;
 use crate::nat::model::{
-    Action, Backend, Base, Hook, HookKind, Policy, Ruleset, Span, Step, TableBuilder, TableFamily,
+    Action, Backend, Base, Gap, Hook, HookKind, Policy, Ruleset, Span, Step, TableBuilder, TableFamily,
 };
 use crate::net::Family;
 
@@ -45,6 +45,8 @@ pub fn read_iptables(
         let line = line.trim_end();
         match (line.as_bytes().first(), &mut builder) {
             (None | Some(b'#'), _) => {}
+            // Line breaks that were lost: what follows would be taken for the table's name.
+            (Some(b'*'), _) if line.contains(' ') => other_lines += 1,
             (Some(b'*'), _) => {
                 ruleset
                     .tables
@@ -69,22 +71,41 @@ pub fn read_iptables(
             _ => other_lines += 1,
         }
     }
-    // Without COMMIT the dump was cut short; what is there still acts.
+    // Without COMMIT the dump was cut short: what is missing may decide otherwise.
     if let Some(builder) = builder {
         let table = builder.finish();
-        ruleset.notes.push(format!(
-            "iptables-save ends before table {} is complete",
-            table.name
-        ));
+        let why = format!("iptables-save ends before table {} is complete", table.name);
+        ruleset.notes.push(why.clone());
+        ruleset.gaps.push(Gap {
+            family: header.family,
+            why,
+        });
         ruleset.tables.push(table);
     }
     if tables == 0 && other_lines > 0 {
         return Err(BadDump {
-            tool: "iptables-save",
-            message: "no line begins a table (\"*filter\")".to_owned(),
+            tool: header.tool(),
+            message: what_it_is(&text).to_owned(),
         });
     }
     Ok(())
+}
+
+/// What text without any table is.
+fn what_it_is(text: &str) -> &'static str {
+    let mut lines = text.lines().map(str::trim);
+    let is_run_together = |line: &str| line.contains(" COMMIT") || line.contains(" -A ");
+    let first = lines.find(|line| !line.is_empty() && (!line.starts_with('#') || is_run_together(line)));
+    match first {
+        Some(line) if line.starts_with("-P ") || line.starts_with("-N ") || line.starts_with("-A ") => {
+            "`iptables -S` shows one table alone, and does not say which"
+        }
+        Some(line) if line.starts_with("Chain ") => {
+            "`iptables -L` leaves out interfaces and more"
+        }
+        Some(line) if line.starts_with(['*', '#']) && is_run_together(line) => "its line breaks are lost",
+        _ => "no line begins a table (\"*filter\")",
+    }
 }
 
 /// What the first lines of a dump say.
@@ -113,6 +134,14 @@ impl Header {
             Backend::IptablesNft
         };
         Self { family, backend }
+    }
+
+    /// The command that prints such a dump.
+    fn tool(&self) -> &'static str {
+        match self.family {
+            TableFamily::Ip6 => "ip6tables-save",
+            TableFamily::Ip | TableFamily::Inet => "iptables-save",
+        }
     }
 
     fn table(&self, name: &str, text: &Arc<str>) -> TableBuilder {

@@ -160,6 +160,10 @@ fn nat(kind: NatKind, target: Option<&str>, with_address: bool) -> Option<Action
             Some((first.parse().ok()?, last.parse().ok()?))
         }
     };
+    // What another version of iptables wrote is printed as `--to-destination :0`: where it leads is lost.
+    if target == NatTarget::Unchanged && ports == Some((0, 0)) {
+        return None;
+    }
     Some(Action::Nat(Box::new(Nat {
         kind,
         target,

@@ -39,9 +39,14 @@ pub use render::rule_text;
 /// When the text is not such a JSON document.
 pub fn read_nft(ruleset: &mut Ruleset, text: impl Into<Arc<str>>) -> Result<(), BadDump> {
     let text: Arc<str> = text.into();
+    let is_text = text.trim_start().starts_with("table ") || text.trim_start().starts_with('#');
     let bad = |error: serde_json::Error| BadDump {
         tool: "nft -j list ruleset",
-        message: error.to_string(),
+        message: if is_text {
+            "it is the listing as text, without -j".to_owned()
+        } else {
+            error.to_string()
+        },
     };
     let mut input = serde_json::Deserializer::from_str(&text);
     let objects = Document.deserialize(&mut input).map_err(bad)?;
