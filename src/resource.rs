@@ -81,6 +81,8 @@ resources! {
     CalicoTiers: "crd.projectcalico.org", "v1", "Tier", "tiers", Cluster;
     CalicoNetworkSets: "crd.projectcalico.org", "v1", "NetworkSet", "networksets", Namespaced;
     CalicoGlobalNetworkSets: "crd.projectcalico.org", "v1", "GlobalNetworkSet", "globalnetworksets", Cluster;
+    FelixConfigurations: "crd.projectcalico.org", "v1", "FelixConfiguration", "felixconfigurations", Cluster;
+    TigeraInstallations: "operator.tigera.io", "v1", "Installation", "installations", Cluster;
     CiliumNetworkPolicies: "cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies", Namespaced;
     CiliumClusterwideNetworkPolicies: "cilium.io", "v2", "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", Cluster;
     AntreaNetworkPolicies: "crd.antrea.io", "v1beta1", "NetworkPolicy", "networkpolicies", Namespaced;

@@ -109,6 +109,19 @@ const SIGNS: &[(Dataplane, Sign)] = &[
     (Dataplane::Ufw, Sign::Chain("ufw-")),
 ];
 
+/// Adds what is known from elsewhere to what was recognised, in the same order.
+#[must_use]
+pub fn join(mut found: Vec<Recognised>, more: Vec<Recognised>) -> Vec<Recognised> {
+    for one in more {
+        match found.iter_mut().find(|known| known.dataplane == one.dataplane) {
+            Some(known) => known.evidence.extend(one.evidence),
+            None => found.push(one),
+        }
+    }
+    found.sort_by_key(|one| one.dataplane);
+    found
+}
+
 /// Everybody who left a sign, in a fixed order.
 #[must_use]
 pub fn recognise(rules: Option<&Ruleset>, host: &Host) -> Vec<Recognised> {

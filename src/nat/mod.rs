@@ -11,5 +11,6 @@ pub mod chain_names;
 pub mod dataplane;
 pub mod eval;
 pub mod model;
+pub mod owner;
 pub mod proxy;
 pub mod read;

@@ -5,9 +5,11 @@
 //! ```
 
 mod attachment;
+mod objects;
 mod setup;
 mod state;
 
 pub use attachment::{Attachment, Hanging};
+pub(crate) use objects::recognise as recognise_objects;
 pub use setup::proxy_setup;
 pub use state::{Dump, NodeState, PodState, Unreadable};

@@ -3,12 +3,12 @@
 use crate::cluster::{NodeFacts, PodFacts};
 use crate::facts::{
     Attached, BadFact, BridgePort, Connection, ConntrackStats, Forwarding, Listener, Neighbour,
-    Sysctls, attached, bridge_ports, connections, forwarding_entries, links, listeners, neighbours,
-    route_rules, routes,
+    Sysctls, attached, bridge_ports, connections, forwarding_entries, links, neighbours, route_rules,
+    routes, sockets,
 };
-use crate::nat::model::Ruleset;
+use crate::nat::model::{Gap, Ruleset, TableFamily};
 use crate::nat::proxy::Mode;
-use crate::nat::read::{ipset, ipvs, read_iptables, read_nft};
+use crate::nat::read::{BadDump, read_ipset, read_iptables, read_ipvs, read_nft};
 use crate::net::Family;
 use crate::route::{Host, Routing};
 
@@ -19,6 +19,8 @@ pub struct NodeState {
     pub rules: Option<Ruleset>,
     /// The kinds that `rules` holds.
     pub dumps: Vec<Dump>,
+    /// The kinds that something was given for that says nothing, and why.
+    pub blank: Vec<(Dump, String)>,
     pub host: Host,
     pub sysctls: Option<Sysctls>,
     pub neighbours: Option<Vec<Neighbour>>,
@@ -70,11 +72,26 @@ impl NodeState {
     /// Whether the rules that kube-proxy writes in a mode for a family were gathered.
     #[must_use]
     pub fn has_rules_of(&self, mode: Mode, family: Family) -> bool {
-        self.dumps.contains(&match mode {
-            Mode::Iptables => Dump::Iptables(family),
-            Mode::Nftables => Dump::Nftables,
-            Mode::Ipvs => Dump::VirtualServers,
-        })
+        self.dumps.contains(&Dump::of(mode, family))
+    }
+
+    /// Why the rules that kube-proxy writes in a mode for a family are not known, though something was
+    /// gathered in their place.
+    #[must_use]
+    pub fn blank(&self, mode: Mode, family: Family) -> Option<String> {
+        if self.has_rules_of(mode, family) {
+            return None;
+        }
+        let dump = Dump::of(mode, family);
+        let mut blank = self.blank.iter();
+        blank.find(|(of, _)| *of == dump).map(|(_, why)| why.clone())
+    }
+
+    /// What of addresses, routes and neighbours was gathered and could not be read.
+    #[must_use]
+    pub fn unread_way(&self) -> Option<&Unreadable> {
+        let mut all = self.unreadable.iter();
+        all.find(|one| WAY.contains(&one.file))
     }
 
     /// Reads all that was gathered on a node.
@@ -102,23 +119,29 @@ impl NodeState {
                 true,
             ),
         ];
-        let mut has_rules = facts.nft_json.is_some();
+        let nft = gathered(&facts.nft_json).filter(|text| !text.trim().is_empty());
+        let mut has_rules = nft.is_some();
         for (file, text, family, legacy) in iptables {
-            if let Some(text) = text {
+            if let Some(text) = gathered(text) {
                 has_rules = true;
-                let read = read_iptables(&mut rules, text.as_str(), family, legacy);
-                reader.note(file, read.map_err(|bad| bad.to_string()));
+                let read = read_iptables(&mut rules, text, family, legacy);
+                let concerns = match family {
+                    Some(Family::V6) => TableFamily::Ip6,
+                    _ => TableFamily::Ip,
+                };
+                reader.rules(file, read, concerns, &mut rules);
             }
         }
-        if let Some(text) = &facts.nft_json {
-            let read = read_nft(&mut rules, text.as_str());
-            reader.note("nft-ruleset.json", read.map_err(|bad| bad.to_string()));
+        if let Some(text) = nft {
+            let read = read_nft(&mut rules, text);
+            reader.rules("nft-ruleset.json", read, TableFamily::Inet, &mut rules);
         }
-        rules.ipsets = facts.ipset.as_deref().map(ipset::ipsets);
-        rules.virtual_servers = facts.ipvs.as_deref().map(ipvs::virtual_servers);
+        rules.ipsets = reader.dump("ipset-save.txt", &facts.ipset, read_ipset);
+        rules.virtual_servers = reader.dump("ipvsadm-save.txt", &facts.ipvs, read_ipvs);
         Self {
             rules: has_rules.then_some(rules),
             dumps: dumps(facts, &reader.unreadable),
+            blank: blank(facts, &reader.unreadable),
             host: reader.host(
                 facts.addresses.as_deref(),
                 facts.routes.as_deref(),
@@ -140,7 +163,7 @@ impl NodeState {
             connections: facts.conntrack.as_deref().map(connections),
             conntrack_stats: facts.conntrack_stats.as_deref().map(ConntrackStats::read),
             attached: reader.list("bpf-net.json", facts.attached.as_deref(), attached),
-            listeners: facts.sockets.as_deref().map(listeners),
+            listeners: reader.list("sockets.txt", facts.sockets.as_deref(), sockets),
             proxy_mode: facts
                 .proxy_mode
                 .as_deref()
@@ -150,10 +173,54 @@ impl NodeState {
     }
 }
 
+/// The files that say which way a packet takes.
+const WAY: [&str; 7] = [
+    "ip-addr.json",
+    "ip-route.json",
+    "ip6-route.json",
+    "ip-rule.json",
+    "ip-neigh.json",
+    "bridge-fdb.json",
+    "bridge-link.json",
+];
+
+/// The text of a file, unless it holds the shell's complaint that there is no such tool.
+fn gathered(text: &Option<String>) -> Option<&str> {
+    let text = text.as_deref()?;
+    let is_complaint = ["not found", "No such file", "Can't initialize ipvs"]
+        .iter()
+        .any(|words| text.contains(words));
+    (!(is_complaint && text.lines().count() <= 2)).then_some(text)
+}
+
+/// The dumps that were given and say nothing: empty ones, and the text form of nftables.
+fn blank(facts: &NodeFacts, unreadable: &[Unreadable]) -> Vec<(Dump, String)> {
+    let is_empty = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
+    let files = [
+        (Dump::Iptables(Family::V4), &facts.iptables, "iptables-save.txt"),
+        (Dump::Iptables(Family::V6), &facts.ip6tables, "ip6tables-save.txt"),
+        (Dump::Nftables, &facts.nft_json, "nft-ruleset.json"),
+        (Dump::VirtualServers, &facts.ipvs, "ipvsadm-save.txt"),
+    ];
+    let mut all: Vec<(Dump, String)> = Vec::new();
+    for (dump, text, file) in files {
+        if let Some(bad) = unreadable.iter().find(|one| one.file == file) {
+            all.push((dump, format!("{file}: {}", bad.why)));
+        } else if is_empty(text) {
+            all.push((dump, format!("{file} is empty")));
+        }
+    }
+    if facts.nft_json.is_none() && facts.nft_text.is_some() {
+        let why = "nft-ruleset.txt is not read: gather `nft -j list ruleset`";
+        all.push((Dump::Nftables, why.to_owned()));
+    }
+    all
+}
+
 /// `iptables-save` prints nothing where there are no tables, so that an empty dump counts only beside
 /// an nftables listing.
 fn dumps(facts: &NodeFacts, unreadable: &[Unreadable]) -> Vec<Dump> {
-    let lists_all = facts.nft_json.is_some();
+    let lists_all = gathered(&facts.nft_json).is_some_and(|text| !text.trim().is_empty());
     let is_told = |text: &Option<String>| {
         text.as_ref()
             .is_some_and(|text| lists_all || !text.trim().is_empty())
@@ -171,7 +238,7 @@ fn dumps(facts: &NodeFacts, unreadable: &[Unreadable]) -> Vec<Dump> {
         (Dump::Nftables, lists_all, "nft-ruleset.json"),
         (
             Dump::VirtualServers,
-            facts.ipvs.is_some(),
+            is_told(&facts.ipvs),
             "ipvsadm-save.txt",
         ),
     ];
@@ -179,6 +246,19 @@ fn dumps(facts: &NodeFacts, unreadable: &[Unreadable]) -> Vec<Dump> {
         .into_iter()
         .filter(|(_, is_told, file)| *is_told && read(file));
     gathered.map(|(dump, _, _)| dump).collect()
+}
+
+// === impl Dump ===
+
+impl Dump {
+    /// The dump that holds what kube-proxy writes in a mode.
+    const fn of(mode: Mode, family: Family) -> Self {
+        match mode {
+            Mode::Iptables => Self::Iptables(family),
+            Mode::Nftables => Self::Nftables,
+            Mode::Ipvs => Self::VirtualServers,
+        }
+    }
 }
 
 // === impl PodState ===
@@ -189,15 +269,17 @@ impl PodState {
     pub fn read(facts: &PodFacts) -> Self {
         let mut reader = Reader::default();
         let mut rules = Ruleset::default();
-        if let Some(text) = &facts.iptables {
-            let read = read_iptables(&mut rules, text.as_str(), None, false);
-            reader.note("iptables-save.txt", read.map_err(|bad| bad.to_string()));
+        let iptables = gathered(&facts.iptables);
+        if let Some(text) = iptables {
+            let read = read_iptables(&mut rules, text, None, false);
+            reader.rules("iptables-save.txt", read, TableFamily::Inet, &mut rules);
         }
-        if let Some(text) = &facts.nft_json {
-            let read = read_nft(&mut rules, text.as_str());
-            reader.note("nft-ruleset.json", read.map_err(|bad| bad.to_string()));
+        let nft = gathered(&facts.nft_json).filter(|text| !text.trim().is_empty());
+        if let Some(text) = nft {
+            let read = read_nft(&mut rules, text);
+            reader.rules("nft-ruleset.json", read, TableFamily::Inet, &mut rules);
         }
-        let has_rules = facts.iptables.is_some() || facts.nft_json.is_some();
+        let has_rules = iptables.is_some() || nft.is_some();
         Self {
             rules: has_rules.then_some(rules),
             host: reader.host(
@@ -206,7 +288,7 @@ impl PodState {
                 None,
                 None,
             ),
-            listeners: facts.sockets.as_deref().map(listeners),
+            listeners: reader.list("sockets.txt", facts.sockets.as_deref(), sockets),
             unreadable: reader.unreadable,
         }
     }
@@ -218,6 +300,36 @@ impl Reader {
     fn note(&mut self, file: &'static str, outcome: Result<(), String>) {
         if let Err(why) = outcome {
             self.unreadable.push(Unreadable { file, why });
+        }
+    }
+
+    /// Notes a rule dump that is none: what it would have shown is missing.
+    fn rules(
+        &mut self,
+        file: &'static str,
+        read: Result<(), BadDump>,
+        family: TableFamily,
+        rules: &mut Ruleset,
+    ) {
+        if let Err(bad) = read {
+            let why = format!("{file}: {bad}");
+            rules.gaps.push(Gap { family, why });
+            self.note(file, Err(bad.to_string()));
+        }
+    }
+
+    fn dump<T>(
+        &mut self,
+        file: &'static str,
+        text: &Option<String>,
+        read: impl Fn(&str) -> Result<T, BadDump>,
+    ) -> Option<T> {
+        match read(gathered(text)?) {
+            Ok(found) => Some(found),
+            Err(bad) => {
+                self.note(file, Err(bad.to_string()));
+                None
+            }
         }
     }
 

@@ -89,6 +89,15 @@ pub enum ProxyFault {
     },
     /// A connection that still leads to an endpoint that is gone.
     StaleConnection { entry: String, endpoint: IpAddr },
+    /// A rule leads a host port to something else than its pod.
+    HostPortElsewhere {
+        pod: ObjectRef,
+        port: u16,
+        to: String,
+        rule: TrailStep,
+        /// Whether anybody has that address.
+        is_somebody: bool,
+    },
     /// No rule leads a host port to its pod.
     NoHostPort { pod: ObjectRef, port: u16 },
     /// A pod's own packet may not come back through its bridge port.
@@ -277,6 +286,13 @@ pub enum PodFault {
     Filtered {
         port: u16,
         rule: TrailStep,
+        /// Whether it is the pod that sends.
+        is_source: bool,
+    },
+    /// No route for a packet that the pod sends, as a client or as an answer.
+    NoRoute {
+        to: IpAddr,
+        why: String,
     },
     /// Its datagrams to clients come from another address than the one that was asked.
     AnswersFrom {

@@ -102,10 +102,11 @@ fn not_looked_at(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
         open.push(format!("rules, routes and sysctls on {where_}"));
     }
     if !has(Basis::Probe) {
-        let backends = case.paths().flat_map(|path| &path.backends);
+        let unseen = case.paths().filter(|path| !shows_sockets(path));
+        let backends = unseen.clone().flat_map(|path| &path.backends);
         let addresses: BTreeSet<String> = backends.map(Backend::display).collect();
         let addresses: Vec<String> = addresses.into_iter().collect();
-        open.push(match addresses.as_slice() {
+        open.extend((unseen.count() > 0).then(|| match addresses.as_slice() {
             [] => "what sockets really answer".to_owned(),
             some @ [_, ..] if some.len() <= 3 => format!("who really listens on {}", list(some)),
             some => format!(
@@ -113,9 +114,18 @@ fn not_looked_at(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
                 some[0],
                 some.len() - 1
             ),
-        });
+        }));
     }
     open
+}
+
+/// Whether the sockets at the end of a path were read.
+fn shows_sockets(path: &Path<'_>) -> bool {
+    let mut hops = path.hops.iter();
+    hops.any(|hop| {
+        let mut evidence = hop.evidence.iter();
+        evidence.any(|one| one.source == Basis::Node && one.reference.ends_with("sockets"))
+    })
 }
 
 /// The nodes that a packet passes, by name.

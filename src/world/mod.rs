@@ -10,6 +10,7 @@
 //! compiles it again.
 
 mod nodes;
+mod site;
 
 use std::cell::OnceCell;
 
@@ -18,7 +19,8 @@ use crate::dns::ClusterDns;
 use crate::observe::Vantage;
 use crate::policy::{Ends, Linter, Policies};
 
-pub use nodes::{NodeSite, Nodes};
+pub use nodes::Nodes;
+pub use site::NodeSite;
 
 /// A view, and what follows from it.
 #[derive(Debug)]

@@ -6,10 +6,9 @@ use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 
+use super::NodeSite;
 use crate::cluster::{ClusterView, Facts, Named, NodeFacts, Pod, PodFacts, Provenance};
-use crate::nat::dataplane::{Recognised, ServesServices, recognise};
-use crate::nat::proxy::{Drift, Footprint, ProxySetup, SliceIndex, compare};
-use crate::node::{NodeState, PodState, proxy_setup};
+use crate::node::PodState;
 
 /// Facts with what they say.
 #[derive(Debug, Clone)]
@@ -27,18 +26,6 @@ pub struct Nodes<'v> {
     pods: BTreeMap<String, BTreeMap<String, Gathered<'v, PodFacts, PodState>>>,
     /// How many files were parsed so far.
     parsed: Cell<usize>,
-}
-
-/// A node with all that its facts say of it.
-#[derive(Debug)]
-pub struct NodeSite {
-    pub name: String,
-    pub state: NodeState,
-    pub setup: ProxySetup,
-    pub footprint: Footprint,
-    /// Who else shapes packets there.
-    pub dataplanes: Vec<Recognised>,
-    drift: OnceCell<Drift>,
 }
 
 // === impl Gathered ===
@@ -185,43 +172,5 @@ impl<'v> Nodes<'v> {
     fn count(&self, files: &[&str], is_there: impl Fn(&str) -> bool) {
         let files = files.iter().filter(|file| is_there(file)).count();
         self.parsed.set(self.parsed.get() + files);
-    }
-}
-
-// === impl NodeSite ===
-
-impl NodeSite {
-    fn read(view: &ClusterView, name: &str, facts: &NodeFacts) -> Self {
-        let state = NodeState::read(facts);
-        let setup = proxy_setup(view, name, &state);
-        let rules = state.rules.as_ref();
-        Self {
-            name: name.to_owned(),
-            footprint: rules.map(Footprint::of).unwrap_or_default(),
-            dataplanes: recognise(rules, &state.host),
-            drift: OnceCell::new(),
-            setup,
-            state,
-        }
-    }
-
-    /// Where its rules differ from the Services, over all of them.
-    pub fn drift(&self, view: &ClusterView) -> &Drift {
-        self.drift.get_or_init(|| {
-            let Some(rules) = &self.state.rules else {
-                return Drift::default();
-            };
-            let slices = SliceIndex::new(view.endpoint_slices.iter());
-            let services = view.services.iter();
-            compare(services, &slices, rules, &self.state.host, &self.setup)
-        })
-    }
-
-    /// Who serves Services or moves packets here where no rule dump shows it.
-    #[must_use]
-    pub fn out_of_sight(&self) -> Option<&Recognised> {
-        self.dataplanes
-            .iter()
-            .find(|one| one.dataplane.serves_services() == ServesServices::OutOfSight)
     }
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::cli::{RulesArgs, RulesFormat};
 use crate::cluster::{ClusterView, Named, snapshot};
 use crate::error::{Error, Exit};
-use crate::nat::proxy::{Difference, Drift, OriginKind, ProxySetup, SliceIndex, compare};
-use crate::node::{NodeState, proxy_setup};
+use crate::nat::proxy::{Difference, Drift, OriginKind, ProxySetup};
+use crate::node::{NodeSite, NodeState};
 use crate::report::Style;
 use crate::report::json::print_line;
 use crate::terminal::Terminal;
@@ -16,7 +16,7 @@ use crate::terminal::Terminal;
 /// Compares and prints.
 pub(super) fn run(
     args: &RulesArgs,
-    state: &NodeState,
+    state: NodeState,
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
@@ -29,23 +29,22 @@ pub(super) fn run(
     })?;
     let view = snapshot::load(path)?;
     let node = node_name(args, &view)?;
-    let setup = proxy_setup(&view, &node, state);
-    let Some(rules) = &state.rules else {
+    if state.rules.is_none() {
         return Err(Error::usage(
             format!("no rules of node {node} were gathered"),
             "use --iptables FILE, --nft FILE or --ipvs FILE",
         ));
-    };
-    let slices = SliceIndex::new(view.endpoint_slices.iter());
-    let drift = compare(view.services.iter(), &slices, rules, &state.host, &setup);
-    match args.output {
-        RulesFormat::Text => text(&drift, &setup, Style::new(terminal), out)?,
-        RulesFormat::Json => json(&drift, out)?,
     }
-    Ok(if drift.differences.is_empty() {
-        Exit::Fine
-    } else {
-        Exit::Broken
+    let site = NodeSite::of(&view, &node, state);
+    let drift = site.drift(&view);
+    match args.output {
+        RulesFormat::Text => text(drift, &site.setup, Style::new(terminal), out)?,
+        RulesFormat::Json => json(drift, out)?,
+    }
+    Ok(match (drift.differences.is_empty(), drift.open.is_empty()) {
+        (false, _) => Exit::Broken,
+        (true, true) => Exit::Fine,
+        (true, false) => Exit::Undetermined,
     })
 }
 
@@ -108,6 +107,9 @@ fn text(drift: &Drift, setup: &ProxySetup, style: Style, out: &mut dyn Write) ->
         1 => "1 difference".to_owned(),
         several => format!("{several} differences"),
     };
+    for why in &drift.open {
+        writeln!(out, "not compared: {}", style.plain(why))?;
+    }
     let node = if setup.node.is_empty() {
         String::new()
     } else {
@@ -137,6 +139,12 @@ const fn origin(kind: OriginKind) -> &'static str {
         OriginKind::Node => "the node",
         OriginKind::Outside => "outside",
     }
+}
+
+#[derive(Serialize)]
+struct NotCompared<'a> {
+    #[serde(rename = "notCompared")]
+    why: &'a str,
 }
 
 #[derive(Serialize)]
@@ -170,6 +178,9 @@ fn json(drift: &Drift, out: &mut dyn Write) -> io::Result<()> {
             rule: difference.rule.as_ref().map(ToString::to_string),
         };
         print_line(&line, out)?;
+    }
+    for why in &drift.open {
+        print_line(&NotCompared { why }, out)?;
     }
     Ok(())
 }

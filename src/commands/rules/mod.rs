@@ -36,7 +36,7 @@ pub fn run(args: &RulesArgs, terminal: Terminal, out: &mut dyn Write) -> Result<
         eprintln!("warning: {note}");
     }
     if args.drift {
-        return drift::run(args, &state, terminal, out);
+        return drift::run(args, state, terminal, out);
     }
     match (&args.packets, args.from, args.to) {
         (Some(path), ..) => bulk(rules, &state, load::lines(path)?, out),
@@ -54,7 +54,8 @@ pub fn run(args: &RulesArgs, terminal: Terminal, out: &mut dyn Write) -> Result<
                 length: args.length,
                 ..Question::made_here(packet)
             };
-            let answer = Tracer::new(rules, &state.host).walk(&question);
+            let tracer = Tracer::new(rules, &state.host).doubting_marks();
+            let answer = tracer.walk(&question);
             match args.output {
                 RulesFormat::Text => text::print(&question, &answer, terminal, out)?,
                 RulesFormat::Json => reply(&query::Reply::of(&answer), out)?,
@@ -75,7 +76,7 @@ fn bulk(
     questions: Box<dyn BufRead>,
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
-    let tracer = Tracer::new(rules, &state.host);
+    let tracer = Tracer::new(rules, &state.host).doubting_marks();
     for line in questions.lines() {
         let line = line?;
         if line.trim().is_empty() {

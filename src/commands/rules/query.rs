@@ -68,7 +68,7 @@ pub(super) fn question(line: &str) -> Result<Question, String> {
     Ok(Question {
         packet,
         in_interface: asked.in_iface.filter(|name| !name.is_empty()),
-        uid: asked.uid,
+        uid: Some(asked.uid),
         length: asked.length,
         reply: None,
     })

@@ -1,13 +1,13 @@
 //! A rule stops the packet: whose it is decides the cause.
 
-use super::proxy::{field, held, removal};
+use super::proxy::{command, field, held, is_native, removal, removing};
 use super::{at, on_node};
 use crate::causes::Code;
 use crate::diagnose::{Case, Finding, Path};
 use std::net::SocketAddr;
 
 use crate::nat::eval::TrailStep;
-use crate::net::Packet;
+use crate::net::{Family, Packet};
 use crate::path::{Mode, NodeFault, Stage};
 
 /// Chains and tables of policy engines.
@@ -40,6 +40,7 @@ pub(super) fn cause(
         "packets"
     };
     let client = path.sources.first().map(|site| site.ip(packet.family()));
+    let entering = packet;
     let packet = match client {
         Some(None) => format!("to {}", SocketAddr::new(packet.dst, packet.dport)),
         _ => packet.to_string(),
@@ -83,11 +84,16 @@ pub(super) fn cause(
         Code::RTE_02 => finding
             .fix("accept the pods' range in FORWARD, or set its policy to ACCEPT; Docker sets it to DROP when it starts")
             .run(on_node(&fault.at))
-            .run(accept(case, rule)),
-        _ => finding
-            .fix("remove the rule, or let the pods' ranges pass before it")
-            .run(on_node(&fault.at))
-            .run(removal(rule)),
+            .run(accept(case, rule, entering)),
+        _ => {
+            let gentle = if from_outside {
+                let_in(rule, entering)
+            } else {
+                accept(case, rule, entering)
+            };
+            let advice = "let this traffic pass before the rule";
+            removing(finding, fault, rule, (advice, Some(gentle)))
+        }
     }
 }
 
@@ -107,24 +113,39 @@ pub(super) fn share(
         .run(removal(rule))
 }
 
-/// Rules that let pods through.
-fn accept(case: &Case<'_, '_>, rule: &TrailStep) -> String {
-    use crate::cluster::access::NodeExt;
-    let ranges: Vec<String> = case
-        .view
-        .nodes
-        .iter()
-        .flat_map(|node| node.pod_cidrs().into_iter().map(|net| net.to_string()))
-        .collect();
+/// A rule that lets one port in from outside.
+fn let_in(rule: &TrailStep, packet: Packet) -> String {
+    let (protocol, port) = (packet.protocol.lower(), packet.dport);
+    let words = format!("-p {protocol} --dport {port}");
+    before(rule, &[words], &format!("{protocol} dport {port}"))
+}
+
+/// Rules in front of all others of the rule's chain.
+fn before(rule: &TrailStep, iptables: &[String], nft: &str) -> String {
     let chain = &rule.chain;
-    let commands: Vec<String> = ranges
-        .iter()
-        .flat_map(|range| {
-            ["-s", "-d"].map(|side| format!("iptables -I {chain} {side} {range} -j ACCEPT"))
-        })
-        .collect();
-    if commands.is_empty() {
-        return format!("iptables -P {chain} ACCEPT");
+    if is_native(rule) {
+        return format!("nft insert rule {} {chain} {nft} accept", rule.table);
     }
+    let (program, table) = command(rule);
+    let commands: Vec<String> = iptables
+        .iter()
+        .map(|words| format!("{program} -t {table} -I {chain} {words} -j ACCEPT"))
+        .collect();
     commands.join(" && ")
+}
+
+/// Rules that let pods through: their ranges, or the two ends where no node has a range of its own.
+fn accept(case: &Case<'_, '_>, rule: &TrailStep, packet: Packet) -> String {
+    use crate::cluster::access::NodeExt;
+    let nodes = case.view.nodes.iter();
+    let of_family = |net: &ipnet::IpNet| Family::of(net.addr()) == packet.family();
+    let ranges = nodes.flat_map(NodeExt::pod_cidrs).filter(of_family);
+    let mut ranges: Vec<String> = ranges.map(|net| net.to_string()).collect();
+    if ranges.is_empty() {
+        ranges = vec![packet.src.to_string(), packet.dst.to_string()];
+    }
+    let words = ranges.iter().flat_map(|range| ["-s", "-d"].map(|side| format!("{side} {range}")));
+    let family = if packet.src.is_ipv4() { "ip" } else { "ip6" };
+    let nft = format!("{family} saddr {{ {} }}", ranges.join(", "));
+    before(rule, &words.collect::<Vec<_>>(), &nft)
 }

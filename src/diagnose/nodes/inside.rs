@@ -19,7 +19,11 @@ pub(super) fn cause(
     kind: &PodFault,
 ) -> Finding {
     // The same in several pods is one cause, told of the first.
-    let pods = alike(case, path, kind);
+    let pods = if fault.stage == Stage::Source {
+        vec![fault.at.clone()]
+    } else {
+        alike(case, path, kind)
+    };
     let first = pods.first().cloned().unwrap_or_else(|| fault.at.clone());
     let fault = &NodeFault {
         at: first,
@@ -66,9 +70,18 @@ pub(super) fn cause(
             .because(format!("{pod} sockets: {waiting} connections wait, the backlog is {backlog}"))
             .fix("the application is stuck or too slow: look at its threads, limits and logs")
             .run(logs),
-        PodFault::Filtered { port, rule } => at(fault, Code::DST_05, &field(rule), format!("a packet filter inside {name} stops port {port}"))
-            .because(held("pod", rule).replace("Node/pod", &pod.to_string()))
-            .fix("look at init containers and sidecars that write rules in the pod"),
+        PodFault::Filtered { port, rule, is_source } => {
+            let what = if *is_source { "packets to" } else { "traffic of" };
+            at(fault, Code::DST_05, &field(rule), format!("a packet filter inside {name} stops {what} port {port}"))
+                .because(held("pod", rule).replace("Node/pod", &pod.to_string()))
+                .fix("look at init containers and sidecars that write rules in the pod")
+                .run(kubectl(&pod.namespace, format!("get pod {} -o yaml", pod.name)))
+        }
+        PodFault::NoRoute { to, why } => at(fault, Code::SRC_10, "ip route", format!("{name} has no way to {to}: {why}"))
+            .because(format!("{pod} ip route: {why} for {to}"))
+            .fix("see what the CNI plugin left out (a second network often takes the default route), and make the pod again")
+            .run(kubectl(&pod.namespace, format!("get pod {} -o yaml", pod.name)))
+            .run(kubectl(&pod.namespace, format!("delete pod {}", pod.name))),
         PodFault::AnswersFrom { address, entries } => {
             let [question, answer] = entries;
             at(fault, Code::DST_10, "", format!("{name} answers datagrams from {address}, not from the address that was asked: clients do not take them"))
@@ -146,7 +159,10 @@ fn one_of_many(
         .filter(|other| other.outcome() == Outcome::Works)
         .map(|other| other.backends.len())
         .sum();
-    let is_dead = path.outcome() == Outcome::Fails && finding.code != Code::DST_09;
+    let is_dead = path.outcome() == Outcome::Fails
+        && finding.code != Code::DST_09
+        && finding.code != Code::SRC_10
+        && fault.stage != Stage::Source;
     if path.service.is_none() || working == 0 || !is_dead {
         return finding;
     }

@@ -7,6 +7,7 @@ use crate::causes::Code;
 use crate::cluster::access::EndpointExt;
 use crate::diagnose::{Case, Finding};
 use crate::nat::eval::TrailStep;
+use crate::nat::owner::Owner;
 use crate::nat::proxy::{Difference, DifferenceKind, Mode, NodePortAddresses};
 use crate::path::{NodeFault, ProxyFault};
 use crate::text::list;
@@ -38,27 +39,39 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
             let is_there = serves_there(case, &fault.at.name, difference);
             drift(fault, (&service, is_there), difference, *is_older_state, *others)
         }
-        ProxyFault::Foreign { rule, to } => at(fault, Code::KPX_08, &field(rule), format!("a rule on {node} that is not kube-proxy's takes packets for {service} and sends them to {to}"))
-            .because(held(node, rule))
-            .fix("remove that rule, and what writes it")
-            .run(on_node(&fault.at))
-            .run(removal(rule)),
+        ProxyFault::Foreign { rule, to } => {
+            let what = fault.service.as_ref().map_or("packets of its pods".to_owned(), |service| format!("packets for {service}"));
+            let finding = at(fault, Code::KPX_08, &field(rule), format!("a rule on {node} that is not kube-proxy's takes {what} and sends them to {to}"))
+                .because(held(node, rule));
+            removing(finding, fault, rule, ("let that rule leave these packets alone, where it is written", None))
+        }
+        ProxyFault::HostPortElsewhere { pod, port, to, rule, is_somebody } => {
+            let what = if *is_somebody { "another pod or node" } else { "an address that nobody has" };
+            let finding = at(fault, Code::EXT_10, &field(rule), format!("host port {port} of {node} leads to {to}, {what}, and not to {}", pod.name))
+                .because(held(node, rule));
+            let advice = if *is_somebody {
+                "give one of the two another host port"
+            } else {
+                "the rule is left from an earlier pod and stands in front of the pod's own: remove it, nothing else depends on it"
+            };
+            removing(finding, fault, rule, (advice, None))
+        }
         ProxyFault::Contested { rule, to, why } => at(fault, Code::KPX_08, &field(rule), format!("a rule on {node} that is not kube-proxy's sends packets for {service} to {to} where it is asked first"))
             .suspected()
             .because(held(node, rule))
             .because(undecided(why))
-            .fix("remove that rule, and what writes it")
+            .fix("let that rule leave these packets alone, where it is written")
             .run(on_node(&fault.at))
             .run(removal(rule)),
         ProxyFault::Masqueraded { rule } => at(fault, Code::RTE_26, &field(rule), format!("a rule on {node} hides the client's address from {service}: policies and logs see the node"))
             .notice()
             .because(held(node, rule))
             .fix("leave pod ranges out of the rule (nonMasqueradeCIDRs of ip-masq-agent, ipMasq of the CNI)"),
-        ProxyFault::Untracked { rule } => at(fault, Code::KPX_20, &field(rule), format!("{node} does not track packets for {service}, so its address is never translated"))
-            .because(held(node, rule))
-            .fix("remove the rule: what is not tracked is not translated")
-            .run(on_node(&fault.at))
-            .run(removal(rule)),
+        ProxyFault::Untracked { rule } => {
+            let finding = at(fault, Code::KPX_20, &field(rule), format!("{node} does not track packets for {service}, so its address is never translated"))
+                .because(held(node, rule));
+            removing(finding, fault, rule, ("leave the Service's address out of the rule: what is not tracked is not translated", None))
+        }
         ProxyFault::Ambiguous { why, modes } => ambiguous(fault, &service, modes)
             .suspected()
             .because(undecided(why)),
@@ -180,6 +193,8 @@ fn drift(
             .fix("delete the rule: it takes over as soon as the one before it goes")
             .run(on_node(&fault.at))
             .run(difference.rule.as_ref().map(removal).unwrap_or_default()),
+        Kind::Refused if is_local_drop(difference) && !difference.is_local => finding
+            .fix("ask the Service by its name or cluster IP inside the cluster, or update kube-proxy"),
         Kind::EndpointStale => finding
             .degraded()
             .fix("make kube-proxy write its rules again")
@@ -226,6 +241,13 @@ fn what(
         Kind::MasqueradeUnexpected => (
             Code::KPX_05,
             format!("{node} hides who calls {service}: pods are taken for outsiders"),
+        ),
+        Kind::Refused if is_local_drop(difference) && !difference.is_local => (
+            Code::EXT_03,
+            format!(
+                "{node} has no endpoint of {service} and drops what its own pods send to {}: externalTrafficPolicy Local, as kube-proxy's nftables mode before 1.33 takes it",
+                difference.entry
+            ),
         ),
         Kind::Refused if is_there && is_local_drop(difference) => (
             Code::KPX_06,
@@ -305,18 +327,64 @@ pub(super) fn held(node: &str, rule: &TrailStep) -> String {
     )
 }
 
-/// The command that removes a rule: `iptables -D` takes the rule's own words.
+/// The fix that changes a rule where it is written; removing it comes last, and is marked.
+pub(super) fn removing(
+    finding: Finding,
+    fault: &NodeFault,
+    rule: &TrailStep,
+    (advice, gentle): (&str, Option<String>),
+) -> Finding {
+    let owner = Owner::of(rule);
+    let advice = owner.map_or_else(
+        || advice.to_owned(),
+        |owner| format!("{advice}; it is written by {} ({})", owner.name, owner.runs_as),
+    );
+    let depends = owner.map_or_else(
+        || "whoever wrote it may depend on it".to_owned(),
+        |owner| format!("{} depends on it and may write it again", owner.name),
+    );
+    let finding = finding.fix(advice).run(on_node(&fault.at));
+    let finding = match gentle {
+        Some(command) => finding.run(command),
+        None => finding,
+    };
+    finding.run(format!("{}   # removes the rule: {depends}", removal(rule)))
+}
+
+/// Whether a rule stands in a table of nftables' own.
+pub(super) fn is_native(rule: &TrailStep) -> bool {
+    ["ip ", "ip6 ", "inet "].iter().any(|family| rule.table.starts_with(family))
+}
+
+/// The command of the variant that a rule is of: `iptables`, `ip6tables`, with `-legacy` where the dump
+/// says so; and the table's name.
+pub(super) fn command(rule: &TrailStep) -> (&'static str, &str) {
+    let legacy = rule.table.strip_suffix(" (legacy)");
+    let table = legacy.unwrap_or(&rule.table);
+    let program = match (rule.is_v6, legacy.is_some()) {
+        (false, false) => "iptables",
+        (false, true) => "iptables-legacy",
+        (true, false) => "ip6tables",
+        (true, true) => "ip6tables-legacy",
+    };
+    (program, table)
+}
+
+/// The command that removes a rule, or opens a policy: `iptables -D` takes the rule's own words.
 pub(super) fn removal(rule: &TrailStep) -> String {
-    rule.text.strip_prefix("-A ").map_or_else(
-        || {
-            format!(
-                "nft -a list chain {} {}   # then: nft delete rule {} {} handle N",
-                rule.table, rule.chain, rule.table, rule.chain
-            )
-        },
-        |words| {
-            let table = rule.table.split_whitespace().last().unwrap_or("filter");
-            format!("iptables -t {table} -D {words}")
-        },
-    )
+    let (table, chain) = (&rule.table, &rule.chain);
+    let is_policy = &*rule.text == "policy drop";
+    if is_native(rule) {
+        return if is_policy {
+            format!("nft 'chain {table} {chain} {{ policy accept; }}'")
+        } else {
+            format!("nft -a list chain {table} {chain}   # then: nft delete rule {table} {chain} handle N")
+        };
+    }
+    let (program, table) = command(rule);
+    if is_policy {
+        return format!("{program} -t {table} -P {chain} ACCEPT");
+    }
+    let words = rule.text.strip_prefix("-A ").unwrap_or(&rule.text);
+    format!("{program} -t {table} -D {words}")
 }

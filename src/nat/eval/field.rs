@@ -72,9 +72,10 @@ impl Walker<'_> {
                 })
             }
             Field::Length => self.length(state),
-            Field::Uid | Field::Gid if state.is_made_here() => {
-                Seen::Number(self.question.uid.into())
-            }
+            Field::Uid | Field::Gid if state.is_made_here() => self.question.uid.map_or_else(
+                || Seen::Unknown("whose process sends it".to_owned()),
+                |uid| Seen::Number(uid.into()),
+            ),
             Field::Type(end, limit) => {
                 self.address_type(state, address(packet.src, packet.dst, end), limit)
             }

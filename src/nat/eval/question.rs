@@ -10,8 +10,8 @@ pub struct Question {
     pub packet: Packet,
     /// The interface it comes in by; none for a packet made on this host.
     pub in_interface: Option<String>,
-    /// Who sends it, for a packet made here.
-    pub uid: u32,
+    /// Who sends it, for a packet made here; none when that is not known.
+    pub uid: Option<u32>,
     /// Its length, where it matters; the first packet of a connection is short.
     pub length: Option<u32>,
     /// Set for an answer: the connection exists, and its translation is undone.
@@ -46,7 +46,7 @@ impl Question {
         Self {
             packet,
             in_interface: None,
-            uid: 0,
+            uid: Some(0),
             length: None,
             reply: None,
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::nat::model::{Action, Backend, ChainId, Ruleset, Step};
+use crate::nat::model::{Action, Backend, ChainId, Ruleset, Step, TableFamily};
 use crate::nat::read::nft::rule_text;
 
 /// The rules that acted, last one first. Branches share their past.
@@ -40,6 +40,8 @@ pub struct TrailStep {
     pub text: Arc<str>,
     /// How many packets it has counted.
     pub packets: Option<u64>,
+    /// Whether it is of ip6tables.
+    pub is_v6: bool,
 }
 
 /// Events made readable, each rule once: branches share most of their past.
@@ -105,6 +107,7 @@ impl Event {
                     chain: String::new(),
                     text: Arc::from(&**text),
                     packets: None,
+                    is_v6: false,
                 });
             }
             Self::Rule(table, chain, _) | Self::Policy(table, chain) => (*table, *chain),
@@ -126,6 +129,7 @@ impl Event {
             chain: table.chain_name(chain_id).to_owned(),
             text: text.into(),
             packets,
+            is_v6: table.family == TableFamily::Ip6,
         })
     }
 }
@@ -236,6 +240,7 @@ mod tests {
             chain: "service-x".to_owned(),
             text: text.into(),
             packets: None,
+            is_v6: false,
         };
         let short = step("dnat ip to 10.0.0.1".to_owned());
         assert_eq!(short.brief(), short.to_string());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Service;
 
-use super::stale::programmed;
+use super::stale::{Programmed, programmed};
 use super::{
     Entry, EntryKind, Footprint, Mode, Origin, OriginKind, ProxySetup, SliceIndex, entries, expect,
 };
@@ -22,6 +22,8 @@ pub struct Drift {
     /// How many addresses of Services were compared.
     pub entries: usize,
     pub differences: Vec<Difference>,
+    /// Why something was not compared.
+    pub open: Vec<String>,
 }
 
 /// One difference.
@@ -43,6 +45,8 @@ pub struct Difference {
     pub endpoint: Option<SocketAddr>,
     /// The rule that shows it, if one does.
     pub rule: Option<TrailStep>,
+    /// Whether an endpoint of that address is on this node.
+    pub is_local: bool,
 }
 
 /// What differs.
@@ -95,16 +99,16 @@ impl DifferenceKind {
     }
 }
 
-/// Compares all Services at once, over kube-proxy's own rules.
+/// Compares all Services at once, over kube-proxy's own rules, for some families.
 pub fn compare<'a>(
     services: impl IntoIterator<Item = &'a Service>,
     slices: &SliceIndex<'a>,
     rules: &Ruleset,
     host: &Host,
     setup: &ProxySetup,
+    families: &[Family],
 ) -> Drift {
     let mut entries = entries(services, slices, setup);
-    let families = covered(rules, setup.mode);
     entries.retain(|entry| families.contains(&Family::of(entry.address)));
     let host = without_routes(host, setup);
     let tracer = Tracer::within(rules, &host, Some(Footprint::scope()));
@@ -119,7 +123,7 @@ pub fn compare<'a>(
     }
     drift
         .differences
-        .extend(stale_services(&entries, rules, setup));
+        .extend(stale_services(&entries, rules, setup, families));
     drift
 }
 
@@ -175,6 +179,13 @@ pub fn compare_entry(
         all.extend(super::idle::targets(entry, tracer.rules(), &all));
     }
     all
+}
+
+/// Whether an endpoint of an address is on this node.
+pub(super) fn is_local(entry: &Entry<'_>) -> bool {
+    let choice = &entry.choice;
+    let mut all = choice.cluster.iter().chain(&choice.local);
+    all.any(|endpoint| endpoint.is_local)
 }
 
 pub(super) fn reference(entry: &Entry<'_>) -> ObjectRef {
@@ -245,7 +256,12 @@ fn compare_from(
 }
 
 /// Addresses in the rules that no Service has.
-fn stale_services(entries: &[Entry<'_>], rules: &Ruleset, setup: &ProxySetup) -> Vec<Difference> {
+fn stale_services(
+    entries: &[Entry<'_>],
+    rules: &Ruleset,
+    setup: &ProxySetup,
+    families: &[Family],
+) -> Vec<Difference> {
     let addresses: BTreeSet<_> = entries
         .iter()
         .map(|entry| (entry.address, entry.protocol, entry.number))
@@ -254,8 +270,13 @@ fn stale_services(entries: &[Entry<'_>], rules: &Ruleset, setup: &ProxySetup) ->
         .iter()
         .filter_map(|entry| Some((entry.protocol, u16::try_from(entry.port.node_port?).ok()?)))
         .collect();
+    let is_compared = |found: &Programmed| match found.address {
+        Some(ip) => families.contains(&Family::of(ip)),
+        None => !families.is_empty(),
+    };
     programmed(rules, setup.mode)
         .into_iter()
+        .filter(is_compared)
         .filter(|found| match found.address {
             Some(ip) if setup.mode == Mode::Ipvs => {
                 !addresses.contains(&(ip, found.protocol, found.port))
@@ -278,6 +299,7 @@ fn stale_services(entries: &[Entry<'_>], rules: &Ruleset, setup: &ProxySetup) ->
             actual: [found.text].into(),
             endpoint: None,
             rule: None,
+            is_local: false,
         })
         .collect()
 }

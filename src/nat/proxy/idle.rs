@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::drift::{port_name, reference};
+use super::drift::{is_local, port_name, reference};
 use super::{Difference, DifferenceKind, Entry};
 use crate::nat::eval::TrailStep;
 use crate::nat::model::{Action, NatKind, NatTarget, Ruleset};
@@ -49,6 +49,7 @@ pub fn targets(entry: &Entry<'_>, rules: &Ruleset, known: &[Difference]) -> Vec<
                 actual: [endpoint.to_string()].into(),
                 endpoint: Some(endpoint),
                 rule: Some(rule),
+                is_local: is_local(entry),
             });
         }
     }

@@ -43,6 +43,7 @@ pub(super) fn compare(entry: &Entry<'_>, rules: &Ruleset) -> Vec<Difference> {
         actual: Arc::clone(actual),
         endpoint,
         rule: None,
+        is_local: super::drift::is_local(entry),
     };
     let Some(server) = server else {
         return vec![difference(Kind::ServiceMissing, None, &Arc::default())];

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::drift::{port_name, reference};
+use super::drift::{is_local, port_name, reference};
 use super::{Difference, DifferenceKind, Entry, Expected, Origin};
 use crate::nat::eval::{Answer, Fate, Outcome, TrailStep};
 
@@ -94,7 +94,10 @@ impl Judge<'_> {
                 continue;
             };
             let kind = match masquerade {
-                Some(true) if !one.masqueraded => Kind::MasqueradeMissing,
+                // What ends on this host never leaves it: nobody has to masquerade it.
+                Some(true) if !one.masqueraded && one.fate != Fate::Deliver => {
+                    Kind::MasqueradeMissing
+                }
                 Some(false) if one.masqueraded => Kind::MasqueradeUnexpected,
                 _ => continue,
             };
@@ -151,6 +154,7 @@ impl Judge<'_> {
             actual: Arc::clone(actual),
             endpoint,
             rule: rule.cloned(),
+            is_local: is_local(self.entry),
         }
     }
 }

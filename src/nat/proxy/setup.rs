@@ -133,7 +133,10 @@ impl ProxySetup {
     /// The setup of a node as its rules and addresses show it.
     #[must_use]
     pub fn of_rules(mode: Mode, rules: &Ruleset, host: &Host, node: &str) -> Self {
+        // In IPVS mode the dummy interface has the Services' own addresses; node ports are not there.
+        let is_dummy = |name: &str| mode == Mode::Ipvs && DUMMIES.contains(&name);
         let links = host.links.iter().flatten();
+        let links = links.filter(|link| !is_dummy(&link.name));
         let own = links.flat_map(|link| link.addresses.iter().map(|address| address.ip));
         let local = own.chain(host.addresses.iter().flatten().copied());
         Self {
@@ -221,6 +224,9 @@ impl ProxySetup {
         }
     }
 }
+
+/// The interfaces that carry Services' addresses for IPVS: kube-proxy's and kube-router's.
+const DUMMIES: [&str; 2] = ["kube-ipvs0", "kube-dummy-if"];
 
 /// Neither loopback nor link-local: an address that clients use.
 const fn is_reachable(ip: IpAddr) -> bool {

@@ -35,9 +35,13 @@ pub(super) enum Passage {
 pub(super) fn walk(node: &NodeSite, question: &Question) -> Answer {
     let no_rules = Ruleset::default();
     let rules = node.state.rules.as_ref().unwrap_or(&no_rules);
-    Tracer::new(rules, &node.state.host)
-        .trusting_userspace()
-        .walk(question)
+    let tracer = Tracer::new(rules, &node.state.host).trusting_userspace();
+    // Where no interface has a program, nobody but rules marks packets that come in.
+    let has_no_program = node.state.attached.as_ref().is_some_and(Vec::is_empty);
+    if has_no_program && question.in_interface.is_some() {
+        return tracer.walk(question);
+    }
+    tracer.doubting_marks().walk(question)
 }
 
 /// Sums up those outcomes of an answer that matter: anything that may stop the packet and does not depend on an open question

@@ -9,11 +9,11 @@ use k8s_openapi::api::core::v1::Service;
 use super::super::endpoints::slices;
 use super::cross::{self, Passage};
 use super::distribution::Distribution;
+use super::intercept::{self, Kept, Taken};
 use super::nat::blocked_text;
 use super::trip::Trip;
-use crate::cluster::Resource;
 use crate::cluster::access::ServiceExt;
-use crate::nat::eval::{Answer, DoubtKind, Outcome, Question, Tracer, TrailStep};
+use crate::nat::eval::{Answer, DoubtKind, Fate, Outcome, Question, Tracer, TrailStep};
 use crate::nat::proxy::{
     Difference, DifferenceKind, Entry, EntryKind, Expected, Footprint, Mode, NodePortAddresses,
     SliceIndex, differences, entries_of, expect, idle_targets, without_routes,
@@ -40,6 +40,8 @@ pub(super) enum Verdict {
     },
     Unknown(String),
     NotClaimed,
+    /// The packet ends on the node, where somebody answers it.
+    Kept(String),
 }
 
 /// What the rules of a node make of an address of a Service, for all its backends.
@@ -82,6 +84,9 @@ impl Claim {
         let (Some(service), Some(rules)) = (trip.service, node.state.rules.as_ref()) else {
             return Self::None;
         };
+        if let Some(why) = node.unread(trip.family) {
+            return Self::Same(Box::new(Verdict::Unknown(why)));
+        }
         if !node.state.has_rules_of(node.setup.mode, trip.family) {
             return Self::None;
         }
@@ -143,7 +148,7 @@ pub(super) fn judge(trip: &Trip<'_, '_>, node: &NodeSite, all: &Distribution) ->
             .unwrap_or_else(|| undecided(answer, modes.collect()));
     }
     let Some(own) = own.filter(|_| !found.is_empty()) else {
-        return disturbed(node, answer, worst);
+        return disturbed(trip, node, answer, worst);
     };
     let worst = self::worst(&found, trip.endpoint).unwrap_or(worst);
     let has_servers = || {
@@ -318,7 +323,12 @@ fn is_older_state(own: &[Difference], answer: &Answer) -> bool {
 }
 
 /// kube-proxy's rules are right, and something else comes before them.
-fn disturbed(node: &NodeSite, answer: &Answer, worst: &Difference) -> Verdict {
+fn disturbed(
+    trip: &Trip<'_, '_>,
+    node: &NodeSite,
+    answer: &Answer,
+    worst: &Difference,
+) -> Verdict {
     let certain = answer.outcomes.iter().filter(|one| one.depends.is_empty());
     let untracked = certain.clone().find_map(|one| {
         let mut trail = one.trail.iter();
@@ -328,6 +338,12 @@ fn disturbed(node: &NodeSite, answer: &Answer, worst: &Difference) -> Verdict {
                 .any(|word| step.text.contains(word))
         })
     });
+    match intercept::kept(trip, node, answer) {
+        Some(Kept::Served(text)) => return Verdict::Kept(text),
+        Some(Kept::Open(why)) => return Verdict::Unknown(why),
+        Some(Kept::NoCache) => return no_cache(trip, node),
+        None => {}
+    }
     if let Some(rule) = untracked {
         let text = format!("{}: not tracked, so never translated: {rule}", node.name);
         let fault = ProxyFault::Untracked { rule: rule.clone() };
@@ -340,6 +356,13 @@ fn disturbed(node: &NodeSite, answer: &Answer, worst: &Difference) -> Verdict {
             .expected
             .iter()
             .any(|known| *known == SocketAddr::new(one.packet.dst, one.packet.dport).to_string());
+        if one.translated
+            && !is_known
+            && one.fate == Fate::Deliver
+            && let Taken::Open(why) | Taken::Served(why) = intercept::taken(trip, node, one)
+        {
+            return Verdict::Unknown(why);
+        }
         if one.translated
             && !is_known
             && let Some((fault, text)) = foreign(one, &node.name)
@@ -376,6 +399,19 @@ fn disturbed(node: &NodeSite, answer: &Answer, worst: &Difference) -> Verdict {
     }
 }
 
+/// The cache has taken the address of the DNS, and does not answer there.
+fn no_cache(trip: &Trip<'_, '_>, node: &NodeSite) -> Verdict {
+    let address = trip.asked.unwrap_or(trip.endpoint).ip();
+    Verdict::Wrong {
+        fault: Fault::NoNodeCache {
+            address,
+            lacks_address: false,
+        },
+        text: format!("{}: nothing listens on {address}", node.name),
+        is_all: true,
+    }
+}
+
 pub(super) fn foreign(one: &Outcome, node: &str) -> Option<(Fault, String)> {
     let (rule, to) = translation(one)?;
     let text = format!("{node}: {rule} sends it to {to}");
@@ -391,29 +427,8 @@ fn translation(one: &Outcome) -> Option<(TrailStep, String)> {
 
 /// No Service has rules. Whoever serves them out of sight may be at work.
 fn empty(trip: &Trip<'_, '_>, node: &NodeSite) -> Verdict {
-    if let Some(other) = node.out_of_sight() {
-        return Verdict::Unknown(format!(
-            "{} serves Services on {}: {}",
-            other.dataplane.name(),
-            node.name,
-            other.dataplane.conclusion()
-        ));
-    }
-    let view = trip.walker.view;
-    let has_proxy = node
-        .state
-        .proxy_mode
-        .as_deref()
-        .is_some_and(|mode| !mode.is_empty())
-        || view
-            .workload(Resource::DaemonSets, "kube-system", "kube-proxy")
-            .is_some()
-        || view.config_maps.get("kube-system", "kube-proxy").is_some();
-    if !has_proxy {
-        return Verdict::Unknown(format!(
-            "{} has no rules of kube-proxy, and who serves Services there is not known",
-            node.name
-        ));
+    if let Some(why) = node.unserved(trip.walker.view, trip.family) {
+        return Verdict::Unknown(why);
     }
     let text = format!("{}: there are no rules for any Service", node.name);
     let mut layers = node.footprint.layers.iter();

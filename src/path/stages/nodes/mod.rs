@@ -15,10 +15,12 @@ mod counters;
 mod cross;
 mod distribution;
 mod forwarding;
+mod intercept;
 mod judge;
 mod nat;
 mod pod;
 mod route;
+mod sender;
 mod tables;
 mod trip;
 mod tunnel;
@@ -46,18 +48,26 @@ pub(in crate::path) fn step<'v>(
     if walker.nodes.is_empty() || backend.is_hypothetical {
         return;
     }
+    // Who asks, in the eyes of the backend, where that is known.
+    let mut client = None;
     if leg.mode != Mode::ContainerToContainer
         && let Some(trip) = Trip::new(walker, leg, backend, service, (family, protocol))
     {
         // A source that cannot send says nothing about the nodes.
+        sender::step(&trip, &mut leg.trail);
         let sent = nat::step(&trip, &mut leg.trail);
         let arrived = route::step(&trip, sent.as_ref(), &mut leg.trail);
         if let (Some(sent), true) = (&sent, arrived) {
             back::step(&trip, sent, &mut leg.trail);
         }
         tables::step(&trip, sent.as_ref(), &mut leg.trail);
+        client = match &sent {
+            Some(left) => Some(left.packet.src).filter(|_| !trip.is_stand_in || left.is_masqueraded),
+            None => Some(trip.client).filter(|_| !trip.is_stand_in && trip.asked.is_none()),
+        };
     }
-    pod::step(walker.nodes, backend, (family, protocol), &mut leg.trail);
+    let kind = (family, protocol);
+    pod::step(walker.nodes, backend, kind, client, &mut leg.trail);
 }
 
 /// What ails a site's packets to one backend of a Service, by what nodes hold, and whether it stops
@@ -82,6 +92,7 @@ pub(in crate::path) fn fault<'v>(
         kind,
     )?;
     let mut trail = Trail::default();
+    sender::step(&trip, &mut trail);
     let sent = nat::step(&trip, &mut trail);
     let arrived = route::step(&trip, sent.as_ref(), &mut trail);
     if let (Some(sent), true) = (&sent, arrived) {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::cross::{self, Left, Passage};
 use super::distribution::Distribution;
+use super::intercept::{self, Taken};
 use super::judge::{Verdict, foreign, judge};
 use super::trip::{Trip, node_hop};
 use crate::cluster::{Named, Pod};
@@ -39,6 +40,12 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
     let after = before.to(trip.endpoint.ip(), trip.endpoint.port());
     match verdict {
         Verdict::NotClaimed => {}
+        Verdict::Kept(text) => {
+            let hop = node_hop(Stage::Nat, &node.name, text.clone())
+                .held(format!("Node/{} rules, addresses, sockets", node.name), text);
+            trail.push(hop);
+            return None;
+        }
         Verdict::Right(text) => {
             let own = all.to(trip.endpoint).next();
             let left = own.map_or(after, |one| one.packet);
@@ -84,6 +91,16 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
         }
     }
     let passage = cross::passage(&all.answer, all.to(trip.endpoint));
+    if let (None, Some(own)) = (trip.service, all.to(trip.endpoint).next())
+        && own.passes()
+        && own.translated
+    {
+        let text = format!("{}: {} ⇒ {}", node.name, before.dst, trip.endpoint);
+        let hop = node_hop(Stage::Nat, &node.name, text)
+            .translating(Some(before), Some(own.packet))
+            .held(format!("Node/{} rules", node.name), rules_text(own));
+        trail.push(hop);
+    }
     if let (Passage::Nothing, None, Some(pod)) = (&passage, trip.service, trip.destination_pod()) {
         host_port(trip, node, &all.answer, pod, trail);
         return None;
@@ -129,6 +146,18 @@ fn host_port(
     pod: &Pod,
     trail: &mut Trail<'_>,
 ) {
+    if let Some(fault) = elsewhere(trip, node, answer, pod) {
+        let (text, fault) = fault;
+        let hop = node_hop(Stage::Nat, &node.name, text.clone())
+            .held(format!("Node/{} rules", node.name), text);
+        let fault = trip.at_node(&node.name, Stage::Nat, Fault::Proxy(fault));
+        return trail.stop(hop, Break::Node(Box::new(fault)));
+    }
+    if let Passage::Unknown(why) = cross::passage(answer, &answer.outcomes) {
+        let hop = node_hop(Stage::Nat, &node.name, format!("{}: {why}", node.name));
+        let status = Status::Unknown;
+        return trail.push(Hop { status, ..hop });
+    }
     let is_told = node.state.has_rules_of(Mode::Iptables, trip.family)
         && node.state.has_rules_of(Mode::Nftables, trip.family);
     let ends_here = answer
@@ -159,6 +188,43 @@ fn host_port(
     trail.stop(hop, Break::Node(Box::new(fault)));
 }
 
+/// A host port that a rule leads to another address than its pod's: what is left of an earlier pod stands
+/// in front, or somebody else wants the same port.
+fn elsewhere(
+    trip: &Trip<'_, '_>,
+    node: &NodeSite,
+    answer: &Answer,
+    pod: &Pod,
+) -> Option<(String, ProxyFault)> {
+    let is_astray = |one: &Outcome| one.translated && one.depends.is_empty();
+    let first = answer.outcomes.first().filter(|one| is_astray(one))?;
+    if !answer.outcomes.iter().all(is_astray) {
+        return None;
+    }
+    // The rule that decided: the one that chose the chain with the translation.
+    let translating = first.trail.iter().rposition(|step| step.translates())?;
+    let choosing = first.trail[..translating].iter().rfind(|step| {
+        let own = &first.trail[translating].chain;
+        step.text.contains(&format!("-j {own}")) || step.text.contains(&format!("goto {own}"))
+    });
+    let rule = choosing.unwrap_or(&first.trail[translating]).clone();
+    let to = SocketAddr::new(first.packet.dst, first.packet.dport);
+    let port = trip.asked?.port();
+    let is_somebody = !matches!(
+        crate::resolve::owner_of(trip.walker.view, to.ip()),
+        crate::resolve::Place::Address(_)
+    );
+    let text = format!("{}: host port {port} leads to {to}, not to {}", node.name, pod.name());
+    let fault = ProxyFault::HostPortElsewhere {
+        pod: pod.reference(),
+        port,
+        to: to.to_string(),
+        rule,
+        is_somebody,
+    };
+    Some((text, fault))
+}
+
 /// A packet to a pod itself: nobody may rewrite it.
 fn direct<'v>(
     trip: &Trip<'_, 'v>,
@@ -171,6 +237,19 @@ fn direct<'v>(
         .iter()
         .find(|one| one.translated && one.depends.is_empty() && !leads_to(trip, one));
     if let Some(one) = astray {
+        match intercept::taken(trip, node, one) {
+            Taken::Served(text) => {
+                let hop = node_hop(Stage::Nat, &node.name, format!("{}: {text}", node.name))
+                    .held(format!("Node/{} rules, sockets", node.name), rules_text(one));
+                trail.push(hop);
+                return None;
+            }
+            Taken::Open(why) => {
+                let rule = rules_text(one);
+                return left(trip, node, Passage::Unknown(format!("{why} ({rule})")), trail);
+            }
+            Taken::Lost => {}
+        }
         let (fault, text) = foreign(one, &node.name)?;
         let hop = node_hop(Stage::Nat, &node.name, text.clone())
             .held(format!("Node/{} rules", node.name), text);

@@ -1,8 +1,13 @@
 //! What the destination's own network namespace says: its address, its sockets, its packet filter.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use super::cross::{self, Passage};
+use super::sender::no_route;
+use super::trip::CLIENT_PORT;
+use crate::cluster::Named;
 use crate::facts::{Connection, Listener};
-use crate::nat::eval::{Question, Tracer};
+use crate::nat::eval::{Question, Tracer, Undo};
 use crate::net::{Family, Packet, Protocol};
 use crate::node::PodState;
 use crate::path::trail::Trail;
@@ -14,6 +19,7 @@ pub(super) fn step<'v>(
     nodes: &Nodes<'v>,
     backend: &Backend<'v>,
     (family, protocol): (Family, Protocol),
+    client: Option<IpAddr>,
     trail: &mut Trail<'v>,
 ) {
     let Some(hop) = trail
@@ -23,7 +29,7 @@ pub(super) fn step<'v>(
     else {
         return;
     };
-    let Some((reference, kind, text)) = look(nodes, backend, (family, protocol)) else {
+    let Some((reference, kind, text)) = look(nodes, backend, (family, protocol), client) else {
         return;
     };
     let old = trail.hops.remove(hop);
@@ -59,6 +65,7 @@ fn look(
     nodes: &Nodes<'_>,
     backend: &Backend<'_>,
     (family, protocol): (Family, Protocol),
+    client: Option<IpAddr>,
 ) -> Option<(String, Option<PodFault>, String)> {
     let pod = backend.pod?;
     if backend.port == 0 {
@@ -78,12 +85,18 @@ fn look(
         return Some((format!("Node/{} sockets", node.name), fault, text));
     }
     let state = nodes.pod(pod)?;
-    if let Some(fault) = address(backend, state) {
+    if let Some(fault) = backend.address.and_then(|own| address(own, state)) {
         let text = "the address of its status is on none of its interfaces".to_owned();
         return Some((format!("{} interfaces", pod.reference()), Some(fault), text));
     }
-    if let Some((fault, text)) = filter(backend, protocol, state) {
+    if let Some((fault, text)) = filter(backend, protocol, client, state) {
         return Some((format!("{} rules", pod.reference()), Some(fault), text));
+    }
+    if let Some(answer) = answer(backend, protocol, client)
+        && let Some(fault) = no_route(state, answer)
+    {
+        let text = format!("{} has no route back to {}", pod.name(), answer.dst);
+        return Some((format!("{} routes", pod.reference()), Some(fault), text));
     }
     let empty = Vec::new();
     // A recording has no file where the list is empty; that holds only where the namespace was
@@ -121,8 +134,8 @@ fn astray(backend: &Backend<'_>, node: &NodeSite) -> Option<(PodFault, String)> 
     None
 }
 
-fn address(backend: &Backend<'_>, state: &PodState) -> Option<PodFault> {
-    let address = backend.address?;
+/// The fault of a pod that does not have the address of its status.
+pub(super) fn address(address: IpAddr, state: &PodState) -> Option<PodFault> {
     let links = state.host.links.as_ref()?;
     let own: Vec<_> = links
         .iter()
@@ -133,37 +146,66 @@ fn address(backend: &Backend<'_>, state: &PodState) -> Option<PodFault> {
     is_other.then_some(PodFault::AddressGone { address, has: own })
 }
 
-const fn is_link_local(ip: std::net::IpAddr) -> bool {
+const fn is_link_local(ip: IpAddr) -> bool {
     match ip {
-        std::net::IpAddr::V4(ip) => ip.is_link_local(),
-        std::net::IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }
 
-/// Rules of the pod that stop the packet. A mesh's rules hand it to a proxy in the pod, which is none
-/// of the rules' business.
+/// Rules of the pod that stop the packet, or the answer to it. A mesh's rules hand it to a proxy in the
+/// pod, which is none of the rules' business.
 fn filter(
     backend: &Backend<'_>,
     protocol: Protocol,
+    client: Option<IpAddr>,
     state: &PodState,
 ) -> Option<(PodFault, String)> {
-    let rules = state.rules.as_ref()?;
     let address = backend.address?;
     let interface = state.host.link_with(address)?.name.clone();
-    let client = match address {
-        std::net::IpAddr::V4(_) => std::net::IpAddr::from([203, 0, 113, 77]),
-        std::net::IpAddr::V6(_) => std::net::IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x77]),
-    };
-    let packet = Packet::new(client, address, backend.port, protocol);
-    let tracer = Tracer::new(rules, &state.host).trusting_userspace();
-    let answer = tracer.walk(&Question::incoming(packet, interface));
-    match cross::passage(&answer, &answer.outcomes) {
-        Passage::Stopped(Fault::Blocked { rule, .. }) if !names_source(&rule.text) => {
-            let text = format!("stopped inside the pod by {rule}");
-            let port = backend.port;
-            Some((PodFault::Filtered { port, rule }, text))
+    let packet = Packet::new(client.unwrap_or_else(|| nobody(address)), address, backend.port, protocol);
+    let stops = |question: &Question| match walk_inside(state, question)? {
+        Passage::Stopped(Fault::Blocked { rule, .. })
+            if client.is_some() || !names_source(&rule.text) =>
+        {
+            Some(rule)
         }
         _ => None,
+    };
+    let back = answer(backend, protocol, client).map(|packet| Question {
+        reply: Some(Undo::default()),
+        uid: None,
+        ..Question::made_here(packet)
+    });
+    let rule = stops(&Question::incoming(packet, interface))
+        .or_else(|| back.as_ref().and_then(stops))?;
+    let text = format!("stopped inside the pod by {rule}");
+    let port = backend.port;
+    let is_source = false;
+    Some((PodFault::Filtered { port, rule, is_source }, text))
+}
+
+/// What the pod's rules make of a packet, if they were read.
+pub(super) fn walk_inside(state: &PodState, question: &Question) -> Option<Passage> {
+    let tracer = Tracer::new(state.rules.as_ref()?, &state.host).trusting_userspace();
+    let answer = tracer.walk(question);
+    Some(cross::passage(&answer, &answer.outcomes))
+}
+
+/// The answer of a backend to a client that is known.
+fn answer(backend: &Backend<'_>, protocol: Protocol, client: Option<IpAddr>) -> Option<Packet> {
+    let (own, client) = (backend.address?, client?);
+    Some(Packet {
+        sport: Some(backend.port),
+        ..Packet::new(own, client, CLIENT_PORT, protocol)
+    })
+}
+
+/// An address that stands for all clients (RFC 5737, RFC 3849).
+const fn nobody(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(203, 0, 113, 77)),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x77)),
     }
 }
 

@@ -32,7 +32,10 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Tra
         doubt: None,
     };
     follow(trip, sent, &mut account);
-    if account.evidence.is_empty() && account.fault.is_none() {
+    if account.fault.is_none() && account.doubt.is_none() {
+        account.doubt = unread(trip);
+    }
+    if account.evidence.is_empty() && account.fault.is_none() && account.doubt.is_none() {
         return true;
     }
     let name = trip.first.or(trip.last).unwrap_or_default();
@@ -79,6 +82,15 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Tra
             true
         }
     }
+}
+
+/// What was gathered of the way and could not be read: it may hold what stops the packet.
+fn unread(trip: &Trip<'_, '_>) -> Option<String> {
+    let mut sites = [trip.first_site(), trip.last_site()].into_iter().flatten();
+    sites.find_map(|site| {
+        let bad = site.state.unread_way()?;
+        Some(format!("{} of {}: {}", bad.file, site.name, bad.why))
+    })
 }
 
 fn follow(trip: &Trip<'_, '_>, sent: Option<&Left>, account: &mut Account) {

@@ -39,7 +39,7 @@ pub(super) struct Trip<'t, 'v> {
 }
 
 /// What becomes of the port that a client picks.
-const CLIENT_PORT: u16 = 40_000;
+pub(super) const CLIENT_PORT: u16 = 40_000;
 
 // === impl Trip ===
 
