@@ -2,6 +2,7 @@
 
 mod agent;
 mod architecture;
+mod field;
 mod findings;
 mod gateway;
 mod generated;

@@ -29,7 +29,7 @@ struct World {
 }
 
 /// A recording: a copy among the tests, or the one beside the project.
-fn recording(name: &str) -> Option<PathBuf> {
+pub fn recording(name: &str) -> Option<PathBuf> {
     let copies = ["tests/scenarios", "../shared/scenarios"];
     let found = copies
         .map(|folder| support::project().join(folder).join(name))
@@ -41,7 +41,7 @@ fn recording(name: &str) -> Option<PathBuf> {
     found
 }
 
-fn ask(view: &ClusterView, args: &[&str]) -> PathReport {
+pub fn ask(view: &ClusterView, args: &[&str]) -> PathReport {
     use clap::Parser;
     let line = std::iter::once(&"netpath")
         .chain(args)
@@ -57,13 +57,13 @@ fn ask(view: &ClusterView, args: &[&str]) -> PathReport {
 }
 
 /// The findings that are faults, worst first.
-fn faults(report: &PathReport) -> Vec<&str> {
+pub fn faults(report: &PathReport) -> Vec<&str> {
     let found = report.findings.iter();
     let found = found.filter(|finding| finding.severity != Severity::Notice);
     found.map(|finding| finding.code.as_str()).collect()
 }
 
-fn node<'f>(view: &'f mut ClusterView, name: &str) -> &'f mut NodeFacts {
+pub fn node<'f>(view: &'f mut ClusterView, name: &str) -> &'f mut NodeFacts {
     view.facts
         .nodes
         .get_mut(name)
@@ -71,14 +71,14 @@ fn node<'f>(view: &'f mut ClusterView, name: &str) -> &'f mut NodeFacts {
 }
 
 /// The facts of the first pod whose name begins so.
-fn pod<'f>(view: &'f mut ClusterView, name: &str) -> &'f mut PodFacts {
+pub fn pod<'f>(view: &'f mut ClusterView, name: &str) -> &'f mut PodFacts {
     let mut all = view.facts.pods.iter_mut();
     let found = all.find(|((_, own), _)| own.starts_with(name));
     found.expect("a pod of the recording").1
 }
 
 /// Replaces text that must be there.
-fn replace(text: &mut Option<String>, from: &str, to: &str) {
+pub fn replace(text: &mut Option<String>, from: &str, to: &str) {
     let text = text.as_mut().expect("a file of the recording");
     assert!(text.contains(from), "{from:?} is not in the recording");
     *text = text.replace(from, to);
@@ -89,7 +89,7 @@ fn before(text: &mut Option<String>, line: &str, new: &str) {
     replace_first(text, &format!("\n{line}"), &format!("\n{new}\n{line}"));
 }
 
-fn replace_first(text: &mut Option<String>, from: &str, to: &str) {
+pub fn replace_first(text: &mut Option<String>, from: &str, to: &str) {
     let text = text.as_mut().expect("a file of the recording");
     assert!(text.contains(from), "{from:?} is not in the recording");
     *text = text.replacen(from, to, 1);
@@ -107,7 +107,7 @@ fn set(text: &mut Option<String>, name: &str, value: &str) {
 }
 
 /// Drops the lines of a text that hold a word.
-fn drop_lines(text: &mut Option<String>, word: &str) {
+pub fn drop_lines(text: &mut Option<String>, word: &str) {
     let all = text.as_mut().expect("a file of the recording");
     assert!(all.contains(word), "{word:?} is not in the recording");
     let kept: Vec<&str> = all.lines().filter(|line| !line.contains(word)).collect();
@@ -132,7 +132,7 @@ fn run_kernel(view: &mut ClusterView, name: &str, version: &str) {
 }
 
 /// Lets a pod ask for a port of its node.
-fn give_host_port(view: &mut ClusterView, name: &str, port: i32) {
+pub fn give_host_port(view: &mut ClusterView, name: &str, port: i32) {
     let mut object = view.pods.get("shop", name).expect("a pod").clone();
     let spec = object.spec.as_mut().expect("its spec");
     let ports = spec.containers[0].ports.as_mut().expect("its ports");

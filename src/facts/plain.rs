@@ -78,7 +78,10 @@ fn route(words: &[&str], all: &mut Vec<Object>) -> Option<()> {
         before.as_array_mut()?.push(object.into());
         return Some(());
     }
-    if let Some((kind, rest)) = words.split_first().filter(|(kind, _)| ROUTE_KINDS.contains(kind)) {
+    if let Some((kind, rest)) = words
+        .split_first()
+        .filter(|(kind, _)| ROUTE_KINDS.contains(kind))
+    {
         object.insert("type".to_owned(), json!(kind));
         words = rest;
     }
@@ -88,7 +91,10 @@ fn route(words: &[&str], all: &mut Vec<Object>) -> Option<()> {
     }
     object.insert("dst".to_owned(), json!(destination));
     pairs(rest, ROUTE_WORDS, &mut object);
-    if object.get("gateway").is_some_and(|gateway| gateway == "inet6") {
+    if object
+        .get("gateway")
+        .is_some_and(|gateway| gateway == "inet6")
+    {
         return None;
     }
     all.push(object);
@@ -139,7 +145,11 @@ fn rule(words: &[&str], all: &mut Vec<Object>) -> Option<()> {
                 object.insert("not".to_owned(), Value::Null);
             }
             end @ ("from" | "to") => {
-                let (name, length) = if end == "from" { ("src", "srclen") } else { ("dst", "dstlen") };
+                let (name, length) = if end == "from" {
+                    ("src", "srclen")
+                } else {
+                    ("dst", "dstlen")
+                };
                 let address = words.next()?;
                 match address.split_once('/') {
                     Some((address, bits)) => {
@@ -186,7 +196,9 @@ fn link(words: &[&str], all: &mut Vec<Object>) -> Option<()> {
     };
     let index: u32 = index.strip_suffix(':')?.parse().ok()?;
     let name = name.strip_suffix(':')?;
-    let (name, peer) = name.split_once('@').map_or((name, None), |(name, peer)| (name, Some(peer)));
+    let (name, peer) = name
+        .split_once('@')
+        .map_or((name, None), |(name, peer)| (name, Some(peer)));
     let flags = flags.strip_prefix('<')?.strip_suffix('>')?;
     let after = |word: &str| {
         let at = rest.iter().position(|one| *one == word)?;
@@ -195,7 +207,10 @@ fn link(words: &[&str], all: &mut Vec<Object>) -> Option<()> {
     let mut object = Object::new();
     object.insert("ifindex".to_owned(), json!(index));
     object.insert("ifname".to_owned(), json!(name));
-    object.insert("flags".to_owned(), json!(flags.split(',').collect::<Vec<_>>()));
+    object.insert(
+        "flags".to_owned(),
+        json!(flags.split(',').collect::<Vec<_>>()),
+    );
     let mtu: u32 = after("mtu")?.parse().ok()?;
     object.insert("mtu".to_owned(), json!(mtu));
     if let Some(master) = after("master") {
@@ -226,10 +241,9 @@ fn detail(words: &[&str], all: &mut [Object]) -> Option<()> {
             }
         }
         ["inet" | "inet6", address, ..] => {
-            let (address, length) = address.split_once('/').unwrap_or((
-                address,
-                if words[0] == "inet" { "32" } else { "128" },
-            ));
+            let (address, length) = address
+                .split_once('/')
+                .unwrap_or((address, if words[0] == "inet" { "32" } else { "128" }));
             let address: IpAddr = address.parse().ok()?;
             let entry = json!({
                 "local": address,
@@ -238,7 +252,10 @@ fn detail(words: &[&str], all: &mut [Object]) -> Option<()> {
             });
             object.get_mut("addr_info")?.as_array_mut()?.push(entry);
         }
-        [kind @ ("veth" | "bridge" | "dummy" | "ipip" | "wireguard"), ..] => {
+        [
+            kind @ ("veth" | "bridge" | "dummy" | "ipip" | "wireguard"),
+            ..,
+        ] => {
             object.insert("linkinfo".to_owned(), json!({"info_kind": kind}));
         }
         [kind @ ("vxlan" | "geneve"), ..] => {
@@ -262,7 +279,11 @@ fn neighbour(words: &[&str], all: &mut Vec<Object>) -> Option<()> {
     address.parse::<IpAddr>().ok()?;
     let mut object = Object::new();
     object.insert("dst".to_owned(), json!(address));
-    pairs(rest, &[("dev", "dev"), ("lladdr", "lladdr"), ("proto", "protocol")], &mut object);
+    pairs(
+        rest,
+        &[("dev", "dev"), ("lladdr", "lladdr"), ("proto", "protocol")],
+        &mut object,
+    );
     let state = object.remove("flags")?;
     object.insert("state".to_owned(), state);
     all.push(object);
@@ -277,7 +298,15 @@ fn forwarding(words: &[&str], all: &mut Vec<Object>) -> Option<()> {
     }
     let mut object = Object::new();
     object.insert("mac".to_owned(), json!(mac));
-    let known = [("dev", "ifname"), ("dst", "dst"), ("master", "master"), ("vlan", "vlan"), ("port", "port"), ("vni", "vni"), ("via", "via")];
+    let known = [
+        ("dev", "ifname"),
+        ("dst", "dst"),
+        ("master", "master"),
+        ("vlan", "vlan"),
+        ("port", "port"),
+        ("vni", "vni"),
+        ("via", "via"),
+    ];
     pairs(rest, &known, &mut object);
     if rest.contains(&"permanent") {
         object.insert("state".to_owned(), json!("permanent"));

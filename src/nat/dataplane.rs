@@ -113,7 +113,10 @@ const SIGNS: &[(Dataplane, Sign)] = &[
 #[must_use]
 pub fn join(mut found: Vec<Recognised>, more: Vec<Recognised>) -> Vec<Recognised> {
     for one in more {
-        match found.iter_mut().find(|known| known.dataplane == one.dataplane) {
+        match found
+            .iter_mut()
+            .find(|known| known.dataplane == one.dataplane)
+        {
             Some(known) => known.evidence.extend(one.evidence),
             None => found.push(one),
         }

@@ -13,29 +13,68 @@ pub struct Owner {
 
 /// Words that stand in chain names, tables or comments of one program alone.
 const SIGNS: &[(&str, Owner)] = &[
-    ("NodeLocal DNS Cache", owner("NodeLocal DNSCache", "DaemonSet kube-system/node-local-dns")),
-    ("CNI-HOSTPORT-", owner("the CNI plugin portmap", "the container runtime, for pods with hostPort")),
-    ("CNI-DN-", owner("the CNI plugin portmap", "the container runtime, for pods with hostPort")),
-    ("cni_hostport", owner("the CNI plugin portmap", "the container runtime, for pods with hostPort")),
+    (
+        "NodeLocal DNS Cache",
+        owner("NodeLocal DNSCache", "DaemonSet kube-system/node-local-dns"),
+    ),
+    (
+        "CNI-HOSTPORT-",
+        owner(
+            "the CNI plugin portmap",
+            "the container runtime, for pods with hostPort",
+        ),
+    ),
+    (
+        "CNI-DN-",
+        owner(
+            "the CNI plugin portmap",
+            "the container runtime, for pods with hostPort",
+        ),
+    ),
+    (
+        "cni_hostport",
+        owner(
+            "the CNI plugin portmap",
+            "the container runtime, for pods with hostPort",
+        ),
+    ),
     ("cali-", owner("Calico", "DaemonSet calico-node")),
     ("cali:", owner("Calico", "DaemonSet calico-node")),
     ("CILIUM_", owner("Cilium", "DaemonSet cilium")),
     ("ANTREA-", owner("Antrea", "DaemonSet antrea-agent")),
-    ("OVN-KUBE-", owner("OVN-Kubernetes", "DaemonSet ovnkube-node")),
-    ("ovn-kubernetes", owner("OVN-Kubernetes", "DaemonSet ovnkube-node")),
+    (
+        "OVN-KUBE-",
+        owner("OVN-Kubernetes", "DaemonSet ovnkube-node"),
+    ),
+    (
+        "ovn-kubernetes",
+        owner("OVN-Kubernetes", "DaemonSet ovnkube-node"),
+    ),
     ("FLANNEL-", owner("Flannel", "DaemonSet kube-flannel-ds")),
     ("flanneld", owner("Flannel", "DaemonSet kube-flannel-ds")),
     ("WEAVE", owner("Weave Net", "DaemonSet weave-net")),
     ("KUBE-ROUTER", owner("kube-router", "DaemonSet kube-router")),
-    ("KUBE-POD-FW-", owner("kube-router", "DaemonSet kube-router")),
-    ("KUBE-NWPLCY-", owner("kube-router", "DaemonSet kube-router")),
+    (
+        "KUBE-POD-FW-",
+        owner("kube-router", "DaemonSet kube-router"),
+    ),
+    (
+        "KUBE-NWPLCY-",
+        owner("kube-router", "DaemonSet kube-router"),
+    ),
     ("AZURE-NPM", owner("Azure NPM", "DaemonSet azure-npm")),
     ("AWS-SNAT-CHAIN", owner("AWS VPC CNI", "DaemonSet aws-node")),
     ("AWS-CONNMARK", owner("AWS VPC CNI", "DaemonSet aws-node")),
     ("IP-MASQ", owner("ip-masq-agent", "DaemonSet ip-masq-agent")),
     ("KIND-MASQ-AGENT", owner("kindnet", "DaemonSet kindnet")),
-    ("ISTIO_", owner("Istio", "istio-init, or DaemonSet istio-cni-node")),
-    ("PROXY_INIT_", owner("Linkerd", "linkerd-init, or DaemonSet linkerd-cni")),
+    (
+        "ISTIO_",
+        owner("Istio", "istio-init, or DaemonSet istio-cni-node"),
+    ),
+    (
+        "PROXY_INIT_",
+        owner("Linkerd", "linkerd-init, or DaemonSet linkerd-cni"),
+    ),
     ("DOCKER", owner("Docker", "dockerd on the node")),
     ("NETAVARK", owner("Podman", "podman on the node")),
     ("firewalld", owner("firewalld", "firewalld on the node")),

@@ -50,7 +50,10 @@ pub(crate) fn recognise(view: &ClusterView, node: &str) -> Vec<Recognised> {
             .iter()
             .find(|(prefix, _)| map.name().starts_with(prefix));
         if let Some((_, dataplane)) = known {
-            add(*dataplane, format!("ConfigMap/{}/{}", map.namespace(), map.name()));
+            add(
+                *dataplane,
+                format!("ConfigMap/{}/{}", map.namespace(), map.name()),
+            );
         }
     }
     if let Some(evidence) = calico_ebpf(view, node) {

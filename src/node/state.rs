@@ -3,8 +3,8 @@
 use crate::cluster::{NodeFacts, PodFacts};
 use crate::facts::{
     Attached, BadFact, BridgePort, Connection, ConntrackStats, Forwarding, Listener, Neighbour,
-    Sysctls, attached, bridge_ports, connections, forwarding_entries, links, neighbours, route_rules,
-    routes, sockets,
+    Sysctls, attached, bridge_ports, connections, forwarding_entries, links, neighbours,
+    route_rules, routes, sockets,
 };
 use crate::nat::model::{Gap, Ruleset, TableFamily};
 use crate::nat::proxy::Mode;
@@ -84,7 +84,9 @@ impl NodeState {
         }
         let dump = Dump::of(mode, family);
         let mut blank = self.blank.iter();
-        blank.find(|(of, _)| *of == dump).map(|(_, why)| why.clone())
+        blank
+            .find(|(of, _)| *of == dump)
+            .map(|(_, why)| why.clone())
     }
 
     /// What of addresses, routes and neighbours was gathered and could not be read.
@@ -197,8 +199,16 @@ fn gathered(text: &Option<String>) -> Option<&str> {
 fn blank(facts: &NodeFacts, unreadable: &[Unreadable]) -> Vec<(Dump, String)> {
     let is_empty = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
     let files = [
-        (Dump::Iptables(Family::V4), &facts.iptables, "iptables-save.txt"),
-        (Dump::Iptables(Family::V6), &facts.ip6tables, "ip6tables-save.txt"),
+        (
+            Dump::Iptables(Family::V4),
+            &facts.iptables,
+            "iptables-save.txt",
+        ),
+        (
+            Dump::Iptables(Family::V6),
+            &facts.ip6tables,
+            "ip6tables-save.txt",
+        ),
         (Dump::Nftables, &facts.nft_json, "nft-ruleset.json"),
         (Dump::VirtualServers, &facts.ipvs, "ipvsadm-save.txt"),
     ];
@@ -264,6 +274,13 @@ impl Dump {
 // === impl PodState ===
 
 impl PodState {
+    /// What of its addresses and routes was gathered and could not be read.
+    #[must_use]
+    pub fn unread_way(&self) -> Option<&Unreadable> {
+        let mut all = self.unreadable.iter();
+        all.find(|one| WAY.contains(&one.file))
+    }
+
     /// Reads all that was gathered inside a pod.
     #[must_use]
     pub fn read(facts: &PodFacts) -> Self {
@@ -356,10 +373,14 @@ impl Reader {
         rules: Option<&str>,
     ) -> Host {
         let of = |family| move |text: &str| routes(text, family);
+        // No host is without any route: an empty file is one that was not gathered.
+        let ipv4 = ipv4.filter(|text| !text.trim().is_empty());
         let v4 = self.list("ip-route.json", ipv4, of(Family::V4));
         let v6 = self.list("ip6-route.json", ipv6, of(Family::V6));
         let rules = self.list("ip-rule.json", rules, route_rules);
-        let routing = (v4.is_some() || v6.is_some()).then(|| {
+        // A part of the routes is worse than none: the missing ones would seem to be gone.
+        let is_told = v4.is_some() || v6.is_some() && ipv4.is_none();
+        let routing = is_told.then(|| {
             let all = v4.into_iter().chain(v6).flatten().collect();
             Routing::new(all, rules.unwrap_or_default())
         });

@@ -79,7 +79,11 @@ impl NodeSite {
     /// What was given of the rules that Services need for a family and could not be read to its end.
     #[must_use]
     pub fn unread(&self, family: Family) -> Option<String> {
-        let gap = self.state.rules.as_ref().and_then(|rules| rules.gap(family));
+        let gap = self
+            .state
+            .rules
+            .as_ref()
+            .and_then(|rules| rules.gap(family));
         gap.map(|gap| gap.why.clone())
             .or_else(|| self.state.blank(self.setup.mode, family))
     }
@@ -95,7 +99,10 @@ impl NodeSite {
         let has_servers = rules.is_some_and(|rules| rules.virtual_servers.is_some());
         let is_filled = self.footprint.filled(family).next().is_some() || has_servers;
         let name = &self.name;
-        if let Some(other) = self.out_of_sight().filter(|_| !is_filled || !self.has_proxy(view)) {
+        if let Some(other) = self
+            .out_of_sight()
+            .filter(|_| !is_filled || !self.has_proxy(view))
+        {
             let (who, conclusion) = (other.dataplane.name(), other.dataplane.conclusion());
             return Some(format!("{who} serves Services on {name}: {conclusion}"));
         }
@@ -119,9 +126,7 @@ impl NodeSite {
     #[must_use]
     pub fn listens(&self, at: SocketAddr, protocol: Protocol) -> Option<bool> {
         let mut all = self.state.listeners.as_ref()?.iter();
-        Some(all.any(|one| {
-            one.protocol == protocol && one.port == at.port() && one.takes(at.ip())
-        }))
+        Some(all.any(|one| one.protocol == protocol && one.port == at.port() && one.takes(at.ip())))
     }
 
     /// Who serves Services or moves packets here where no rule dump shows it.

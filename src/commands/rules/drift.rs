@@ -8,10 +8,11 @@ use crate::cli::{RulesArgs, RulesFormat};
 use crate::cluster::{ClusterView, Named, snapshot};
 use crate::error::{Error, Exit};
 use crate::nat::proxy::{Difference, Drift, OriginKind, ProxySetup};
-use crate::node::{NodeSite, NodeState};
+use crate::node::NodeState;
 use crate::report::Style;
 use crate::report::json::print_line;
 use crate::terminal::Terminal;
+use crate::world::NodeSite;
 
 /// Compares and prints.
 pub(super) fn run(
@@ -41,11 +42,13 @@ pub(super) fn run(
         RulesFormat::Text => text(drift, &site.setup, Style::new(terminal), out)?,
         RulesFormat::Json => json(drift, out)?,
     }
-    Ok(match (drift.differences.is_empty(), drift.open.is_empty()) {
-        (false, _) => Exit::Broken,
-        (true, true) => Exit::Fine,
-        (true, false) => Exit::Undetermined,
-    })
+    Ok(
+        match (drift.differences.is_empty(), drift.open.is_empty()) {
+            (false, _) => Exit::Broken,
+            (true, true) => Exit::Fine,
+            (true, false) => Exit::Undetermined,
+        },
+    )
 }
 
 /// The node that was named, or the only one there is. Without any, nothing is local.

@@ -144,7 +144,9 @@ fn accept(case: &Case<'_, '_>, rule: &TrailStep, packet: Packet) -> String {
     if ranges.is_empty() {
         ranges = vec![packet.src.to_string(), packet.dst.to_string()];
     }
-    let words = ranges.iter().flat_map(|range| ["-s", "-d"].map(|side| format!("{side} {range}")));
+    let words = ranges
+        .iter()
+        .flat_map(|range| ["-s", "-d"].map(|side| format!("{side} {range}")));
     let family = if packet.src.is_ipv4() { "ip" } else { "ip6" };
     let nft = format!("{family} saddr {{ {} }}", ranges.join(", "));
     before(rule, &words.collect::<Vec<_>>(), &nft)

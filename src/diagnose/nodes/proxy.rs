@@ -337,7 +337,12 @@ pub(super) fn removing(
     let owner = Owner::of(rule);
     let advice = owner.map_or_else(
         || advice.to_owned(),
-        |owner| format!("{advice}; it is written by {} ({})", owner.name, owner.runs_as),
+        |owner| {
+            format!(
+                "{advice}; it is written by {} ({})",
+                owner.name, owner.runs_as
+            )
+        },
     );
     let depends = owner.map_or_else(
         || "whoever wrote it may depend on it".to_owned(),
@@ -353,7 +358,9 @@ pub(super) fn removing(
 
 /// Whether a rule stands in a table of nftables' own.
 pub(super) fn is_native(rule: &TrailStep) -> bool {
-    ["ip ", "ip6 ", "inet "].iter().any(|family| rule.table.starts_with(family))
+    ["ip ", "ip6 ", "inet "]
+        .iter()
+        .any(|family| rule.table.starts_with(family))
 }
 
 /// The command of the variant that a rule is of: `iptables`, `ip6tables`, with `-legacy` where the dump
@@ -378,7 +385,9 @@ pub(super) fn removal(rule: &TrailStep) -> String {
         return if is_policy {
             format!("nft 'chain {table} {chain} {{ policy accept; }}'")
         } else {
-            format!("nft -a list chain {table} {chain}   # then: nft delete rule {table} {chain} handle N")
+            format!(
+                "nft -a list chain {table} {chain}   # then: nft delete rule {table} {chain} handle N"
+            )
         };
     }
     let (program, table) = command(rule);

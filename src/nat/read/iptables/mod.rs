@@ -17,7 +17,8 @@ use std::sync::Arc;
 
 use super::BadDump;
 use crate::nat::model::{
-    Action, Backend, Base, Gap, Hook, HookKind, Policy, Ruleset, Span, Step, TableBuilder, TableFamily,
+    Action, Backend, Base, Gap, Hook, HookKind, Policy, Ruleset, Span, Step, TableBuilder,
+    TableFamily,
 };
 use crate::net::Family;
 
@@ -95,15 +96,18 @@ pub fn read_iptables(
 fn what_it_is(text: &str) -> &'static str {
     let mut lines = text.lines().map(str::trim);
     let is_run_together = |line: &str| line.contains(" COMMIT") || line.contains(" -A ");
-    let first = lines.find(|line| !line.is_empty() && (!line.starts_with('#') || is_run_together(line)));
+    let first =
+        lines.find(|line| !line.is_empty() && (!line.starts_with('#') || is_run_together(line)));
     match first {
-        Some(line) if line.starts_with("-P ") || line.starts_with("-N ") || line.starts_with("-A ") => {
+        Some(line)
+            if line.starts_with("-P ") || line.starts_with("-N ") || line.starts_with("-A ") =>
+        {
             "`iptables -S` shows one table alone, and does not say which"
         }
-        Some(line) if line.starts_with("Chain ") => {
-            "`iptables -L` leaves out interfaces and more"
+        Some(line) if line.starts_with("Chain ") => "`iptables -L` leaves out interfaces and more",
+        Some(line) if line.starts_with(['*', '#']) && is_run_together(line) => {
+            "its line breaks are lost"
         }
-        Some(line) if line.starts_with(['*', '#']) && is_run_together(line) => "its line breaks are lost",
         _ => "no line begins a table (\"*filter\")",
     }
 }

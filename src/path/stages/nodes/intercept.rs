@@ -30,7 +30,9 @@ pub(super) fn taken(trip: &Trip<'_, '_>, node: &NodeSite, one: &Outcome) -> Take
         if is_meant {
             Taken::Served(format!("{who} answers for {}", trip.packet().dst))
         } else {
-            Taken::Open(format!("{who} takes it: what it does with it is in no rule"))
+            Taken::Open(format!(
+                "{who} takes it: what it does with it is in no rule"
+            ))
         }
     };
     match &one.fate {
@@ -53,7 +55,9 @@ fn elsewhere(trip: &Trip<'_, '_>, to: SocketAddr, by: impl Fn(String) -> Taken) 
     match owner_of(view, to.ip()) {
         Place::Pods(pods) => {
             let mut running = pods.iter().filter(|pod| !pod.is_finished());
-            running.next().map_or(Taken::Lost, |pod| by(pod.reference().to_string()))
+            running
+                .next()
+                .map_or(Taken::Lost, |pod| by(pod.reference().to_string()))
         }
         Place::Node { node, .. } => {
             let listens = trip.nodes().node(node.name());
@@ -86,7 +90,8 @@ fn is_metadata(ip: IpAddr) -> bool {
         }
         // AWS, Google Cloud.
         IpAddr::V6(v6) => {
-            v6.is_unicast_link_local() || matches!(v6.segments()[..2], [0xfd00, 0xec2] | [0xfd20, 0xce])
+            v6.is_unicast_link_local()
+                || matches!(v6.segments()[..2], [0xfd00, 0xec2] | [0xfd20, 0xce])
         }
     }
 }
@@ -103,25 +108,30 @@ pub(super) enum Kept {
 /// DNSCache does with the DNS Service's own address, or left there by somebody who is gone.
 pub(super) fn kept(trip: &Trip<'_, '_>, node: &NodeSite, answer: &Answer) -> Option<Kept> {
     let asked = trip.asked?;
-    let ends_here = |one: &Outcome| {
-        one.fate == Fate::Deliver && !one.translated && one.depends.is_empty()
-    };
+    let ends_here =
+        |one: &Outcome| one.fate == Fate::Deliver && !one.translated && one.depends.is_empty();
     if answer.outcomes.is_empty() || !answer.outcomes.iter().all(ends_here) {
         return None;
     }
     let mut dataplanes = node.dataplanes.iter();
-    let is_cache = asked.port() == 53
-        && dataplanes.any(|one| one.dataplane == Dataplane::NodeLocalDns);
+    let is_cache =
+        asked.port() == 53 && dataplanes.any(|one| one.dataplane == Dataplane::NodeLocalDns);
     let who = if is_cache {
         Dataplane::NodeLocalDns.name()
     } else {
         "a process of the node"
     };
     match node.listens(asked, trip.protocol) {
-        Some(true) => Some(Kept::Served(format!("{asked} ends on {}, at {who}", node.name))),
+        Some(true) => Some(Kept::Served(format!(
+            "{asked} ends on {}, at {who}",
+            node.name
+        ))),
         Some(false) if is_cache => Some(Kept::NoCache),
         Some(false) => None,
-        None if is_cache => Some(Kept::Served(format!("{asked} ends on {}, at {who}", node.name))),
+        None if is_cache => Some(Kept::Served(format!(
+            "{asked} ends on {}, at {who}",
+            node.name
+        ))),
         None => Some(Kept::Open(format!(
             "{asked} is an address of {}: whether a process there listens was not looked at",
             node.name

@@ -323,12 +323,7 @@ fn is_older_state(own: &[Difference], answer: &Answer) -> bool {
 }
 
 /// kube-proxy's rules are right, and something else comes before them.
-fn disturbed(
-    trip: &Trip<'_, '_>,
-    node: &NodeSite,
-    answer: &Answer,
-    worst: &Difference,
-) -> Verdict {
+fn disturbed(trip: &Trip<'_, '_>, node: &NodeSite, answer: &Answer, worst: &Difference) -> Verdict {
     let certain = answer.outcomes.iter().filter(|one| one.depends.is_empty());
     let untracked = certain.clone().find_map(|one| {
         let mut trail = one.trail.iter();

@@ -62,7 +62,9 @@ pub(in crate::path) fn step<'v>(
         }
         tables::step(&trip, sent.as_ref(), &mut leg.trail);
         client = match &sent {
-            Some(left) => Some(left.packet.src).filter(|_| !trip.is_stand_in || left.is_masqueraded),
+            Some(left) => {
+                Some(left.packet.src).filter(|_| !trip.is_stand_in || left.is_masqueraded)
+            }
             None => Some(trip.client).filter(|_| !trip.is_stand_in && trip.asked.is_none()),
         };
     }

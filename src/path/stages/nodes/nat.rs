@@ -41,8 +41,10 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
     match verdict {
         Verdict::NotClaimed => {}
         Verdict::Kept(text) => {
-            let hop = node_hop(Stage::Nat, &node.name, text.clone())
-                .held(format!("Node/{} rules, addresses, sockets", node.name), text);
+            let hop = node_hop(Stage::Nat, &node.name, text.clone()).held(
+                format!("Node/{} rules, addresses, sockets", node.name),
+                text,
+            );
             trail.push(hop);
             return None;
         }
@@ -214,7 +216,11 @@ fn elsewhere(
         crate::resolve::owner_of(trip.walker.view, to.ip()),
         crate::resolve::Place::Address(_)
     );
-    let text = format!("{}: host port {port} leads to {to}, not to {}", node.name, pod.name());
+    let text = format!(
+        "{}: host port {port} leads to {to}, not to {}",
+        node.name,
+        pod.name()
+    );
     let fault = ProxyFault::HostPortElsewhere {
         pod: pod.reference(),
         port,
@@ -239,14 +245,21 @@ fn direct<'v>(
     if let Some(one) = astray {
         match intercept::taken(trip, node, one) {
             Taken::Served(text) => {
-                let hop = node_hop(Stage::Nat, &node.name, format!("{}: {text}", node.name))
-                    .held(format!("Node/{} rules, sockets", node.name), rules_text(one));
+                let hop = node_hop(Stage::Nat, &node.name, format!("{}: {text}", node.name)).held(
+                    format!("Node/{} rules, sockets", node.name),
+                    rules_text(one),
+                );
                 trail.push(hop);
                 return None;
             }
             Taken::Open(why) => {
                 let rule = rules_text(one);
-                return left(trip, node, Passage::Unknown(format!("{why} ({rule})")), trail);
+                return left(
+                    trip,
+                    node,
+                    Passage::Unknown(format!("{why} ({rule})")),
+                    trail,
+                );
             }
             Taken::Lost => {}
         }

@@ -34,7 +34,16 @@ pub(super) fn step<'v>(
     };
     let old = trail.hops.remove(hop);
     let Some(kind) = kind else {
-        trail.push(old.held(reference, text));
+        let unread = backend.pod.and_then(|pod| nodes.pod(pod)?.unread_way());
+        let hop = match unread {
+            Some(bad) => Hop {
+                status: Status::Unknown,
+                summary: format!("{}: {}", bad.file, bad.why),
+                ..old
+            },
+            None => old,
+        };
+        trail.push(hop.held(reference, text));
         return;
     };
     let hop = Hop {
@@ -163,7 +172,12 @@ fn filter(
 ) -> Option<(PodFault, String)> {
     let address = backend.address?;
     let interface = state.host.link_with(address)?.name.clone();
-    let packet = Packet::new(client.unwrap_or_else(|| nobody(address)), address, backend.port, protocol);
+    let packet = Packet::new(
+        client.unwrap_or_else(|| nobody(address)),
+        address,
+        backend.port,
+        protocol,
+    );
     let stops = |question: &Question| match walk_inside(state, question)? {
         Passage::Stopped(Fault::Blocked { rule, .. })
             if client.is_some() || !names_source(&rule.text) =>
@@ -177,12 +191,19 @@ fn filter(
         uid: None,
         ..Question::made_here(packet)
     });
-    let rule = stops(&Question::incoming(packet, interface))
-        .or_else(|| back.as_ref().and_then(stops))?;
+    let rule =
+        stops(&Question::incoming(packet, interface)).or_else(|| back.as_ref().and_then(stops))?;
     let text = format!("stopped inside the pod by {rule}");
     let port = backend.port;
     let is_source = false;
-    Some((PodFault::Filtered { port, rule, is_source }, text))
+    Some((
+        PodFault::Filtered {
+            port,
+            rule,
+            is_source,
+        },
+        text,
+    ))
 }
 
 /// What the pod's rules make of a packet, if they were read.

@@ -33,8 +33,15 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> bool {
         return false;
     }
     if let Some(why) = doubt(trip, state) {
-        let hop = Hop::new(Stage::Source, Status::Unknown, format!("{}: {why}", pod.name()));
-        trail.push(hop.at(reference.clone()).held(format!("{reference} rules"), why));
+        let hop = Hop::new(
+            Stage::Source,
+            Status::Unknown,
+            format!("{}: {why}", pod.name()),
+        );
+        trail.push(
+            hop.at(reference.clone())
+                .held(format!("{reference} rules"), why),
+        );
     }
     true
 }
@@ -59,13 +66,24 @@ fn look(
             let text = format!("stopped inside {} by {rule}", pod.name());
             let port = trip.packet().dport;
             let is_source = true;
-            Some((PodFault::Filtered { port, rule, is_source }, text, "rules"))
+            Some((
+                PodFault::Filtered {
+                    port,
+                    rule,
+                    is_source,
+                },
+                text,
+                "rules",
+            ))
         }
         _ => None,
     }
 }
 
 fn doubt(trip: &Trip<'_, '_>, state: &PodState) -> Option<String> {
+    if let Some(bad) = state.unread_way() {
+        return Some(format!("{}: {}", bad.file, bad.why));
+    }
     match leaves(trip, state)? {
         Passage::Unknown(why) => Some(why),
         _ => None,
