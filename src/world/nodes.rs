@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::NodeSite;
 use crate::cluster::{ClusterView, Facts, Named, NodeFacts, Pod, PodFacts, Provenance};
-use crate::node::PodState;
+use crate::node::{PodState, Unreadable};
 
 /// Facts with what they say.
 #[derive(Debug, Clone)]
@@ -145,6 +145,18 @@ impl<'v> Nodes<'v> {
     /// The nodes that were read so far.
     pub fn read(&self) -> impl Iterator<Item = &NodeSite> {
         self.by_name.values().filter_map(|known| known.state.get())
+    }
+
+    /// What could not be read in the pods that were read so far: namespace, name and file.
+    pub fn unread_in_pods(&self) -> impl Iterator<Item = (&str, &str, &Unreadable)> {
+        let pods = self.pods.iter().flat_map(|(namespace, pods)| {
+            let pods = pods.iter();
+            pods.map(move |(name, known)| (namespace.as_str(), name.as_str(), known.state.get()))
+        });
+        pods.flat_map(|(namespace, name, state)| {
+            let files = state.into_iter().flat_map(|state| &state.unreadable);
+            files.map(move |bad| (namespace, name, bad))
+        })
     }
 
     /// How many files were parsed so far, for tests that none is parsed twice.

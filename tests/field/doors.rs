@@ -4,14 +4,14 @@
 use std::fs;
 use std::path::PathBuf;
 
-use netpath::commands::{examine, question};
 use netpath::cli::Cli;
 use netpath::cluster::{ClusterView, Named, snapshot};
+use netpath::commands::{examine, question};
 use netpath::diagnose::{Severity, Verdict};
 use netpath::nat::proxy::{Difference, DifferenceKind, EntryKind, OriginKind};
-use netpath::world::{Nodes, World};
-use netpath::probe::Observations;
+use netpath::observe::Observations;
 use netpath::report::PathReport;
+use netpath::world::{Nodes, World};
 
 use crate::support::project;
 

@@ -26,7 +26,10 @@ pub(super) fn unreadable(nodes: &Nodes<'_>) -> Vec<Unread> {
         let notes = notes.take(NOTES);
         files.chain(notes.map(|note| unread(format!("part of the rules of {}", node.name), note)))
     });
-    all.collect()
+    let of_pods = nodes.unread_in_pods().map(|(namespace, name, bad)| {
+        unread(format!("{} of pod {namespace}/{name}", bad.file), &bad.why)
+    });
+    all.chain(of_pods).collect()
 }
 
 pub(super) fn walked_protocol(flow: &Flow<'_>) -> Protocol {
