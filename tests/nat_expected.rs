@@ -193,6 +193,7 @@ fn drift(case: &Value, ruleset: &Ruleset, host: &Host) -> netpath::nat::proxy::D
         ruleset,
         host,
         &setup(case),
+        &netpath::net::Family::ALL,
     )
 }
 

@@ -36,7 +36,7 @@ fn request() -> Request {
         source_namespace: "shop".to_owned(),
         destination_namespace: "shop".to_owned(),
         protocol: None,
-        http: None,
+        http: netpath::target::HttpAsked::default(),
     }
 }
 

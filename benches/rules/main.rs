@@ -113,6 +113,7 @@ fn diagnose(bencher: Bencher<'_, '_>, endpoints: u32, is_nftables: bool) {
         source_namespace: "ns0".to_owned(),
         destination_namespace: "ns0".to_owned(),
         protocol: None,
+        http: netpath::target::HttpAsked::default(),
     };
     bencher.bench_local(|| {
         let report = examine(&World::of(&view), &request, &Observations::default());

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use netpath::cli::Cli;
-use netpath::cluster::{ClusterView, Named, snapshot};
+use netpath::cluster::{Named, snapshot};
 use netpath::commands::{examine, question};
 use netpath::diagnose::{Severity, Verdict};
 use netpath::nat::proxy::{Difference, DifferenceKind, EntryKind, OriginKind};
@@ -114,7 +114,7 @@ fn the_path_and_the_drift_agree() {
                         && finding
                             .object
                             .as_ref()
-                            .is_some_and(|object| object.name == *node)
+                            .is_some_and(|blame| blame.object.name == *node)
                 });
                 if let Some(finding) = blamed
                     && drift.differences.is_empty()
