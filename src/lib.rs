@@ -35,6 +35,7 @@ pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod confirm;
+pub mod dataplane;
 pub mod demo;
 pub mod diagnose;
 pub mod dns;

@@ -94,6 +94,11 @@ resources! {
     AwsApplicationNetworkPolicies: "networking.k8s.aws", "v1alpha1", "ApplicationNetworkPolicy", "applicationnetworkpolicies", Namespaced;
     AwsClusterNetworkPolicies: "networking.k8s.aws", "v1alpha1", "ClusterNetworkPolicy", "clusternetworkpolicies", Cluster;
     FqdnNetworkPolicies: "networking.gke.io", "v1alpha1", "FQDNNetworkPolicy", "fqdnnetworkpolicies", Namespaced;
+    CiliumEndpoints: "cilium.io", "v2", "CiliumEndpoint", "ciliumendpoints", Namespaced;
+    CiliumNodes: "cilium.io", "v2", "CiliumNode", "ciliumnodes", Cluster;
+    CalicoNodeStatuses: "crd.projectcalico.org", "v1", "CalicoNodeStatus", "caliconodestatuses", Cluster;
+    AntreaAgentInfos: "crd.antrea.io", "v1beta1", "AntreaAgentInfo", "antreaagentinfos", Cluster;
+    AwsPolicyEndpoints: "networking.k8s.aws", "v1alpha1", "PolicyEndpoint", "policyendpoints", Namespaced;
 }
 
 // === impl Resource ===

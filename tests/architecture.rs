@@ -8,16 +8,55 @@ use crate::support::project;
 
 /// The modules of the library, from what knows nothing to what knows everything. A module uses only what
 /// stands before it.
-const ORDER: [&str; 34] = [
-    "log", "text", "causes", "duration", "net", "exit", "terminal", "resource", "target",
-    "cluster", "gateway", "resolve", "facts", "route", "nat", "dns", "policy", "node", "observe",
-    "world", "path", "confirm", "diagnose", "plan", "probe", "report", "suite", "demo", "cli",
-    "error", "commands", "lib", "main", "",
+const ORDER: [&str; 35] = [
+    "log",
+    "text",
+    "causes",
+    "duration",
+    "net",
+    "exit",
+    "terminal",
+    "resource",
+    "target",
+    "cluster",
+    "gateway",
+    "resolve",
+    "facts",
+    "route",
+    "nat",
+    "dns",
+    "policy",
+    "node",
+    "dataplane",
+    "observe",
+    "world",
+    "path",
+    "confirm",
+    "diagnose",
+    "plan",
+    "probe",
+    "report",
+    "suite",
+    "demo",
+    "cli",
+    "error",
+    "commands",
+    "lib",
+    "main",
+    "",
 ];
 
 /// The same within the walk: hops and breaks, what every stage may look at, the stages, their order.
-const WITHIN_PATH: [&str; 8] = [
-    "hop", "fault", "trouble", "breaks", "trail", "context", "stages", "order",
+const WITHIN_PATH: [&str; 9] = [
+    "hop",
+    "plane_fault",
+    "fault",
+    "trouble",
+    "breaks",
+    "trail",
+    "context",
+    "stages",
+    "order",
 ];
 
 #[test]

@@ -118,6 +118,7 @@ codes! {
     KPX_18 = "KPX-18";
     KPX_19 = "KPX-19";
     KPX_20 = "KPX-20";
+    KPX_21 = "KPX-21";
     // EXT.md
     EXT_01 = "EXT-01";
     EXT_02 = "EXT-02";
@@ -176,6 +177,7 @@ codes! {
     POL_21 = "POL-21";
     POL_22 = "POL-22";
     POL_23 = "POL-23";
+    POL_24 = "POL-24";
     // RTE.md
     RTE_01 = "RTE-01";
     RTE_02 = "RTE-02";
@@ -211,6 +213,8 @@ codes! {
     RTE_32 = "RTE-32";
     RTE_33 = "RTE-33";
     RTE_34 = "RTE-34";
+    RTE_35 = "RTE-35";
+    RTE_36 = "RTE-36";
     // DST.md
     DST_01 = "DST-01";
     DST_02 = "DST-02";

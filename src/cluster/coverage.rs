@@ -56,7 +56,8 @@ impl Coverage {
             within(format!("{}/{name}", resource.qualified()), namespace)
         });
         let unmet = self.unmet.iter();
-        let unmet = unmet.map(|(resource, labels)| format!("{} with {labels}", resource.qualified()));
+        let unmet =
+            unmet.map(|(resource, labels)| format!("{} with {labels}", resource.qualified()));
         json!({
             "lists": lists,
             "absent": absent.collect::<Vec<_>>(),
@@ -88,13 +89,18 @@ mod tests {
         let policies = (Resource::NetworkPolicies, "shop".to_owned());
         coverage.lists.insert(policies);
         let custom = ("kube-system".to_owned(), "coredns-custom".to_owned());
-        coverage.absent.insert((Resource::ConfigMaps, custom.0, custom.1));
+        coverage
+            .absent
+            .insert((Resource::ConfigMaps, custom.0, custom.1));
         coverage.unmet.insert((Resource::Pods, "app=x".to_owned()));
         let recorded = coverage.recorded();
         let texts = |field: &str| -> Vec<String> {
             serde_json::from_value(recorded[field].clone()).expect("texts")
         };
-        assert_eq!(texts("absent"), ["configmaps/coredns-custom in kube-system"]);
+        assert_eq!(
+            texts("absent"),
+            ["configmaps/coredns-custom in kube-system"]
+        );
         let read = Coverage::read(&texts("lists"), &texts("absent"), &texts("unmet"));
         assert_eq!(read, coverage);
     }

@@ -62,6 +62,19 @@ fact_files! {
         attached: "bpf-net.json",
         sockets: "sockets.txt",
         proxy_mode: "proxy-mode.txt",
+        bpf_pins: "bpf-pins.txt",
+        cilium_status: "cilium/status.json",
+        cilium_services: "cilium/service-list.json",
+        cilium_lb_map: "cilium/bpf-lb-list.json",
+        cilium_endpoints: "cilium/endpoint-list.json",
+        cilium_policy_maps: "cilium/bpf-policy-get-all.json",
+        cilium_ipcache: "cilium/bpf-ipcache-list.json",
+        cilium_metrics_before: "cilium/bpf-metrics-before.json",
+        cilium_metrics_after: "cilium/bpf-metrics-after.json",
+        cilium_drops: "cilium/monitor-drop.jsonl",
+        calico_nat: "calico/nat-dump.json",
+        calico_nat_text: "calico/nat-dump.txt",
+        ovn_load_balancers: "ovn/load-balancers.json",
     }
 }
 

@@ -2,9 +2,7 @@
 //! (`pkg/controller/endpointslicemirroring`): those of Services without a selector.
 
 use k8s_openapi::api::core::v1::{EndpointAddress, EndpointSubset, Endpoints, Service};
-use k8s_openapi::api::discovery::v1::{
-    Endpoint, EndpointConditions, EndpointPort, EndpointSlice,
-};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::access::{MANAGED_BY, MIRRORED, SERVICE_NAME, ServiceExt};
@@ -38,8 +36,15 @@ fn is_mirrored(view: &ClusterView, endpoints: &Endpoints, is_unrecorded: bool) -
     let (namespace, name) = (endpoints.namespace(), endpoints.name());
     let service = view.services.get(namespace, name);
     let meta = &endpoints.metadata;
-    let has_label = |key| meta.labels.as_ref().is_some_and(|all| all.contains_key(key));
-    let is_lock = meta.annotations.as_ref().is_some_and(|all| all.contains_key(LOCK));
+    let has_label = |key| {
+        meta.labels
+            .as_ref()
+            .is_some_and(|all| all.contains_key(key))
+    };
+    let is_lock = meta
+        .annotations
+        .as_ref()
+        .is_some_and(|all| all.contains_key(LOCK));
     let has_slices = view
         .endpoint_slices
         .in_namespace(namespace)
@@ -63,7 +68,11 @@ fn slice(
     (position, subset): (usize, &EndpointSubset),
     family: Family,
 ) -> Option<EndpointSlice> {
-    let ready = subset.addresses.iter().flatten().map(|address| (address, true));
+    let ready = subset
+        .addresses
+        .iter()
+        .flatten()
+        .map(|address| (address, true));
     let unready = subset.not_ready_addresses.iter().flatten();
     let all = ready.chain(unready.map(|address| (address, false)));
     let own = all.filter(|(address, _)| parse_address(&address.ip).map(Family::of) == Some(family));
@@ -84,7 +93,11 @@ fn slice(
         endpoints: Some(endpoints),
         metadata: ObjectMeta {
             labels: Some(labels.into()),
-            name: Some(format!("{}-{position}-{}", of.name(), family.to_string().to_lowercase())),
+            name: Some(format!(
+                "{}-{position}-{}",
+                of.name(),
+                family.to_string().to_lowercase()
+            )),
             namespace: Some(of.namespace().to_owned()),
             ..ObjectMeta::default()
         },

@@ -228,7 +228,10 @@ impl ClusterView {
         };
         let of_kind = |resource: &Resource| resource.kind() == object.kind;
         let workload = || {
-            let mut tables = self.workloads.iter().filter(|(resource, _)| of_kind(resource));
+            let mut tables = self
+                .workloads
+                .iter()
+                .filter(|(resource, _)| of_kind(resource));
             tables.find_map(|(_, table)| of(table, object))
         };
         let custom = || {
@@ -237,6 +240,13 @@ impl ClusterView {
             serde_json::from_value(found.get("metadata")?.clone()).ok()
         };
         found.or_else(workload).or_else(custom)
+    }
+
+    /// Whether it holds policies of another dialect than Kubernetes' own.
+    #[must_use]
+    pub fn has_dialects(&self) -> bool {
+        let mut dialects = Resource::POLICY_DIALECTS.iter();
+        dialects.any(|resource| self.custom(*resource).next().is_some())
     }
 
     /// The objects of a custom resource.

@@ -10,11 +10,14 @@ use tokio::sync::oneshot;
 use super::interrupt::Interrupts;
 use super::trace::Known;
 use crate::cli::LaunchArgs;
-use crate::cluster::Unread;
+use crate::cluster::{ClusterView, Unread};
+use crate::dataplane::installed;
 use crate::diagnose::Case;
 use crate::error::Error;
+use crate::nat::dataplane::Dataplane;
 use crate::observe::{Depth, ProbeError, Step, Vantage};
 use crate::plan::plan;
+use crate::probe::dataplane::{Agents, Said};
 use crate::probe::{Answers, Plain, Progress, Session, Settings, Spinner};
 use crate::report::Left;
 use crate::text::count;
@@ -56,7 +59,7 @@ pub(super) async fn run(
         until: Instant::now() + args.timeout * ROUNDS_OF_WAITING,
     };
     let outcome = tokio::select! {
-        outcome = rounds(&mut session, &asking, known, progress.as_ref()) => outcome,
+        outcome = rounds(&mut session, (client, &asking), known, progress.as_ref()) => outcome,
         () = interrupts.next() => Err(Error::Interrupted),
     };
     progress.doing("tidying up");
@@ -81,7 +84,20 @@ pub(super) async fn run(
 
 async fn rounds(
     session: &mut Session,
-    asking: &Asking<'_>,
+    (client, asking): (&Client, &Asking<'_>),
+    known: &mut Known<'_>,
+    progress: &dyn Progress,
+) -> Result<(), Error> {
+    let mut agents = Agents::default();
+    let outcome = ask_all(session, (client, asking), &mut agents, known, progress).await;
+    remember(known, agents.ask_again().await);
+    outcome
+}
+
+async fn ask_all(
+    session: &mut Session,
+    (client, asking): (&Client, &Asking<'_>),
+    agents: &mut Agents,
     known: &mut Known<'_>,
     progress: &dyn Progress,
 ) -> Result<(), Error> {
@@ -112,6 +128,13 @@ async fn rounds(
             }]);
             return Ok(());
         }
+        if asking.depth == Depth::Deep && has_cilium(known.world.view) {
+            let nodes = steps.iter().filter_map(|step| match &step.vantage {
+                Vantage::Node(node) => Some(node.as_str()),
+                Vantage::Pod { .. } => None,
+            });
+            remember(known, agents.ask(client, nodes, progress).await);
+        }
         let creations = session.announce(known.world.view, &steps);
         for creation in &creations {
             progress.say(&format!("creates {creation}"));
@@ -124,6 +147,24 @@ async fn rounds(
             .ask(known.world.view, &steps, asking.until, progress)
             .await;
         learn(known, answers, &steps);
+    }
+}
+
+/// Whether agents of Cilium can be asked; nothing is asked for their sake elsewhere.
+fn has_cilium(view: &ClusterView) -> bool {
+    let mut of_objects = installed(view).into_iter();
+    view.api_groups.contains_key("cilium.io")
+        || of_objects.any(|one| one.dataplane == Dataplane::Cilium)
+}
+
+/// Puts what agents of the dataplane said where the report finds it.
+fn remember(known: &mut Known<'_>, answers: Vec<(String, Said)>) {
+    for (node, said) in answers {
+        let vantage = Vantage::Node(node);
+        for (file, text) in said.files {
+            known.world.learn(&vantage, file, text);
+        }
+        known.world.miss(said.unread);
     }
 }
 

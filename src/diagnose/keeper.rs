@@ -25,14 +25,26 @@ const BUILT_IN: [&str; 9] = [
 
 /// Field managers of tools that apply a desired state again and again, or at the next run.
 const MANAGERS: [(&str, &str); 8] = [
-    ("argocd", "Argo CD: change it in the Git repository of its application"),
+    (
+        "argocd",
+        "Argo CD: change it in the Git repository of its application",
+    ),
     ("helm-controller", "Flux: change it in its HelmRelease"),
-    ("kustomize-controller", "Flux: change it in the Git repository of its Kustomization"),
-    ("helm", "Helm: change it in the values or the chart of its release"),
+    (
+        "kustomize-controller",
+        "Flux: change it in the Git repository of its Kustomization",
+    ),
+    (
+        "helm",
+        "Helm: change it in the values or the chart of its release",
+    ),
     ("terraform", "Terraform: change it in its configuration"),
     ("pulumi", "Pulumi: change it in its program"),
     ("kapp", "kapp: change it in its app"),
-    ("operator", "an operator: change the custom resource it follows"),
+    (
+        "operator",
+        "an operator: change the custom resource it follows",
+    ),
 ];
 
 /// Who keeps an object, and where to change it.
@@ -63,7 +75,9 @@ fn of_meta(meta: &ObjectMeta) -> Option<String> {
     let flux = |tool: &str, kind: &str| {
         let name = label(&format!("{tool}.toolkit.fluxcd.io/name"))?;
         let namespace = label(&format!("{tool}.toolkit.fluxcd.io/namespace")).unwrap_or_default();
-        Some(format!("Flux {kind} {namespace}/{name}: change it there or in its Git repository"))
+        Some(format!(
+            "Flux {kind} {namespace}/{name}: change it there or in its Git repository"
+        ))
     };
     let helm = || {
         let release = annotation("meta.helm.sh/release-name")?;
@@ -76,7 +90,9 @@ fn of_meta(meta: &ObjectMeta) -> Option<String> {
         let tracked = annotation("argocd.argoproj.io/tracking-id");
         let tracked = tracked.and_then(|id| Some(id.split_once(':')?.0.to_owned()));
         let app = tracked.or_else(|| label("argocd.argoproj.io/instance"))?;
-        Some(format!("Argo CD application {app}: change it in its Git repository"))
+        Some(format!(
+            "Argo CD application {app}: change it in its Git repository"
+        ))
     };
     let add_on = || {
         let mode = label("addonmanager.kubernetes.io/mode")?;
@@ -86,9 +102,16 @@ fn of_meta(meta: &ObjectMeta) -> Option<String> {
     };
     let rancher = || {
         let name = annotation("objectset.rio.cattle.io/owner-name")?;
-        Some(format!("the manifest {name} that k3s or Rancher deploys: change it there"))
+        Some(format!(
+            "the manifest {name} that k3s or Rancher deploys: change it there"
+        ))
     };
-    let olm = || Some(format!("the operator {}: change its custom resource", label("olm.owner")?));
+    let olm = || {
+        Some(format!(
+            "the operator {}: change its custom resource",
+            label("olm.owner")?
+        ))
+    };
     flux("helm", "HelmRelease")
         .or_else(|| flux("kustomize", "Kustomization"))
         .or_else(argo)
@@ -103,7 +126,9 @@ fn of_meta(meta: &ObjectMeta) -> Option<String> {
 /// `app.kubernetes.io/managed-by` with a tool that is not told better by its own marks.
 fn named(tool: String) -> Option<String> {
     let is_by_hand = ["kubectl", "kustomize", "manual", ""].contains(&tool.to_lowercase().as_str());
-    let known = MANAGERS.iter().find(|(name, _)| tool.eq_ignore_ascii_case(name));
+    let known = MANAGERS
+        .iter()
+        .find(|(name, _)| tool.eq_ignore_ascii_case(name));
     let known = known.map(|(_, words)| (*words).to_owned());
     known.or_else(|| (!is_by_hand).then(|| format!("{tool}: change it there")))
 }
@@ -132,12 +157,30 @@ mod tests {
     #[test]
     fn every_keeper_is_known_by_its_marks() {
         for (meta, keeper) in [
-            (json!({"labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": {"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "shop"}}), "Helm release web in shop"),
-            (json!({"annotations": {"argocd.argoproj.io/tracking-id": "web:apps/Deployment:shop/web"}}), "Argo CD application web"),
-            (json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}}), "Flux Kustomization flux-system/apps"),
-            (json!({"labels": {"addonmanager.kubernetes.io/mode": "Reconcile"}}), "the cluster's add-on manager"),
-            (json!({"managedFields": [{"manager": "argocd-controller", "operation": "Apply"}]}), "Argo CD"),
-            (json!({"labels": {"app.kubernetes.io/managed-by": "strimzi-cluster-operator"}}), "strimzi-cluster-operator"),
+            (
+                json!({"labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": {"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "shop"}}),
+                "Helm release web in shop",
+            ),
+            (
+                json!({"annotations": {"argocd.argoproj.io/tracking-id": "web:apps/Deployment:shop/web"}}),
+                "Argo CD application web",
+            ),
+            (
+                json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}}),
+                "Flux Kustomization flux-system/apps",
+            ),
+            (
+                json!({"labels": {"addonmanager.kubernetes.io/mode": "Reconcile"}}),
+                "the cluster's add-on manager",
+            ),
+            (
+                json!({"managedFields": [{"manager": "argocd-controller", "operation": "Apply"}]}),
+                "Argo CD",
+            ),
+            (
+                json!({"labels": {"app.kubernetes.io/managed-by": "strimzi-cluster-operator"}}),
+                "strimzi-cluster-operator",
+            ),
         ] {
             let found = who(meta.clone()).unwrap_or_default();
             assert!(found.starts_with(keeper), "{meta}: {found}");

@@ -32,7 +32,11 @@ pub(crate) fn policy_patch(view: &ClusterView, policy: &PolicyRef, patch: &Value
     let is_calico = policy.resource.group() == Resource::CALICO_STORED;
     let mut all = view.custom(policy.resource);
     let own = all.find(|own| {
-        let text = |pointer: &str| own.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer: &str| {
+            own.pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         text("/metadata/name") == policy.name && text("/metadata/namespace") == policy.namespace
     });
     let group = own

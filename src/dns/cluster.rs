@@ -102,10 +102,17 @@ impl<'v> ClusterDns<'v> {
     /// listens on the address of the cluster's DNS, too.
     #[must_use]
     pub fn cache_asked(&self, view: &ClusterView, conf: &ResolvConf) -> Option<&Corefile> {
-        let is_named = conf.nameservers.first().is_some_and(|first| is_cache(*first));
+        let is_named = conf
+            .nameservers
+            .first()
+            .is_some_and(|first| is_cache(*first));
         let runs = || {
             let mut pods = view.pods.in_namespace("kube-system");
-            pods.any(|pod| pod.labels().get(LABEL.0).is_some_and(|app| app == NODE_CACHE))
+            pods.any(|pod| {
+                pod.labels()
+                    .get(LABEL.0)
+                    .is_some_and(|app| app == NODE_CACHE)
+            })
         };
         self.cache.as_ref().filter(|_| is_named || runs())
     }
@@ -122,7 +129,10 @@ impl<'v> ClusterDns<'v> {
         };
         let mut alike = view.services.in_namespace(own.namespace());
         alike.any(|service| {
-            let selector = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+            let selector = service
+                .spec
+                .as_ref()
+                .and_then(|spec| spec.selector.as_ref());
             selector.is_some()
                 && selector == own.spec.as_ref().and_then(|spec| spec.selector.as_ref())
                 && service.cluster_ips().contains(&address)
@@ -159,7 +169,11 @@ fn read(view: &ClusterView, config: &ConfigMap) -> Option<Result<Corefile, BadCo
 
 /// The keys of `coredns-custom` that a pattern matches; none where it is of another folder, or the
 /// ConfigMap was not read.
-fn custom_files(view: &ClusterView, namespace: &str, pattern: &str) -> Option<Vec<(String, String)>> {
+fn custom_files(
+    view: &ClusterView,
+    namespace: &str,
+    pattern: &str,
+) -> Option<Vec<(String, String)>> {
     let (folder, pattern) = pattern.rsplit_once('/')?;
     if folder.rsplit('/').next() != Some("custom") {
         return None;
@@ -170,7 +184,11 @@ fn custom_files(view: &ClusterView, namespace: &str, pattern: &str) -> Option<Ve
     };
     let keys = map.data.iter().flatten();
     let matching = keys.filter(|(key, _)| import::matches(pattern, key));
-    Some(matching.map(|(key, text)| (key.clone(), text.clone())).collect())
+    Some(
+        matching
+            .map(|(key, text)| (key.clone(), text.clone()))
+            .collect(),
+    )
 }
 
 fn find_service(view: &ClusterView) -> Option<&Service> {

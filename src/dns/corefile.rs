@@ -149,7 +149,9 @@ impl Corefile {
             let lines = name.and_then(&file).into_iter().flat_map(str::lines);
             let words = lines.map(|line| {
                 let line = line.split('#').next().unwrap_or_default();
-                line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+                line.split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
             });
             plugin.body.extend(words.filter(|words| !words.is_empty()));
         }
@@ -268,7 +270,10 @@ impl Reader {
 
     fn take(&mut self) -> Result<&Token, BadCorefile> {
         let token = self.tokens.get(self.next).ok_or_else(|| BadCorefile {
-            at: self.tokens.last().map_or_else(At::first, |token| token.at.clone()),
+            at: self
+                .tokens
+                .last()
+                .map_or_else(At::first, |token| token.at.clone()),
             message: "ends inside a block: a } is missing".to_owned(),
         })?;
         self.next += 1;

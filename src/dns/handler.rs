@@ -14,17 +14,59 @@ use crate::net::Family;
 
 /// Plugins that never decide what a name leads to (plugin.cfg of CoreDNS).
 const INERT: [&str; 40] = [
-    "root", "metadata", "geoip", "cancel", "proxyproto", "quic", "grpc_server", "https", "https3",
-    "timeouts", "multisocket", "reload", "nsid", "bufsize", "bind", "debug", "trace", "ready",
-    "health", "pprof", "shed", "prometheus", "errors", "log", "dnstap", "local", "dns64", "any",
-    "chaos", "loadbalance", "tsig", "autopath", "cache", "header", "dnssec", "tls", "minimal",
-    "transfer", "loop", "sign",
+    "root",
+    "metadata",
+    "geoip",
+    "cancel",
+    "proxyproto",
+    "quic",
+    "grpc_server",
+    "https",
+    "https3",
+    "timeouts",
+    "multisocket",
+    "reload",
+    "nsid",
+    "bufsize",
+    "bind",
+    "debug",
+    "trace",
+    "ready",
+    "health",
+    "pprof",
+    "shed",
+    "prometheus",
+    "errors",
+    "log",
+    "dnstap",
+    "local",
+    "dns64",
+    "any",
+    "chaos",
+    "loadbalance",
+    "tsig",
+    "autopath",
+    "cache",
+    "header",
+    "dnssec",
+    "tls",
+    "minimal",
+    "transfer",
+    "loop",
+    "sign",
 ];
 /// Plugins that are evaluated here.
 const EVALUATED: [&str; 5] = ["rewrite", "template", "hosts", "kubernetes", "forward"];
 /// Plugins that answer for zones of their own and are asked after `kubernetes` (plugin.cfg).
 const BEHIND: [&str; 8] = [
-    "file", "auto", "secondary", "etcd", "grpc", "erratic", "whoami", "nomad",
+    "file",
+    "auto",
+    "secondary",
+    "etcd",
+    "grpc",
+    "erratic",
+    "whoami",
+    "nomad",
 ];
 
 /// Who answers a name.
@@ -132,7 +174,11 @@ fn unread_part(block: &ServerBlock) -> Option<Handler> {
 }
 
 /// A plugin that may answer the name and is not evaluated here.
-fn unevaluated(block: &ServerBlock, name: &str, is_asked: impl Fn(&str) -> bool) -> Option<Handler> {
+fn unevaluated(
+    block: &ServerBlock,
+    name: &str,
+    is_asked: impl Fn(&str) -> bool,
+) -> Option<Handler> {
     let mut others = block.plugins.iter().filter(|plugin| {
         let own = plugin.name.as_str();
         is_asked(own) && !INERT.contains(&own) && !EVALUATED.contains(&own) && own != "view"
@@ -425,7 +471,10 @@ mod tests {
             }
         );
         let picky = ". {\n template IN A corp.example {\n match \"^x[.]\"\n match \"^y[.]\"\n rcode NOERROR\n }\n}";
-        for (name, rcode) in [("y.corp.example", "NOERROR"), ("z.corp.example", "SERVFAIL")] {
+        for (name, rcode) in [
+            ("y.corp.example", "NOERROR"),
+            ("z.corp.example", "SERVFAIL"),
+        ] {
             let Handler::Refusal { rcode: own, .. } = who(picky, name) else {
                 panic!("{name}")
             };
@@ -436,7 +485,10 @@ mod tests {
     #[test]
     fn what_is_not_evaluated_is_unknown_where_it_may_answer() {
         let file = ". {\n file /etc/zone corp.example\n kubernetes cluster.local\n forward . 1.1.1.1 {\n except lan.example\n }\n}";
-        assert!(matches!(who(file, "a.corp.example"), Handler::Unknown { .. }));
+        assert!(matches!(
+            who(file, "a.corp.example"),
+            Handler::Unknown { .. }
+        ));
         assert!(matches!(who(file, "a.example"), Handler::Forward { .. }));
         assert_eq!(who(file, "a.lan.example"), Handler::Nobody);
         assert_eq!(

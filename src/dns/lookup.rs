@@ -244,7 +244,9 @@ impl<'v> Asking<'_, 'v> {
 
     /// Where a list of servers leads; any of them may be asked.
     fn leads_to(self, to: &[String]) -> Upstream {
-        let mut all = to.iter().map(|server| upstream(self.view, self.dns, server));
+        let mut all = to
+            .iter()
+            .map(|server| upstream(self.view, self.dns, server));
         let first = all.next().unwrap_or(Upstream::Outside);
         if all.all(|other| other == first) {
             first

@@ -33,7 +33,10 @@ pub(super) fn rewritten(block: &ServerBlock, name: &str) -> Result<Asked, Handle
     let mut asked = Asked::plainly(name);
     for plugin in block.all("rewrite") {
         let one_line = (!plugin.arguments.is_empty()).then_some(&plugin.arguments);
-        let goes_on = plugin.arguments.first().is_some_and(|word| word == "continue");
+        let goes_on = plugin
+            .arguments
+            .first()
+            .is_some_and(|word| word == "continue");
         for rule in one_line.into_iter().chain(&plugin.body) {
             let new = apply(rule, &asked.name).map_err(|why| Handler::Unknown {
                 at: plugin.at.clone(),

@@ -68,7 +68,13 @@ fn word(view: &ClusterView, server: &str) -> String {
     });
     owner.map_or_else(
         || server.to_owned(),
-        |service| format!("svc/{} in {} ({server})", service.name(), service.namespace()),
+        |service| {
+            format!(
+                "svc/{} in {} ({server})",
+                service.name(),
+                service.namespace()
+            )
+        },
     )
 }
 

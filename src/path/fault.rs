@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::Stage;
+use super::plane_fault::PlaneFault;
 use crate::cluster::ObjectRef;
 use crate::facts::Attached;
 use crate::nat::eval::TrailStep;
@@ -43,6 +44,8 @@ pub enum Fault {
     Kernel(KernelFault),
     /// Inside the destination pod.
     Pod(PodFault),
+    /// The tables of a dataplane.
+    Plane(PlaneFault),
     /// The DNS cache of a node (NodeLocal DNSCache) that pods ask is not there.
     NoNodeCache {
         address: IpAddr,
@@ -337,7 +340,11 @@ impl Fault {
     /// Whether it is worth knowing and no more.
     #[must_use]
     pub const fn is_notice(&self) -> bool {
-        matches!(self, Self::Kernel(KernelFault::Program(_)))
+        match self {
+            Self::Kernel(KernelFault::Program(_)) => true,
+            Self::Plane(fault) => fault.is_notice(),
+            _ => false,
+        }
     }
 
     /// Whether some packets pass all the same: small ones, or those that chance spares.

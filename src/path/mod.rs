@@ -17,6 +17,7 @@ mod context;
 mod fault;
 mod hop;
 mod order;
+mod plane_fault;
 mod stages;
 mod trail;
 mod trouble;
@@ -35,8 +36,9 @@ pub use fault::{
     Colliding, Fault, KernelFault, NodeFault, PodFault, ProxyFault, TunnelFault, WayFault,
 };
 pub use hop::{Basis, Boundary, Evidence, Hop, Stage, Status, Translation};
-pub use order::{Walk, walk};
 pub(crate) use order::{EXCLUDED, class_name, ingress_addresses, ingress_reference, name_asked};
+pub use order::{Walk, walk};
+pub use plane_fault::PlaneFault;
 pub(crate) use stages::endpoints::{resolve_port, selected, slices};
 pub(crate) use stages::service::ports_text;
 pub use trouble::{DoorTrouble, Share};

@@ -12,6 +12,7 @@
 pub mod archive;
 pub mod binary;
 pub mod cleanup;
+pub mod dataplane;
 pub mod launch;
 mod pods;
 mod progress;

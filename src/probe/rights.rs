@@ -110,9 +110,7 @@ pub fn cluster_role(depth: Depth) -> Value {
         let resources: Vec<&str> = Resource::ALL
             .iter()
             .filter(|resource| resource.group() == group)
-            .filter(|resource| {
-                !matches!(resource, Resource::ConfigMaps | Resource::Endpoints)
-            })
+            .filter(|resource| !matches!(resource, Resource::ConfigMaps | Resource::Endpoints))
             .map(|resource| resource.plural())
             .collect();
         rules.push(json!({"apiGroups": [group], "resources": resources, "verbs": ["get", "list"]}));

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::answer;
 use super::model::{
-    End, PathReport, Rejection, ReportBackend, ReportFinding, ReportHop, ReportPacket, ReportPath,
-    ReportSource,
+    End, PathReport, Rejection, ReportBackend, ReportDataplane, ReportFinding, ReportHop,
+    ReportPacket, ReportPath, ReportSource,
 };
-use crate::cluster::{Named, ObjectRef, Pod};
+use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
+use crate::dataplane::installed;
 use crate::diagnose::{Case, Diagnosis, Finding, Verdict};
 use crate::net::Family;
 use crate::path::{Backend, Basis, Hop, Outcome, Path, Stage, Status};
@@ -50,6 +51,7 @@ pub fn build(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
         elapsed_ms: None,
         paths,
         findings: diagnosis.findings.iter().map(report_finding).collect(),
+        dataplanes: dataplanes(view),
         not_looked_at: not_looked_at(case, diagnosis),
         unread: case
             .world
@@ -84,6 +86,16 @@ fn url_asked(case: &Case<'_, '_>) -> Option<String> {
     let port = port.map_or_else(String::new, |port| format!(":{port}"));
     let host = &destination.object.name;
     Some(format!("{}://{host}{port}{}", url.scheme, url.path))
+}
+
+fn dataplanes(view: &ClusterView) -> Vec<ReportDataplane> {
+    let all = installed(view).into_iter();
+    all.map(|one| ReportDataplane {
+        name: one.dataplane.name(),
+        role: one.replaces.words(),
+        evidence: one.evidence,
+    })
+    .collect()
 }
 
 /// What the kinds of evidence leave open: on which nodes, and behind which addresses.

@@ -29,6 +29,9 @@ pub struct PathReport {
     pub elapsed_ms: Option<u64>,
     pub paths: Vec<ReportPath>,
     pub findings: Vec<ReportFinding>,
+    /// Dataplanes that the objects of the cluster show, with what each replaces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dataplanes: Vec<ReportDataplane>,
     /// What a verdict of this depth does not rest on.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_looked_at: Vec<String>,
@@ -37,6 +40,15 @@ pub struct PathReport {
     /// Objects that were read and not understood.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejection>,
+}
+
+/// A dataplane of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReportDataplane {
+    pub name: &'static str,
+    /// `replaces kube-proxy`
+    pub role: &'static str,
+    pub evidence: Vec<String>,
 }
 
 /// One end of the question.

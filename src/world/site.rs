@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 
 use crate::cluster::access::ServiceExt;
 use crate::cluster::{ClusterView, NodeFacts, Resource};
-use crate::nat::dataplane::{Recognised, ServesServices, join, recognise};
+use crate::dataplane::cilium::ByteOrder;
+use crate::dataplane::{self, Tables};
+use crate::nat::dataplane::{Dataplane, Recognised, ServesServices, join, recognise};
 use crate::nat::proxy::{Drift, Footprint, ProxySetup, SliceIndex, compare, covered};
 use crate::net::{Family, Protocol};
 use crate::node::{NodeState, proxy_setup, recognise_objects};
@@ -19,6 +21,8 @@ pub struct NodeSite {
     pub footprint: Footprint,
     /// Who else shapes packets there.
     pub dataplanes: Vec<Recognised>,
+    /// What their agents say they have programmed.
+    pub tables: Tables,
     drift: OnceCell<Drift>,
 }
 
@@ -26,7 +30,22 @@ pub struct NodeSite {
 
 impl NodeSite {
     pub(super) fn read(view: &ClusterView, name: &str, facts: &NodeFacts) -> Self {
-        Self::of(view, name, NodeState::read(facts))
+        Self::of(view, name, NodeState::read(facts)).with_tables(view, facts)
+    }
+
+    /// The same with what the agents of its dataplanes answered.
+    #[must_use]
+    pub fn with_tables(mut self, view: &ClusterView, facts: &NodeFacts) -> Self {
+        let (tables, unreadable) = Tables::read(facts, byte_order(view, &self.name));
+        self.state.unreadable.extend(unreadable);
+        Self { tables, ..self }
+    }
+
+    /// Whether Cilium is at work there, as its traces or its own answers tell.
+    #[must_use]
+    pub fn has_cilium(&self) -> bool {
+        let mut all = self.dataplanes.iter();
+        self.tables.cilium.is_some() || all.any(|one| one.dataplane == Dataplane::Cilium)
     }
 
     /// A node from what was read of it.
@@ -38,6 +57,7 @@ impl NodeSite {
             name: name.to_owned(),
             footprint: rules.map(Footprint::of).unwrap_or_default(),
             dataplanes: join(recognise(rules, &state.host), recognise_objects(view, name)),
+            tables: Tables::default(),
             drift: OnceCell::new(),
             setup,
             state,
@@ -48,6 +68,10 @@ impl NodeSite {
     /// nothing are left open.
     pub fn drift(&self, view: &ClusterView) -> &Drift {
         self.drift.get_or_init(|| {
+            if let Some((_, table)) = self.tables.services() {
+                let slices = SliceIndex::new(view.endpoint_slices.iter());
+                return dataplane::compare(view.services.iter(), &slices, table, &self.setup);
+            }
             let Some(rules) = &self.state.rules else {
                 return Drift::default();
             };
@@ -135,5 +159,19 @@ impl NodeSite {
         self.dataplanes
             .iter()
             .find(|one| one.dataplane.serves_services() == ServesServices::OutOfSight)
+    }
+}
+
+/// How the processor of a node stores numbers: of those that Kubernetes runs on, s390x has the high byte
+/// first.
+fn byte_order(view: &ClusterView, node: &str) -> ByteOrder {
+    let status = view
+        .nodes
+        .get("", node)
+        .and_then(|node| node.status.as_ref());
+    let info = status.and_then(|status| status.node_info.as_ref());
+    match info.map(|info| info.architecture.as_str()) {
+        Some("s390x") => ByteOrder::Big,
+        _ => ByteOrder::Little,
     }
 }

@@ -33,7 +33,9 @@ fn one_answer_through_every_door() {
         } = scenario;
         (name, expected, overlay)
     });
-    let odd = oddities().into_iter().map(|oddity| (oddity.name, oddity.expected, oddity.overlay));
+    let odd = oddities()
+        .into_iter()
+        .map(|oddity| (oddity.name, oddity.expected, oddity.overlay));
     let all: Vec<Asked> = planted
         .chain(odd)
         // What was gathered inside pods is not in the API.
@@ -78,7 +80,10 @@ async fn complaints(asked: &Asked) -> Vec<String> {
         .iter()
         .map(|resource| resource.qualified())
         .collect();
-    let plain = stub.asked().into_iter().filter(|one| !custom.contains(&one.what));
+    let plain = stub
+        .asked()
+        .into_iter()
+        .filter(|one| !custom.contains(&one.what));
     let plain = plain.count();
     if plain > MAX_REQUESTS {
         complaints.push(format!("{}: {plain} requests", asked.name));
@@ -113,7 +118,10 @@ fn answer(asked: &Asked, view: &ClusterView) -> Result<(String, Vec<String>), St
         let object = finding.object.as_ref();
         let object = object.map_or_else(String::new, |blame| blame.object.to_string());
         let fix = &finding.fix;
-        format!("{} {object}: {} {:?}", finding.code, fix.summary, fix.commands)
+        format!(
+            "{} {object}: {} {:?}",
+            finding.code, fix.summary, fix.commands
+        )
     });
     Ok((format!("{:?}", report.verdict), told.collect()))
 }

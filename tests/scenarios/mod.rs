@@ -13,6 +13,7 @@
 //! --nocapture` with `SCENARIO=CODE-slug` in the environment.
 
 mod api;
+mod dataplanes;
 mod doors;
 mod expectation;
 mod oddities;

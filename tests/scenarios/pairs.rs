@@ -20,8 +20,8 @@ struct Alone {
 /// the asked family, or the walk goes somewhere else altogether. In the network of its node a client
 /// is no pod to policies.
 const BLINDING: [&str; 11] = [
-    "DNS-01", "EPS-03", "EPS-12", "ING-01", "POL-14", "RTE-03", "RTE-15", "SRC-01", "SRC-03", "SRC-09",
-    "SVC-13",
+    "DNS-01", "EPS-03", "EPS-12", "ING-01", "POL-14", "RTE-03", "RTE-15", "SRC-01", "SRC-03",
+    "SRC-09", "SVC-13",
 ];
 
 #[test]

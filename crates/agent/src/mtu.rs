@@ -13,6 +13,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures::future::join_all;
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::IpMtu;
 use socket2::{Protocol, Type};
 
 use super::datagram::{Reply, exchange_over};
@@ -167,9 +169,15 @@ fn judge(to: IpAddr, reply: &Reply) -> Fate {
     }
 }
 
-/// The MTU of the interface that packets to an address leave by.
+/// The largest packet that is sent to an address: the MTU of the interface it leaves by, or a smaller one that
+/// its route has (CNIs with tunnels set it there and leave the interface at 1500).
 fn interface(to: SocketAddr) -> Option<u32> {
     let socket = connected(to, Type::DGRAM, Protocol::UDP).ok()?;
     let local = socket.local_addr().ok()?.ip();
-    Links::read().ok()?.mtu_at(local)
+    let of_link = Links::read().ok()?.mtu_at(local);
+    let of_route = getsockopt(&socket, IpMtu).ok().filter(|_| to.is_ipv4());
+    let of_route = of_route
+        .and_then(|mtu| u32::try_from(mtu).ok())
+        .filter(|mtu| *mtu > 0);
+    of_link.into_iter().chain(of_route).min()
 }

@@ -191,7 +191,11 @@ impl Answer {
             asked.cut_short(query);
         }
         let is_of_all = query.namespace.is_none() && query.fields.is_none();
-        if let Some(labels) = query.labels.as_ref().filter(|_| is_of_all && objects.is_empty()) {
+        if let Some(labels) = query
+            .labels
+            .as_ref()
+            .filter(|_| is_of_all && objects.is_empty())
+        {
             builder.view().mark_unmet(query.resource, labels);
         }
         if query.is_whole() && !is_cut {

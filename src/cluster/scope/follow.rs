@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::networking::v1::Ingress;
 
-use super::{CILIUM_CONFIG, why};
 use super::ends::{self, PAGE, SELECTED};
+use super::{CILIUM_CONFIG, why};
 use crate::cluster::access::{EndpointExt, SERVICE_NAME, ServiceExt, SliceExt};
 use crate::cluster::query::Query;
 use crate::cluster::{ClusterView, Named, Pod, Resource, Selector};
@@ -206,7 +206,7 @@ fn concerns_dns(view: &ClusterView, request: &Request) -> bool {
         || source
             .first()
             .is_some_and(|namespace| is_policed(namespace))
-        || !view.custom.is_empty()
+        || view.has_dialects()
 }
 
 /// Whether any policy asks for labels of namespaces.
@@ -226,7 +226,7 @@ fn selects_namespaces(view: &ClusterView) -> bool {
             .flatten()
             .flat_map(|rule| rule.to.iter().flatten());
         from.chain(to).any(|peer| peer.namespace_selector.is_some())
-    }) || !view.custom.is_empty()
+    }) || view.has_dialects()
 }
 
 /// The policies of other dialects, where the server has them.

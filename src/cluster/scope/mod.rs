@@ -6,6 +6,7 @@
 //!  round 3  what explains a failure: near pods, workloads, events
 //! ```
 
+mod dataplane;
 mod doors;
 mod ends;
 mod follow;
@@ -40,6 +41,7 @@ impl Asked {
             query.name.as_deref() == Some(CILIUM_CONFIG)
                 || Resource::POLICY_DIALECTS.contains(&resource)
                 || Resource::GATEWAY_API.contains(&resource)
+                || dataplane::is_own(query)
         };
         self.done.len() - self.done.iter().filter(custom).count()
     }
@@ -81,9 +83,12 @@ pub fn next(view: &ClusterView, request: &Request, asked: &Asked, room: usize) -
     queries.truncate(room);
     if asked.count() > 0 {
         queries.extend(fresh(follow::custom_policies(view), asked));
-        let mut of_doors = fresh(doors::next(view, request), asked);
-        of_doors.retain(|query| !queries.contains(query));
-        queries.extend(of_doors);
+        let of_planes = dataplane::objects(view, request);
+        for more in [doors::next(view, request), of_planes] {
+            let mut more = fresh(more, asked);
+            more.retain(|query| !queries.contains(query));
+            queries.extend(more);
+        }
     }
     queries
 }

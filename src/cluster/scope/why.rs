@@ -103,8 +103,16 @@ fn label_carriers(view: &ClusterView, request: &Request) -> Vec<Query> {
 
 /// What the pod selectors of a policy's peers ask to be there.
 fn peer_terms(spec: &NetworkPolicySpec) -> Vec<Requirement> {
-    let from = spec.ingress.iter().flatten().flat_map(|rule| rule.from.iter().flatten());
-    let to = spec.egress.iter().flatten().flat_map(|rule| rule.to.iter().flatten());
+    let from = spec
+        .ingress
+        .iter()
+        .flatten()
+        .flat_map(|rule| rule.from.iter().flatten());
+    let to = spec
+        .egress
+        .iter()
+        .flatten()
+        .flat_map(|rule| rule.to.iter().flatten());
     let selectors = from.chain(to).filter_map(|peer| peer.pod_selector.as_ref());
     let read = selectors.filter_map(|selector| Selector::from_label_selector(selector).ok());
     let terms = read.flat_map(|selector| selector.requirements);

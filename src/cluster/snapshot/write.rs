@@ -92,7 +92,11 @@ fn gathered(facts: &Facts) -> Vec<(PathBuf, String)> {
 fn redact(object: &mut Value) {
     if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         let managers = meta.get_mut("managedFields").and_then(Value::as_array_mut);
-        for entry in managers.into_iter().flatten().filter_map(Value::as_object_mut) {
+        for entry in managers
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object_mut)
+        {
             entry.retain(|key, _| ["manager", "operation", "subresource"].contains(&key.as_str()));
         }
         if let Some(annotations) = meta.get_mut("annotations").and_then(Value::as_object_mut) {

@@ -30,16 +30,25 @@ pub(super) fn run(
     })?;
     let view = snapshot::load(path)?;
     let node = node_name(args, &view)?;
-    if state.rules.is_none() {
+    let facts = view.facts.nodes.get(&node);
+    let has_rules = state.rules.is_some();
+    let mut site = NodeSite::of(&view, &node, state);
+    if let Some(facts) = facts {
+        site = site.with_tables(&view, facts);
+    }
+    let with = match site.tables.services() {
+        Some((dataplane, _)) => format!("{}'s Service table", dataplane.name()),
+        None => format!("kube-proxy's {} rules", site.setup.mode.name()),
+    };
+    if !has_rules && site.tables.services().is_none() {
         return Err(Error::usage(
             format!("no rules of node {node} were gathered"),
             "use --iptables FILE, --nft FILE or --ipvs FILE",
         ));
     }
-    let site = NodeSite::of(&view, &node, state);
     let drift = site.drift(&view);
     match args.output {
-        RulesFormat::Text => text(drift, &site.setup, Style::new(terminal), out)?,
+        RulesFormat::Text => text(drift, &site.setup, &with, Style::new(terminal), out)?,
         RulesFormat::Json => json(drift, out)?,
     }
     Ok(
@@ -67,7 +76,13 @@ fn node_name(args: &RulesArgs, view: &ClusterView) -> Result<String, Error> {
     }
 }
 
-fn text(drift: &Drift, setup: &ProxySetup, style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn text(
+    drift: &Drift,
+    setup: &ProxySetup,
+    with: &str,
+    style: Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     for difference in &drift.differences {
         let service = difference.service.as_ref().map_or_else(
             || "no Service".to_owned(),
@@ -120,9 +135,8 @@ fn text(drift: &Drift, setup: &ProxySetup, style: Style, out: &mut dyn Write) ->
     };
     writeln!(
         out,
-        "{verdict}: {} addresses of Services compared with kube-proxy's {} rules{node}",
-        drift.entries,
-        setup.mode.name()
+        "{verdict}: {} addresses of Services compared with {with}{node}",
+        drift.entries
     )
 }
 

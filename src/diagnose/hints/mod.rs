@@ -5,10 +5,11 @@
 //!  dns        DNS-05 DNS-10                   policy    POL-15 POL-18
 //!  service    SVC-03 SVC-10 SVC-12            agents    KPX-01 DNS-17 RTE-04 RTE-29
 //!  endpoints  SVC-08 SVC-16 EPS-02 EPS-09     underlay  RTE-09 RTE-10 RTE-17 RTE-18 RTE-33 EGR-01
-//!             POL-22
+//!             POL-22                             dataplane RTE-35 POL-16 RTE-04 RTE-29
 //! ```
 
 mod agents;
+mod dataplane;
 mod dns;
 mod endpoints;
 mod outside;
@@ -35,6 +36,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
         outside::findings,
         policy::findings,
         agents::findings,
+        dataplane::findings,
         underlay::findings,
     ]
     .iter()

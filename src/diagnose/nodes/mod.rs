@@ -3,6 +3,7 @@
 mod blocked;
 mod inside;
 mod kernel;
+mod plane;
 mod proxy;
 mod tunnel;
 mod way;
@@ -35,6 +36,7 @@ pub(super) fn cause(case: &Case<'_, '_>, path: &Path<'_>, fault: &NodeFault) -> 
             address,
             lacks_address,
         } => cache(fault, *address, *lacks_address),
+        Fault::Plane(kind) => plane::cause(case, fault, kind),
         Fault::Pod(kind) => inside::cause(case, path, fault, kind),
     }
 }

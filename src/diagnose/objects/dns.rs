@@ -219,7 +219,10 @@ fn form(case: &Case<'_, '_>, name: &str) -> Finding {
 
 /// SRC-09 by the pod's own name.
 fn own_name(pod: &Pod, name: &str, service: &Service) -> Finding {
-    let has_host_name = pod.spec.as_ref().is_some_and(|spec| spec.hostname.is_some());
+    let has_host_name = pod
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.hostname.is_some());
     let field = if has_host_name {
         "spec.hostname"
     } else {
@@ -347,10 +350,7 @@ fn corefile(case: &Case<'_, '_>, at: Option<&At>, what: &str, name: &str) -> Fin
         Some(at) => case.world.dns().object_of(at),
         None => corefile_object(case),
     };
-    let at = at.map_or_else(
-        || "data.Corefile ".to_owned(),
-        |at| format!("data.{at} "),
-    );
+    let at = at.map_or_else(|| "data.Corefile ".to_owned(), |at| format!("data.{at} "));
     Finding::new(
         Code::DNS_12,
         Stage::Dns,

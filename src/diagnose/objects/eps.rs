@@ -84,7 +84,8 @@ fn sidecar_alone<'v>(
     };
     let sidecar = pods.first().and_then(in_sidecars)?;
     let is_in_all = pods.iter().all(|pod| in_sidecars(pod).is_some());
-    let mut endpoints = slices(case.view, service).flat_map(|slice| slice.endpoints.iter().flatten());
+    let mut endpoints =
+        slices(case.view, service).flat_map(|slice| slice.endpoints.iter().flatten());
     (is_in_all && endpoints.any(EndpointExt::is_ready)).then_some(sidecar.name.as_str())
 }
 
@@ -119,9 +120,10 @@ fn name_of_a_sidecar(
         return finding.fix("use the number of the port");
     };
     let patch = json!([{"op": "replace", "path": format!("/spec/ports/{index}/targetPort"), "value": number}]);
-    finding
-        .fix("use the number of the port")
-        .patch(crate::diagnose::kubectl::json_patch(&object, &patch), patch.to_string())
+    finding.fix("use the number of the port").patch(
+        crate::diagnose::kubectl::json_patch(&object, &patch),
+        patch.to_string(),
+    )
 }
 
 /// What the slices alone tell where pods may not be read. That the Service leads nowhere is proved; a pod
@@ -463,7 +465,10 @@ fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) 
             })
             .collect();
         return finding(
-            format!("{kind} {name} has no port named {wanted:?} for {}", port.protocol()),
+            format!(
+                "{kind} {name} has no port named {wanted:?} for {}",
+                port.protocol()
+            ),
             ports_field,
         )
         .because(format!(

@@ -7,7 +7,8 @@ use crate::diagnose::Case;
 use crate::net::{parse_address, parse_prefix};
 use crate::path::{Denied, resolve_port, selected};
 use crate::policy::{
-    Cause, Direction, Domain, Formula, LeafMiss, PeerMiss, PortMiss, PortMissKind, PortNumber, RuleMiss,
+    Cause, Direction, Domain, Formula, LeafMiss, PeerMiss, PortMiss, PortMissKind, PortNumber,
+    RuleMiss,
 };
 
 /// A slip with its code and how to say it.
@@ -256,13 +257,22 @@ fn selects_nobody(case: &Case<'_, '_>, requirement: &Requirement) -> bool {
 /// POL-09: a block that holds an address of the Service, which policies never see.
 fn means_the_service(case: &Case<'_, '_>, peer: &PeerMiss) -> Option<Reading> {
     let net = peer.leaves.iter().find_map(|leaf| match leaf {
-        LeafMiss::Outside { net, .. } if is_service_range(case, *net) || holds_service(case, *net) => Some(net),
+        LeafMiss::Outside { net, .. }
+            if is_service_range(case, *net) || holds_service(case, *net) =>
+        {
+            Some(net)
+        }
         _ => None,
     })?;
     Some(Reading {
         code: Code::POL_09,
-        text: format!("{}; {net} holds the Service's address, and policies act on the pod's, after translation", peer.words()),
-        advice: Some("policies see the pod's address, never the Service's: select pods instead".to_owned()),
+        text: format!(
+            "{}; {net} holds the Service's address, and policies act on the pod's, after translation",
+            peer.words()
+        ),
+        advice: Some(
+            "policies see the pod's address, never the Service's: select pods instead".to_owned(),
+        ),
     })
 }
 
@@ -275,7 +285,10 @@ fn is_block_alone(peer: &PeerMiss) -> bool {
 /// Whether a block holds an address at which the Service on the way is asked.
 fn holds_service(case: &Case<'_, '_>, net: ipnet::IpNet) -> bool {
     super::ends::services(case).into_iter().any(|service| {
-        let external = service.spec.as_ref().and_then(|spec| spec.external_ips.as_ref());
+        let external = service
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.external_ips.as_ref());
         let mut listed = service.ingress_addresses();
         listed.extend(external.into_iter().flatten().cloned());
         let listed = listed.iter().filter_map(|text| parse_address(text));

@@ -66,8 +66,14 @@ pub(in crate::diagnose) fn selector_misses(
 
 /// The kinds of what makes pods, and pods, that may hold something nearer than what was read.
 fn not_read_whole(case: &Case<'_, '_>, namespace: &str) -> Vec<String> {
-    let kinds = [Resource::Pods, Resource::Deployments, Resource::StatefulSets];
-    let unread = kinds.into_iter().filter(|kind| !case.view.holds_all(*kind, namespace));
+    let kinds = [
+        Resource::Pods,
+        Resource::Deployments,
+        Resource::StatefulSets,
+    ];
+    let unread = kinds
+        .into_iter()
+        .filter(|kind| !case.view.holds_all(*kind, namespace));
     unread.map(|kind| kind.plural().to_owned()).collect()
 }
 

@@ -20,7 +20,7 @@ pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Findin
         Symptom::Answer { .. } => return answer::answer(case, symptom),
         Symptom::Name { .. } => return name::cause(case, symptom),
         Symptom::Backend(backend) => backend::cause(case, backend),
-        Symptom::Proxy { .. } => proxy::cause(symptom),
+        Symptom::Proxy { .. } => proxy::cause(case, symptom),
         // Named like the break it is about, where breaks are.
         Symptom::WorksAnyway { .. } => return None,
         Symptom::OpenThoughDenied {

@@ -5,11 +5,13 @@ use crate::causes::Code;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::{Named, ObjectRef};
 use crate::confirm::Symptom;
-use crate::diagnose::Finding;
+use crate::dataplane::{Replaces, installed};
+use crate::diagnose::{Case, Finding, Fix};
+use crate::observe::Attempts;
 use crate::path::Stage;
 
 /// The cause, from how other Services do on the same node.
-pub(super) fn cause(symptom: &Symptom<'_>) -> Finding {
+pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Finding {
     let Symptom::Proxy {
         source,
         service,
@@ -62,6 +64,7 @@ pub(super) fn cause(symptom: &Symptom<'_>) -> Finding {
         .suspected()
         .fix("restart kube-proxy on that node; --deep compares its rules with the EndpointSlices")
     };
+    let finding = by_dataplane(case, finding, (node, attempts));
     let confidence = finding.confidence;
     let finding = measured(finding);
     let finding = if confidence == crate::diagnose::Confidence::Suspected {
@@ -87,4 +90,32 @@ pub(super) fn cause(symptom: &Symptom<'_>) -> Finding {
             Some(false) => "other Services do not answer it either".to_owned(),
             None => "no other Service was asked".to_owned(),
         })
+}
+
+/// Where kube-proxy is replaced, it is not what has to be repaired; and "permission denied" has a meaning: with
+/// socket load balancing `connect` itself fails (EPERM) where the table has no backend for the address.
+fn by_dataplane(
+    case: &Case<'_, '_>,
+    finding: Finding,
+    (node, attempts): (&str, &Attempts),
+) -> Finding {
+    let mut all = installed(case.view).into_iter();
+    let is_of_proxy = finding.code.as_str().starts_with("KPX-0");
+    let Some(own) = all.find(|one| is_of_proxy && one.replaces == Replaces::KubeProxy) else {
+        return finding;
+    };
+    let name = own.dataplane.name();
+    let finding = Finding {
+        fix: Fix::default(),
+        ..finding
+    };
+    let finding = finding
+        .because(format!("{name} serves Services here: {}", own.evidence.join(", ")))
+        .fix(format!("look at the agent of {name} on {node}; --deep compares its table with the EndpointSlices"));
+    if attempts.words().contains("permission denied") {
+        return finding.because(format!(
+            "\"permission denied\" at once: the table of {name} has no backend for the address"
+        ));
+    }
+    finding
 }

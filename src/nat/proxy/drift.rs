@@ -182,7 +182,8 @@ pub fn compare_entry(
 }
 
 /// Whether an endpoint of an address is on this node.
-pub(super) fn is_local(entry: &Entry<'_>) -> bool {
+#[must_use]
+pub fn is_local(entry: &Entry<'_>) -> bool {
     let choice = &entry.choice;
     let mut all = choice.cluster.iter().chain(&choice.local);
     all.any(|endpoint| endpoint.is_local)

@@ -251,7 +251,8 @@ impl<'a> SliceIndex<'a> {
         Self { by_service }
     }
 
-    fn of(&self, service: &Service) -> impl Iterator<Item = &'a EndpointSlice> + use<'a> {
+    /// Those of one Service.
+    pub fn of(&self, service: &Service) -> impl Iterator<Item = &'a EndpointSlice> + use<'a> {
         let key = (service.namespace(), service.name());
         let found = self.by_service.get(&key).cloned();
         found.into_iter().flatten()

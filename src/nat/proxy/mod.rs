@@ -20,7 +20,7 @@ mod setup;
 mod stale;
 
 pub use drift::{
-    Difference, DifferenceKind, Drift, compare, compare_entry, covered, without_routes,
+    Difference, DifferenceKind, Drift, compare, compare_entry, covered, is_local, without_routes,
 };
 pub use entries::{Entry, EntryKind, SliceIndex, entries, entries_of};
 pub use expected::{Expected, Origin, OriginKind, expect};

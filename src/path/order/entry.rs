@@ -44,7 +44,9 @@ pub(in crate::path) fn to_service<'v>(
             .within(Boundary::NodeNetwork)
     };
     let vip = address.filter(|addr| !service.cluster_ips().contains(addr));
-    let is_shut = is_balancer && vip.is_none_or(|vip| service.balancer_vips().contains(&vip)) && all_excluded(walker.view);
+    let is_shut = is_balancer
+        && vip.is_none_or(|vip| service.balancer_vips().contains(&vip))
+        && all_excluded(walker.view);
     if vip.is_some()
         || !external.is_empty() && node_port.is_none()
         || is_balancer && !addresses.is_empty()

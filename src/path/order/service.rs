@@ -87,8 +87,8 @@ impl<'v> Walker<'_, 'v> {
                 },
             };
             let inner = address.filter(|_| leg.entry.is_none());
-            let refused = inner
-                .and_then(|vip| entry::refused_inside(service, vip, site.ip(Family::of(vip))));
+            let refused =
+                inner.and_then(|vip| entry::refused_inside(service, vip, site.ip(Family::of(vip))));
             if let (Some(client), Some(vip)) = (refused, inner) {
                 let text = format!("{vip}: {client} is in no range of loadBalancerSourceRanges");
                 let hop = Hop::new(Stage::Entry, Status::Fail, text).at(service.reference());

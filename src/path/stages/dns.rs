@@ -99,8 +99,8 @@ fn asks_elsewhere(walker: &Walker<'_, '_>, pod: &Pod, conf: &ResolvConf) -> bool
     let policy = policy_of(pod);
     // Under ClusterFirst a recorded file that names another server is the kubelet's doing and judged as
     // such. Of several servers the first answers, also that there is no such name.
-    let is_its_own = matches!(policy, "None" | "Default")
-        || policy == "ClusterFirst" && pod.is_host_network();
+    let is_its_own =
+        matches!(policy, "None" | "Default") || policy == "ClusterFirst" && pod.is_host_network();
     let first = conf.nameservers.first();
     is_its_own && !own.is_empty() && first.is_some_and(|first| !is_ours(first))
 }

@@ -152,10 +152,7 @@ fn of_alias(service: &Service, target: String, why: String) -> Found<'_> {
 }
 
 /// The rewrite that leads away from what was meant, and where to.
-fn elsewhere_by_rewrite(
-    attempt: &Attempt<'_>,
-    wanted: Option<&Place<'_>>,
-) -> Option<(At, String)> {
+fn elsewhere_by_rewrite(attempt: &Attempt<'_>, wanted: Option<&Place<'_>>) -> Option<(At, String)> {
     let at = attempt.rewritten_by.clone()?;
     let Some(Place::Service { service: meant, .. }) = wanted else {
         return None;

@@ -40,10 +40,7 @@ pub(in crate::path) fn check<'v>(
         facts: vec![],
         troubles: vec![],
     };
-    let cache = conf
-        .nameservers
-        .iter()
-        .find(|server| is_cache(**server));
+    let cache = conf.nameservers.iter().find(|server| is_cache(**server));
     if let Some(&cache) = cache {
         check_cache(walker, pod, (service, cache), family, &mut servers);
         if servers.status == Status::Pass {

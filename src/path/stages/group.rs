@@ -147,5 +147,5 @@ fn looks_at_addresses(view: &ClusterView) -> bool {
             .flat_map(|rule| rule.to.iter().flatten());
         ingress.chain(egress).any(|peer| peer.ip_block.is_some())
     });
-    by_block || !view.custom.is_empty()
+    by_block || view.has_dialects()
 }

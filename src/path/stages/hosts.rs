@@ -52,13 +52,16 @@ fn own_names(pod: &Pod, domain: &str) -> Vec<String> {
     let spec = pod.spec.as_ref();
     let written = spec.and_then(|spec| spec.hostname.as_deref());
     let written = written.filter(|name| !name.is_empty());
-    let host: String = written.unwrap_or_else(|| pod.name()).chars().take(MAX_HOST_NAME).collect();
+    let host: String = written
+        .unwrap_or_else(|| pod.name())
+        .chars()
+        .take(MAX_HOST_NAME)
+        .collect();
     let host = host.trim_end_matches(['-', '.']).to_lowercase();
     let subdomain = spec.and_then(|spec| spec.subdomain.as_deref());
     let subdomain = subdomain.filter(|name| !name.is_empty());
-    let full = subdomain.map(|subdomain| {
-        format!("{host}.{subdomain}.{}.svc.{domain}", pod.namespace())
-    });
+    let full =
+        subdomain.map(|subdomain| format!("{host}.{subdomain}.{}.svc.{domain}", pod.namespace()));
     std::iter::once(host).chain(full).collect()
 }
 
@@ -159,7 +162,12 @@ fn answers_itself(walker: &Walker<'_, '_>, pod: &Pod, service: &Service) -> bool
     slices(walker.view, service).any(|slice| {
         let mut endpoints = slice.endpoints.iter().flatten();
         let lists = endpoints.any(|endpoint| endpoint.pod_name() == Some(pod.name()));
-        lists && slice.ports.iter().flatten().any(|port| port.port.and_then(|port| u16::try_from(port).ok()) == asked)
+        lists
+            && slice
+                .ports
+                .iter()
+                .flatten()
+                .any(|port| port.port.and_then(|port| u16::try_from(port).ok()) == asked)
             && slice.service_name() == Some(service.name())
     })
 }

@@ -38,12 +38,22 @@ const OUT: &[Direction] = &[Direction::Egress];
 
 const KINDS: [Kind; 9] = [
     kind(Resource::AntreaNetworkPolicies, ANYTHING, BOTH, false),
-    kind(Resource::AntreaClusterNetworkPolicies, ANYTHING, BOTH, false),
+    kind(
+        Resource::AntreaClusterNetworkPolicies,
+        ANYTHING,
+        BOTH,
+        false,
+    ),
     kind(Resource::EgressFirewalls, RESTRICTS, OUT, true),
     kind(Resource::EgressNetworkPolicies, RESTRICTS, OUT, true),
     kind(Resource::UserDefinedNetworks, RESTRICTS, BOTH, false),
     kind(Resource::ClusterUserDefinedNetworks, RESTRICTS, BOTH, false),
-    kind(Resource::AwsApplicationNetworkPolicies, ANYTHING, BOTH, false),
+    kind(
+        Resource::AwsApplicationNetworkPolicies,
+        ANYTHING,
+        BOTH,
+        false,
+    ),
     kind(Resource::AwsClusterNetworkPolicies, ANYTHING, BOTH, false),
     kind(Resource::FqdnNetworkPolicies, ANYTHING, OUT, false),
 ];
@@ -109,7 +119,12 @@ impl Kind {
             Direction::Egress => "egress",
             Direction::Ingress => "ingress",
         };
-        let rules = || spec.get(list).and_then(Value::as_array).into_iter().flatten();
+        let rules = || {
+            spec.get(list)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+        };
         match self.resource {
             Resource::EgressFirewalls | Resource::EgressNetworkPolicies => {
                 rules().any(|rule| rule.get("type").and_then(Value::as_str) != Some("Allow"))
@@ -147,7 +162,9 @@ impl Kind {
                 Resource::AntreaNetworkPolicies | Resource::AntreaClusterNetworkPolicies,
                 Some(applied),
             ) if !applied.is_empty() => {
-                let entries = applied.iter().map(|entry| selected(entry, "spec.appliedTo"));
+                let entries = applied
+                    .iter()
+                    .map(|entry| selected(entry, "spec.appliedTo"));
                 Formula::Any(entries.collect())
             }
             (Resource::AwsClusterNetworkPolicies, _) => Formula::Pod,
@@ -204,6 +221,14 @@ impl Kind {
 
 /// Whether a network is the primary one of its pods (OVN-Kubernetes, user-defined networks).
 fn is_primary(spec: &Value) -> bool {
-    let role = |layer: &str| spec.pointer(&format!("/{layer}/role")).and_then(Value::as_str);
-    [role("layer2"), role("layer3"), spec.get("role").and_then(Value::as_str)].contains(&Some("Primary"))
+    let role = |layer: &str| {
+        spec.pointer(&format!("/{layer}/role"))
+            .and_then(Value::as_str)
+    };
+    [
+        role("layer2"),
+        role("layer3"),
+        spec.get("role").and_then(Value::as_str),
+    ]
+    .contains(&Some("Primary"))
 }

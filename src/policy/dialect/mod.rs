@@ -7,9 +7,9 @@ pub(super) mod admin;
 pub(super) mod calico;
 pub(super) mod cilium;
 pub(super) mod cluster;
-pub(super) mod foreign;
 mod cluster_wide;
 mod fields;
+pub(super) mod foreign;
 pub(super) mod network_policy;
 
 use std::borrow::Cow;

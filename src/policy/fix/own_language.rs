@@ -15,9 +15,7 @@ pub(super) fn rules(place: &Place<'_>, side: Side<'_>) -> Option<Vec<Value>> {
     let protocols = words::transports(side);
     let rule = match place.policy.id.resource {
         Resource::AdminNetworkPolicies | Resource::BaselineAdminNetworkPolicies => {
-            let port = |protocol: &Protocol| {
-                json!({"portNumber": {"protocol": protocol, "port": side.question.port}})
-            };
+            let port = |protocol: &Protocol| json!({"portNumber": {"protocol": protocol, "port": side.question.port}});
             let peer = cluster_wide_peer(side)?;
             json!({
                 "action": "Allow",
@@ -26,9 +24,7 @@ pub(super) fn rules(place: &Place<'_>, side: Side<'_>) -> Option<Vec<Value>> {
             })
         }
         Resource::ClusterNetworkPolicies => {
-            let port = |protocol: &Protocol| {
-                json!({protocol.lower(): {"destinationPort": {"number": side.question.port}}})
-            };
+            let port = |protocol: &Protocol| json!({protocol.lower(): {"destinationPort": {"number": side.question.port}}});
             let peer = cluster_wide_peer(side)?;
             json!({
                 "action": "Accept",
@@ -99,7 +95,9 @@ fn calico_end(end: &End) -> Option<Value> {
 fn cilium(place: &Place<'_>, side: Side<'_>, protocols: &[Protocol]) -> Option<Value> {
     let list = place.peer_list();
     let number = side.question.port.to_string();
-    let ports = protocols.iter().map(|protocol| json!({"port": number, "protocol": protocol}));
+    let ports = protocols
+        .iter()
+        .map(|protocol| json!({"port": number, "protocol": protocol}));
     let ports: Vec<Value> = ports.collect();
     let (field, peers) = if let Some(namespace) = words::selectable(side.peer) {
         let mut labels = json!(words::telling_labels(side.peer));

@@ -94,7 +94,9 @@ fn side(
     let changes = match judged.verdict {
         Verdict::Deny => {
             let fix = judged.opening();
-            fix.map(|fix| opening(world.view, fix)).into_iter().collect()
+            fix.map(|fix| opening(world.view, fix))
+                .into_iter()
+                .collect()
         }
         Verdict::Allow => {
             let change = world.policies().closing(judged.direction, question);

@@ -82,11 +82,18 @@ fn heading(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Result
 
 /// `IPv4: Reachable · IPv6: Unreachable`, where the families of a path fare differently.
 fn families(report: &PathReport) -> Option<String> {
-    let mut all: Vec<&str> = report.paths.iter().filter_map(|path| path.family.as_deref()).collect();
+    let mut all: Vec<&str> = report
+        .paths
+        .iter()
+        .filter_map(|path| path.family.as_deref())
+        .collect();
     all.sort_unstable();
     all.dedup();
     let verdict_of = |family: &str| {
-        let own = report.paths.iter().filter(|path| path.family.as_deref() == Some(family));
+        let own = report
+            .paths
+            .iter()
+            .filter(|path| path.family.as_deref() == Some(family));
         let mut verdicts: Vec<Verdict> = own.map(|path| path.verdict).collect();
         verdicts.dedup();
         match verdicts.as_slice() {
@@ -98,7 +105,9 @@ fn families(report: &PathReport) -> Option<String> {
     let verdicts: Vec<Verdict> = all.iter().map(|family| verdict_of(family)).collect();
     let differ = verdicts.windows(2).any(|pair| pair[0] != pair[1]);
     let told = all.iter().zip(&verdicts);
-    let told: Vec<String> = told.map(|(family, verdict)| format!("{family}: {verdict:?}")).collect();
+    let told: Vec<String> = told
+        .map(|(family, verdict)| format!("{family}: {verdict:?}"))
+        .collect();
     differ.then(|| told.join(" · "))
 }
 
@@ -142,6 +151,12 @@ fn notes(report: &PathReport) -> Vec<String> {
         let what = crate::text::list(&report.not_looked_at);
         notes.push(format!("not looked at: {what}"));
     }
+    notes.extend(
+        report
+            .dataplanes
+            .iter()
+            .map(|one| format!("{} {}", one.name, one.role)),
+    );
     notes.extend(report.unread.iter().map(|unread| {
         format!(
             "not read: {} ({}); needs {}",

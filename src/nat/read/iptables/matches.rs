@@ -52,6 +52,7 @@ pub(super) fn read(module: &str, options: &[Given<'_>], steps: &mut Vec<Step>) -
             }
         }
         "owner" => owner(options, steps)?,
+        "socket" => socket(options, steps)?,
         "pkttype" => {
             for given in options {
                 let kind = match given.first()? {
@@ -93,6 +94,17 @@ pub(super) fn read(module: &str, options: &[Given<'_>], steps: &mut Vec<Step>) -
         _ => return None,
     }
     Some(())
+}
+
+/// The first packet of a connection has no socket on a node that passes it on. Listeners on any address do
+/// not count (xt_socket without `--nowildcard`), those of proxies have a transparent socket only for what was
+/// led to them before.
+fn socket(options: &[Given<'_>], steps: &mut Vec<Step>) -> Option<()> {
+    let is_transparent = options
+        .iter()
+        .any(|given| given.name == "--transparent" && !given.negated);
+    let has_wildcards = options.iter().any(|given| given.name == "--nowildcard");
+    (is_transparent && !has_wildcards).then(|| steps.push(Step::Chance(0.0)))
 }
 
 const fn test(given: Given<'_>, field: Field, values: Values) -> Step {

@@ -5,13 +5,16 @@
 
 use super::cross::{self, Left, Passage};
 use super::nat::blocked_text;
+use super::plane;
 use super::route::{is_bridged, peer_of};
 use super::trip::{Trip, node_hop, with};
 use super::wire::{self, held};
 use super::{forwarding, is_denied};
 use crate::nat::eval::{Question, Undo};
 use crate::path::trail::Trail;
-use crate::path::{Evidence, Fault, Hop, KernelFault, ProxyFault, Stage, Status, WayFault};
+use crate::path::{
+    Evidence, Fault, Hop, KernelFault, ProxyFault, Stage, Status, TunnelFault, WayFault,
+};
 use crate::route::{Decision, Query};
 use crate::world::NodeSite;
 
@@ -37,7 +40,8 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: &Left, trail: &mut Trail<'v>) 
         node_hop(Stage::Return, name, account.text.join(", ")),
         account.evidence,
     );
-    if let Some((at, _)) = &account.fault
+    if let Some((at, fault)) = &account.fault
+        && !matches!(fault, Fault::Tunnel(TunnelFault::PortBlocked { .. }))
         && let Some(why) = trip.bypass(at)
     {
         account.fault = None;
@@ -59,6 +63,18 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: &Left, trail: &mut Trail<'v>) 
 }
 
 fn follow(trip: &Trip<'_, '_>, sent: &Left, account: &mut Account) {
+    if let Some(node) = trip.last_site().filter(|_| !trip.is_same_node())
+        && let Some((text, fault)) = plane::answers(trip, node)
+    {
+        account.tells(node, text);
+        account.fault = fault.map(|(at, fault)| (at.name, fault));
+        return;
+    }
+    // Cilium's programs hand answers to the pod themselves: no rule of its node sees them.
+    let is_handed_over = |node: &NodeSite| plane::tunnel_of(node).is_some();
+    if trip.source_pod().is_some() && trip.first_site().is_some_and(is_handed_over) {
+        return;
+    }
     if let Some(fault) = on_one_bridge(trip, sent) {
         let node = trip.first.unwrap_or_default();
         account.text.push(match &fault {

@@ -18,6 +18,7 @@ mod forwarding;
 mod intercept;
 mod judge;
 mod nat;
+mod plane;
 mod pod;
 mod route;
 mod sender;
@@ -53,6 +54,7 @@ pub(in crate::path) fn step<'v>(
     if leg.mode != Mode::ContainerToContainer
         && let Some(trip) = Trip::new(walker, leg, backend, service, (family, protocol))
     {
+        plane::policy(&trip, &mut leg.trail);
         // A source that cannot send says nothing about the nodes.
         sender::step(&trip, &mut leg.trail);
         let sent = nat::step(&trip, &mut leg.trail);

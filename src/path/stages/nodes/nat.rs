@@ -6,6 +6,7 @@ use super::cross::{self, Left, Passage};
 use super::distribution::Distribution;
 use super::intercept::{self, Taken};
 use super::judge::{Verdict, foreign, judge};
+use super::plane;
 use super::trip::{Trip, node_hop};
 use crate::cluster::{Named, Pod};
 use crate::nat::eval::{Answer, Outcome, Question};
@@ -18,6 +19,10 @@ use crate::world::NodeSite;
 /// Adds the hop, and gives back how the packet leaves the first node; none when that is not known.
 pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Left> {
     let node = trip.first_site()?;
+    if plane::is_served(trip, node) {
+        let packet = plane::service(trip, node, trail)?;
+        return translated(trip, node, packet, trail);
+    }
     let question = trip.question(node)?;
     if trip.asked.is_none() {
         return direct(trip, node, &cross::walk(node, &question), trail);
@@ -108,6 +113,31 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
         return None;
     }
     left(trip, node, passage, trail)
+}
+
+/// The way out of a packet that a table of the dataplane has translated. Cilium's programs hand it to their
+/// tunnel before any rule or route is asked.
+fn translated<'v>(
+    trip: &Trip<'_, 'v>,
+    node: &NodeSite,
+    packet: Packet,
+    trail: &mut Trail<'v>,
+) -> Option<Left> {
+    if plane::tunnel_of(node).is_some() {
+        return Some(Left {
+            packet,
+            out: None,
+            is_masqueraded: false,
+            masqueraded_by: None,
+            is_delivered: false,
+        });
+    }
+    let question = Question {
+        packet,
+        ..trip.question(node)?
+    };
+    let answer = cross::walk(node, &question);
+    left(trip, node, cross::passage(&answer, &answer.outcomes), trail)
 }
 
 /// Whether another client than the one that stands for all of them gets in: a neighbour of the node.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::cross::{self, Left, Passage};
 use super::nat::blocked_text;
+use super::plane;
 use super::trip::{Trip, node_hop, with};
 use super::wire::{self, Carried, Peer, held};
 use super::{forwarding, is_denied};
@@ -12,15 +13,19 @@ use crate::cluster::{Named, ObjectRef, Pod};
 use crate::nat::eval::Question;
 use crate::net::Packet;
 use crate::path::trail::Trail;
-use crate::path::{Evidence, Fault, Hop, KernelFault, Stage, Status, WayFault};
+use crate::path::{
+    Break, Evidence, Fault, Hop, KernelFault, PlaneFault, Stage, Status, TunnelFault, WayFault,
+};
 use crate::world::NodeSite;
 
 /// What stands in the way, and what was seen before it.
-struct Account {
-    text: Vec<String>,
-    evidence: Vec<Evidence>,
-    fault: Option<(ObjectRef, Fault)>,
+pub(super) struct Account {
+    pub(super) text: Vec<String>,
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) fault: Option<(ObjectRef, Fault)>,
     doubt: Option<String>,
+    /// What leaves open whether the packet passes.
+    open: Option<(ObjectRef, Fault)>,
 }
 
 /// Adds the hop; `false` when the packet does not get to the backend's interface.
@@ -30,6 +35,7 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Tra
         evidence: Vec::new(),
         fault: None,
         doubt: None,
+        open: None,
     };
     follow(trip, sent, &mut account);
     if account.fault.is_none() && account.doubt.is_none() {
@@ -49,6 +55,8 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Tra
         matches!(
             kind,
             Fault::Way(WayFault::Detached { .. } | WayFault::LinkDown { .. })
+                | Fault::Tunnel(TunnelFault::PortBlocked { .. })
+                | Fault::Plane(_)
         )
     };
     if let Some((at, kind)) = &account.fault
@@ -60,7 +68,11 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Tra
     }
     match (account.fault, account.doubt) {
         (Some((at, kind)), _) => {
-            if is_denied(trail) && matches!(kind, Fault::Blocked { .. }) {
+            let is_told = matches!(
+                kind,
+                Fault::Blocked { .. } | Fault::Plane(PlaneFault::Dropped { .. })
+            );
+            if is_denied(trail) && is_told {
                 trail.push(hop);
                 return false;
             }
@@ -68,6 +80,13 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Tra
             let fault = trip.fault(at, Stage::Route, kind);
             super::nat::raise(trail, hop, fault, !is_partial);
             is_partial
+        }
+        (None, _) if account.open.is_some() => {
+            if let Some((at, kind)) = account.open {
+                let fault = trip.fault(at, Stage::Route, kind);
+                trail.doubt(hop, Break::Node(Box::new(fault)));
+            }
+            true
         }
         (None, Some(why)) => {
             trail.push(Hop {
@@ -95,6 +114,9 @@ fn unread(trip: &Trip<'_, '_>) -> Option<String> {
 
 fn follow(trip: &Trip<'_, '_>, sent: Option<&Left>, account: &mut Account) {
     let first = trip.first_site();
+    if let Some(node) = first.filter(|node| plane::tunnel_of(node).is_some()) {
+        return plane::follow(trip, node, account);
+    }
     if let (Some(node), Some(pod)) = (first, trip.source_pod()) {
         account.hangs(trip, node, pod);
     }
@@ -318,7 +340,18 @@ pub(super) fn peer_of<'t>(
 // === impl Account ===
 
 impl Account {
-    fn fails(&mut self, node: &str, fault: Fault) {
+    /// Notes what leaves open whether the packet passes.
+    pub(super) fn doubts(&mut self, fault: Option<PlaneFault>, node: &str) {
+        let Some(fault) = fault.filter(|_| self.open.is_none()) else {
+            return;
+        };
+        self.text.push(format!("{node}: {}", fault.words()));
+        self.evidence
+            .push(held(node, "Cilium endpoints", fault.words()));
+        self.open = Some((ObjectRef::cluster_wide("Node", node), Fault::Plane(fault)));
+    }
+
+    pub(super) fn fails(&mut self, node: &str, fault: Fault) {
         self.fault = Some((ObjectRef::cluster_wide("Node", node), fault));
     }
 
@@ -336,7 +369,7 @@ impl Account {
     }
 
     /// Whether a pod's interface hangs on the node's network.
-    fn hangs(&mut self, trip: &Trip<'_, '_>, node: &NodeSite, pod: &Pod) {
+    pub(super) fn hangs(&mut self, trip: &Trip<'_, '_>, node: &NodeSite, pod: &Pod) {
         let Some(attachment) = trip.attachment(node, pod) else {
             return;
         };

@@ -97,17 +97,46 @@ fn outer_blocked(
         let link = there.state.host.link_with(own.local?)?;
         Some(link.name.clone())
     })?;
-    let ways = [
-        (from, Question::made_here(packet)),
-        (there, Question::incoming(packet, carrier)),
-    ];
+    stopped(
+        [
+            (from, Question::made_here(packet)),
+            (there, Question::incoming(packet, carrier)),
+        ],
+        &link.name,
+        packet,
+    )
+}
+
+/// An outer packet of a tunnel that a rule of either node stops.
+pub(super) fn blocked(
+    from: &NodeSite,
+    there: &NodeSite,
+    device: &str,
+    packet: Packet,
+) -> Option<(String, TunnelFault)> {
+    let carrier = there.state.host.link_with(packet.dst)?.name.clone();
+    stopped(
+        [
+            (from, Question::made_here(packet)),
+            (there, Question::incoming(packet, carrier)),
+        ],
+        device,
+        packet,
+    )
+}
+
+fn stopped(
+    ways: [(&NodeSite, Question); 2],
+    device: &str,
+    packet: Packet,
+) -> Option<(String, TunnelFault)> {
     ways.into_iter().find_map(|(node, question)| {
         node.state.rules.as_ref()?;
         let answer = cross::walk(node, &question);
         match cross::passage(&answer, &answer.outcomes) {
             Passage::Stopped(Fault::Blocked { rule, .. }) => {
                 let fault = TunnelFault::PortBlocked {
-                    device: link.name.clone(),
+                    device: device.to_owned(),
                     rule: Box::new(rule),
                     packet,
                 };
