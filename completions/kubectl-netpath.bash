@@ -53,7 +53,7 @@ _kubectl__netpath() {
 
     case "${cmd}" in
         kubectl__netpath)
-            opts="-n -s -o -v -h -V --to-namespace --protocol --port --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --output --color --verbose --help --version snapshot demo check explain policy matrix rules cleanup rbac completion"
+            opts="-H -n -s -o -v -h -V --to-namespace --protocol --port --method --path --header --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --output --color --verbose --help --version snapshot demo check explain policy matrix rules cleanup rbac completion"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -68,6 +68,22 @@ _kubectl__netpath() {
                     return 0
                     ;;
                 --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --method)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_kubectl_netpath_global_optspecs
-    string join \n to-namespace= protocol= port= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep timeout= confirm image= agent-image= agent-upload agent-binary= debug-namespace= o/output= color= v/verbose h/help V/version
+    string join \n to-namespace= protocol= port= method= path= H/header= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep timeout= confirm image= agent-image= agent-upload agent-binary= debug-namespace= o/output= color= v/verbose h/help V/version
 end
 
 function __fish_kubectl_netpath_needs_command
@@ -27,6 +27,9 @@ end
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l to-namespace -d 'Namespace of the destination, if not that of the source' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l protocol -d 'Protocol to ask for; without it, what the destination\'s port declares' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l port -d 'Port of the destination, as :PORT behind its name' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l method -d 'Method of the request: which rule of a route takes it may depend on it' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l path -d 'Path of the request, with its query, in place of the URL\'s' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s H -l header -d 'Header of the request; Host stands for the name that is asked' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l snapshot -d 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F

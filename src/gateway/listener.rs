@@ -564,7 +564,7 @@ pub fn gateway_trouble(view: &ClusterView, gateway: &Gateway) -> Option<GatewayT
     }
     parameters(view, gateway, class.controller())
         .or_else(|| client_certificate(view, gateway))
-        .or_else(|| by_status(gateway))
+        .or_else(|| by_status(view, gateway))
 }
 
 /// Istio takes its parameters from a ConfigMap and from nothing else; what others take is theirs to know.
@@ -599,12 +599,16 @@ fn client_certificate(view: &ClusterView, gateway: &Gateway) -> Option<GatewayTr
 }
 
 /// What the controller says of the Gateway as a whole. That listeners are at fault is told at them.
-fn by_status(gateway: &Gateway) -> Option<GatewayTrouble> {
+fn by_status(view: &ClusterView, gateway: &Gateway) -> Option<GatewayTrouble> {
     let status = gateway.status.as_ref()?;
     let generation = gateway.metadata.generation;
     let find = |kind: &str| {
         let found = condition(&status.conditions, kind, generation);
-        found.filter(|one| one.is_false() && one.reason != "ListenersNotValid")
+        // Of addresses manifests say nothing: what was said of them was said of another cluster.
+        let is_elsewhere = |reason: &str| view.is_planned() && reason.starts_with("Address");
+        found.filter(|one| {
+            one.is_false() && one.reason != "ListenersNotValid" && !is_elsewhere(&one.reason)
+        })
     };
     let said = find("Accepted").or_else(|| find("Programmed"))?;
     Some(GatewayTrouble::Status {

@@ -145,6 +145,17 @@ fn to_service<'v>(
 fn by_node<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, plane: &Plane<'v>, knock: &Knock) {
     let hop = |status, text: String| Hop::new(Stage::Entry, status, text).at(knock.door.clone());
     let ready = plane.ready();
+    if plane.pods.is_empty() {
+        // Manifests do not hold them.
+        if !walker.view.is_planned() {
+            let text = format!(
+                "no Service leads to what is asked, and no proxy was found; looked for {}",
+                plane.looked_for
+            );
+            leg.trail.push(hop(Status::Unknown, text));
+        }
+        return;
+    }
     if ready.is_empty() {
         let text = format!("no proxy of {} is ready", knock.door);
         let pods = plane.pods.iter().map(|pod| pod.reference()).collect();

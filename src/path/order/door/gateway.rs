@@ -36,7 +36,11 @@ pub fn to_gateway<'v>(
         .into_iter()
         .filter(|slot| only.is_none_or(|owner| slot.owner == *owner))
         .collect();
-    judge(walker, &mut leg, gateway, &own, only.is_none());
+    // What ails the listeners of a ListenerSet is the ListenerSet's to repair.
+    let object = reference(gateway);
+    let of_owner = |slot: &&Slot<'v>| slot.owner == *only.unwrap_or(&object);
+    let judged: Vec<Slot<'v>> = own.iter().filter(of_owner).cloned().collect();
+    judge(walker, &mut leg, gateway, &judged, own.is_empty());
     let mut asked: Vec<(u16, Protocol)> = own
         .iter()
         .filter(|slot| !slot.is_dead())
