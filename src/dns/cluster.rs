@@ -19,8 +19,7 @@ const NAMES: [(&str, &str); 4] = [
     ("openshift-dns", "dns-default"),
 ];
 
-/// The ConfigMap whose keys a Corefile imports from the folder `custom` (AKS, k3s).
-pub const CUSTOM: &str = "coredns-custom";
+pub use crate::cluster::scope::COREDNS_CUSTOM as CUSTOM;
 
 /// The ConfigMap and the label of NodeLocal DNSCache (`cluster/addons/dns/nodelocaldns`).
 pub const NODE_CACHE: &str = "node-local-dns";

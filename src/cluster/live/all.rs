@@ -10,9 +10,8 @@ use serde_json::Value;
 use super::fetch::{Answer, LiveError, api_groups, fetch};
 use super::patience::patiently;
 use crate::cluster::query::Query;
-use crate::cluster::scope::CILIUM_CONFIG;
+use crate::cluster::scope::{CILIUM_CONFIG, COREDNS_CUSTOM};
 use crate::cluster::{Builder, ClusterView, Coverage, Provenance, Resource, Unread};
-use crate::dns::CUSTOM;
 
 /// How many objects a page holds, as in kubectl.
 const PAGE: u32 = 500;
@@ -103,7 +102,7 @@ fn is_wanted(resource: Resource, object: &Value) -> bool {
     let data = object.get("data");
     let has = |key| data.and_then(|data| data.get(key)).is_some();
     let name = object.pointer("/metadata/name").and_then(Value::as_str);
-    let is_named = name.is_some_and(|name| [CUSTOM, CILIUM_CONFIG].contains(&name));
+    let is_named = name.is_some_and(|name| [COREDNS_CUSTOM, CILIUM_CONFIG].contains(&name));
     is_named || has("Corefile") || has("config.conf") || has("ClusterConfiguration")
 }
 

@@ -18,6 +18,9 @@ use super::query::Query;
 use super::{ClusterView, Resource, Unread};
 use crate::target::Request;
 
+/// The ConfigMap whose keys a Corefile imports from the folder `custom` (AKS, k3s).
+pub const COREDNS_CUSTOM: &str = "coredns-custom";
+
 /// The ConfigMap with the settings of Cilium's agents.
 pub const CILIUM_CONFIG: &str = "cilium-config";
 
