@@ -45,6 +45,7 @@ pub mod exit;
 pub mod facts;
 pub mod gateway;
 pub mod log;
+pub mod mesh;
 pub mod nat;
 pub mod net;
 pub mod node;

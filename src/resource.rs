@@ -99,6 +99,25 @@ resources! {
     CalicoNodeStatuses: "crd.projectcalico.org", "v1", "CalicoNodeStatus", "caliconodestatuses", Cluster;
     AntreaAgentInfos: "crd.antrea.io", "v1beta1", "AntreaAgentInfo", "antreaagentinfos", Cluster;
     AwsPolicyEndpoints: "networking.k8s.aws", "v1alpha1", "PolicyEndpoint", "policyendpoints", Namespaced;
+    PeerAuthentications: "security.istio.io", "v1", "PeerAuthentication", "peerauthentications", Namespaced;
+    IstioAuthorizationPolicies: "security.istio.io", "v1", "AuthorizationPolicy", "authorizationpolicies", Namespaced;
+    DestinationRules: "networking.istio.io", "v1", "DestinationRule", "destinationrules", Namespaced;
+    VirtualServices: "networking.istio.io", "v1", "VirtualService", "virtualservices", Namespaced;
+    Sidecars: "networking.istio.io", "v1", "Sidecar", "sidecars", Namespaced;
+    ServiceEntries: "networking.istio.io", "v1", "ServiceEntry", "serviceentries", Namespaced;
+    EnvoyFilters: "networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters", Namespaced;
+    WasmPlugins: "extensions.istio.io", "v1alpha1", "WasmPlugin", "wasmplugins", Namespaced;
+    Servers: "policy.linkerd.io", "v1beta3", "Server", "servers", Namespaced;
+    LinkerdAuthorizationPolicies: "policy.linkerd.io", "v1alpha1", "AuthorizationPolicy", "authorizationpolicies", Namespaced;
+    ServerAuthorizations: "policy.linkerd.io", "v1beta1", "ServerAuthorization", "serverauthorizations", Namespaced;
+    MeshTlsAuthentications: "policy.linkerd.io", "v1alpha1", "MeshTLSAuthentication", "meshtlsauthentications", Namespaced;
+    NetworkAuthentications: "policy.linkerd.io", "v1alpha1", "NetworkAuthentication", "networkauthentications", Namespaced;
+    LinkerdHttpRoutes: "policy.linkerd.io", "v1beta3", "HTTPRoute", "httproutes", Namespaced;
+    EgressNetworks: "policy.linkerd.io", "v1alpha1", "EgressNetwork", "egressnetworks", Namespaced;
+    ServiceExports: "multicluster.x-k8s.io", "v1beta1", "ServiceExport", "serviceexports", Namespaced;
+    ServiceImports: "multicluster.x-k8s.io", "v1beta1", "ServiceImport", "serviceimports", Namespaced;
+    SubmarinerGateways: "submariner.io", "v1", "Gateway", "gateways", Namespaced;
+    SubmarinerClusters: "submariner.io", "v1", "Cluster", "clusters", Namespaced;
 }
 
 // === impl Resource ===
@@ -145,6 +164,44 @@ impl Resource {
     /// Another group under which the same kinds are served: Calico's own API server, and since 3.32
     /// perhaps nothing else.
     const CALICO_SERVED: &str = "projectcalico.org";
+    /// What decides about connections in a service mesh.
+    pub const MESHES: &[Self] = &[
+        Self::PeerAuthentications,
+        Self::IstioAuthorizationPolicies,
+        Self::DestinationRules,
+        Self::VirtualServices,
+        Self::Sidecars,
+        Self::ServiceEntries,
+        Self::EnvoyFilters,
+        Self::WasmPlugins,
+        Self::Servers,
+        Self::LinkerdAuthorizationPolicies,
+        Self::ServerAuthorizations,
+        Self::MeshTlsAuthentications,
+        Self::NetworkAuthentications,
+        Self::LinkerdHttpRoutes,
+        Self::EgressNetworks,
+    ];
+
+    /// What spans several clusters.
+    pub const MULTI_CLUSTER: &[Self] = &[
+        Self::ServiceExports,
+        Self::ServiceImports,
+        Self::SubmarinerGateways,
+        Self::SubmarinerClusters,
+    ];
+
+    /// Versions of the API whose objects have the same form as those of [`Self::version`].
+    #[must_use]
+    pub const fn alike_versions(self) -> &'static [&'static str] {
+        match self.group().as_bytes() {
+            b"security.istio.io" => &["v1", "v1beta1"],
+            b"networking.istio.io" => &["v1", "v1beta1", "v1alpha3"],
+            b"policy.linkerd.io" => &["v1beta3", "v1beta2", "v1beta1", "v1alpha1"],
+            b"multicluster.x-k8s.io" => &["v1beta1", "v1alpha1"],
+            _ => &[],
+        }
+    }
 
     /// Finds the resource of an object's `apiVersion` and `kind`. Only the group counts: an object
     /// written for another version of a known group is still read.

@@ -8,7 +8,7 @@ use crate::support::project;
 
 /// The modules of the library, from what knows nothing to what knows everything. A module uses only what
 /// stands before it.
-const ORDER: [&str; 35] = [
+const ORDER: [&str; 36] = [
     "log",
     "text",
     "causes",
@@ -26,6 +26,7 @@ const ORDER: [&str; 35] = [
     "nat",
     "dns",
     "policy",
+    "mesh",
     "node",
     "dataplane",
     "observe",

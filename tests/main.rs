@@ -13,6 +13,7 @@ mod lab_probe;
 mod lab_rules;
 mod lab_scenarios;
 mod live;
+mod mesh;
 mod nat_cli;
 mod nat_corpus;
 mod nat_expected;

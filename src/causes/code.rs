@@ -249,6 +249,11 @@ codes! {
     MESH_07 = "MESH-07";
     MESH_08 = "MESH-08";
     MESH_09 = "MESH-09";
+    MESH_10 = "MESH-10";
+    MESH_11 = "MESH-11";
+    MESH_12 = "MESH-12";
+    MESH_13 = "MESH-13";
+    MESH_14 = "MESH-14";
 }
 
 // === impl Code ===

@@ -11,6 +11,28 @@ use super::{
     ClusterView, Named, ObjectRef, Pod, Provenance, Rejected, Resource, Scope, Table, mirror,
 };
 
+/// How the API groups of meshes end.
+const MESH_GROUPS: [&str; 2] = [".istio.io", "linkerd.io"];
+
+/// Kinds of meshes that decide nothing about a connection inside the cluster: telemetry, settings of
+/// proxies, limits, machines outside, links to other clusters.
+const HARMLESS: [&str; 14] = [
+    "Telemetry",
+    "ProxyConfig",
+    "WorkloadGroup",
+    "WorkloadEntry",
+    "Gateway",
+    "RequestAuthentication",
+    "IstioOperator",
+    "Istio",
+    "ServiceProfile",
+    "HTTPLocalRateLimitPolicy",
+    "HttpLocalRateLimitPolicy",
+    "ExternalWorkload",
+    "Link",
+    "CustomResourceDefinition",
+];
+
 /// Collects objects into a [`ClusterView`].
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -57,6 +79,8 @@ impl Builder {
                 self.secret(header.reference(None, kind), &mut reader);
             } else if kind.is_empty() {
                 self.reject_stranger(header.reference(None, kind));
+            } else {
+                self.note_unknown(version, header.reference(None, kind));
             }
             return;
         };
@@ -82,7 +106,7 @@ impl Builder {
             None if kind.is_empty() && !object.is_null() => {
                 self.reject_stranger(reference(None, &object));
             }
-            None => {}
+            None => self.note_unknown(text(&object, "apiVersion"), reference(None, &object)),
         }
     }
 
@@ -165,18 +189,29 @@ impl Builder {
                 .map_err(|error| reason(&error)),
         };
         if let Err(why) = outcome {
-            self.reject(Some(resource), named, why);
+            self.reject(Some(resource), resource.group(), named, why);
         }
     }
 
     fn reject_stranger(&mut self, object: ObjectRef) {
         let why = "neither kind nor apiVersion: not a Kubernetes object".to_owned();
-        self.reject(None, object, why);
+        self.reject(None, "", object, why);
     }
 
-    fn reject(&mut self, resource: Option<Resource>, object: ObjectRef, why: String) {
+    /// Notes an object of a mesh whose kind is not known: it may change what happens to connections.
+    fn note_unknown(&mut self, api_version: &str, object: ObjectRef) {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let is_of_mesh = MESH_GROUPS.iter().any(|ending| group.ends_with(ending));
+        if is_of_mesh && !HARMLESS.contains(&object.kind.as_str()) {
+            let why = format!("{} of {group} is no kind this program knows", object.kind);
+            self.reject(None, group, object, why);
+        }
+    }
+
+    fn reject(&mut self, resource: Option<Resource>, group: &str, object: ObjectRef, why: String) {
         self.view.rejected.push(Rejected {
             object,
+            group: group.to_owned(),
             resource,
             why,
         });

@@ -21,6 +21,7 @@ mod pod;
 pub mod query;
 
 pub mod scope;
+mod selected;
 mod selector;
 pub mod snapshot;
 mod table;
@@ -33,6 +34,7 @@ pub use coverage::Coverage;
 pub use facts::{Facts, NodeFacts, PodFacts};
 pub use object::ObjectRef;
 pub use pod::{Container, ContainerStatus, EnvVar, Pod, PodSpec, PodStatus, SecurityContext};
+pub use selected::{resolve_port, selected};
 pub use selector::{BadSelector, Operator, Requirement, Selector};
 pub use table::{Named, Table};
 pub use view::{ClusterView, Provenance, Rejected, Unread};

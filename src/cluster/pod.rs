@@ -97,6 +97,8 @@ pub struct PodStatus {
 #[serde(default, rename_all = "camelCase")]
 pub struct ContainerStatus {
     pub name: String,
+    /// None where it was left out, as in an old recording.
+    pub ready: Option<bool>,
     pub restart_count: i32,
     pub state: Option<ContainerState>,
     pub last_state: Option<ContainerState>,

@@ -83,6 +83,8 @@ pub struct Unread {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     pub object: ObjectRef,
+    /// Its API group; empty for what is no object of Kubernetes.
+    pub group: String,
     pub resource: Option<Resource>,
     pub why: String,
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::objects::{beside, dns, dst, eps, ext, gateway, ing, pol, rte, src, svc};
+use super::objects::{beside, dns, dst, eps, ext, gateway, ing, mesh, pol, rte, src, svc};
 use super::{Case, Confidence, Finding, Severity};
 use super::{hints, keeper, nodes, probes};
 use crate::cluster::access::ServiceExt;
@@ -203,6 +203,8 @@ fn name(case: &Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
             address,
         } => eps::stale(service, slice, *address),
         Break::Policy(denied) => pol::denied(case, denied),
+        Break::Mesh { stop, stage, is_notice: false } => mesh::cause(stop, *stage),
+        Break::Mesh { stop, stage, is_notice: true } => mesh::cause(stop, *stage).notice(),
         Break::Node(fault) => nodes::cause(case, path, fault),
     }
 }

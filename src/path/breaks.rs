@@ -8,6 +8,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use super::{DoorTrouble, NodeFault, Stage};
 use crate::cluster::{ObjectRef, Pod};
 use crate::dns::At;
+use crate::mesh::Stop;
 use crate::net::{Family, Protocol};
 use crate::policy::{DirectionJudgement, End};
 use crate::target::PortSpec;
@@ -75,6 +76,12 @@ pub enum Break<'v> {
     },
     /// A policy denies.
     Policy(Box<Denied>),
+    /// A service mesh stops it, or would have something to say.
+    Mesh {
+        stop: Box<Stop>,
+        stage: Stage,
+        is_notice: bool,
+    },
     /// What a node or a pod really holds stops it.
     Node(Box<NodeFault>),
 }
@@ -226,6 +233,8 @@ pub struct Denied {
     pub is_half_open: bool,
     /// The client that would be admitted if a node port did not hide it behind the node's address.
     pub hidden_client: Option<IpAddr>,
+    /// The pod's own port, if it would be let through and only the tunnel of a mesh is not.
+    pub without_tunnel: Option<u16>,
 }
 
 // === impl Break ===
@@ -236,7 +245,7 @@ impl Break<'_> {
     pub fn stage(&self) -> Stage {
         match self {
             Self::SourceWithoutNetwork(_) | Self::NoSourcePod(_) => Stage::Source,
-            Self::NodeDown { stage, .. } => *stage,
+            Self::NodeDown { stage, .. } | Self::Mesh { stage, .. } => *stage,
             Self::Name(_) | Self::Dns(_) => Stage::Dns,
             Self::NoCommonFamily { .. }
             | Self::Port(_)

@@ -5,13 +5,14 @@ use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::{Node, Service};
+use k8s_openapi::api::core::v1::{Node, Service, ServicePort};
 
 use super::trail::Trail;
 use super::{Backend, Mode, Path, Stage};
 use crate::cluster::access::ServiceExt;
 use crate::cluster::{ClusterView, Named, Pod};
 use crate::dns::ClusterDns;
+use crate::mesh::Meshes;
 use crate::net::{Family, Packet, Protocol};
 use crate::policy::{Ends, Policies};
 use crate::resolve::{Flow, Site};
@@ -24,6 +25,7 @@ pub(in crate::path) struct Walker<'w, 'v> {
     pub dns: &'w ClusterDns<'v>,
     pub policies: &'w Policies,
     pub ends: &'w Ends<'v>,
+    pub meshes: &'w Meshes<'v>,
     pub nodes: &'w Nodes<'v>,
     pub memo: Memo,
 }
@@ -42,6 +44,10 @@ pub(in crate::path) struct Leg<'a, 'v> {
     pub entry: Option<Entry<'v>>,
     /// The address and port of the Service that is asked.
     pub asked: Option<SocketAddr>,
+    /// The port of the Service.
+    pub port: Option<&'v ServicePort>,
+    /// The subset that a route of a mesh chose, with the labels of its pods.
+    pub subset: Option<(String, Vec<(String, String)>)>,
 }
 
 /// The node where a packet meets its first kube-proxy.

@@ -19,12 +19,18 @@ pub enum Stage {
     Gateway,
     Service,
     Endpoints,
+    /// What a mesh takes over at the client's end.
+    #[serde(rename = "mesh")]
+    MeshClient,
     EgressPolicy,
     /// The rules of the source's node.
     Nat,
     /// Between the nodes.
     Route,
     IngressPolicy,
+    /// What a mesh takes over at the server's end.
+    #[serde(rename = "mesh")]
+    MeshServer,
     Destination,
     Return,
 }
@@ -107,6 +113,7 @@ impl Stage {
             Self::Gateway => "gateway",
             Self::Service => "service",
             Self::Endpoints => "endpoints",
+            Self::MeshClient | Self::MeshServer => "mesh",
             Self::EgressPolicy => "egress-policy",
             Self::Nat => "nat",
             Self::Route => "route",

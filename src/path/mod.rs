@@ -39,7 +39,8 @@ pub use hop::{Basis, Boundary, Evidence, Hop, Stage, Status, Translation};
 pub(crate) use order::{EXCLUDED, class_name, ingress_addresses, ingress_reference, name_asked};
 pub use order::{Walk, walk};
 pub use plane_fault::PlaneFault;
-pub(crate) use stages::endpoints::{resolve_port, selected, slices};
+pub(crate) use crate::cluster::{resolve_port, selected};
+pub(crate) use stages::endpoints::slices;
 pub(crate) use stages::service::ports_text;
 pub use trouble::{DoorTrouble, Share};
 

@@ -49,6 +49,14 @@ pub enum Doubt {
     SelfTraffic,
     /// Whether both ends share a node, whose own traffic to its pods is always let through.
     SameNode,
+    /// It depends on a part of the request that nobody gave; the flag that gives it, if one does.
+    Request { part: String, flag: String },
+    /// Somebody outside of all objects decides.
+    Authorizer { policy: String, provider: String },
+    /// Proxies of two meshes in one pod.
+    TwoMeshes { pod: String },
+    /// In words.
+    Other(String),
 }
 
 // === impl Truth ===
@@ -173,6 +181,22 @@ impl fmt::Display for Doubt {
             Self::SelfTraffic => f.write_str(
                 "a pod that calls its own address: network plugins differ on whether policies apply",
             ),
+            Self::Request { part, flag } if flag.is_empty() => {
+                write!(f, "it depends on the {part} of the request, which is not known")
+            }
+            Self::Request { part, flag } => write!(
+                f,
+                "it depends on the {part} of the request, which is not known: give it with {flag}"
+            ),
+            Self::Authorizer { policy, provider } => write!(
+                f,
+                "{policy} leaves the decision to the external authorizer {provider}"
+            ),
+            Self::TwoMeshes { pod } => write!(
+                f,
+                "{pod} has the proxies of two meshes, which compete for its connections"
+            ),
+            Self::Other(text) => f.write_str(text),
             Self::SameNode => f.write_str(
                 "a node's own traffic to its pods is always let through, and it is not known whether both are on one node",
             ),

@@ -24,7 +24,7 @@ use crate::cluster::gateway_api::{Gateway, ListenerSet, Route, RouteKind};
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
 use crate::gateway::HttpRequest;
 use crate::net::{Family, Protocol};
-use crate::target::{HttpAsked, PortSpec, Request, Url};
+use crate::target::{HttpAsked, PortSpec, Request, Spec, Url};
 
 pub use destination::owner_of;
 pub use meant::{Change, Meant, meant};
@@ -36,6 +36,8 @@ pub struct Flow<'v> {
     pub source: Source<'v>,
     pub destination: Destination<'v>,
     pub protocol: Option<Protocol>,
+    /// What is asked over HTTP, as flags and the URL say it.
+    pub http: Option<HttpAsked>,
     /// Addresses of names, as resolvers of the cluster's pods were seen to answer.
     pub names: BTreeMap<String, Vec<IpAddr>>,
 }
@@ -121,8 +123,21 @@ pub fn resolve<'v>(view: &'v ClusterView, request: &Request) -> Result<Flow<'v>,
         source: source::find(view, request)?,
         destination: destination::find(view, request)?,
         protocol: request.protocol,
+        http: http_request(request),
         names: BTreeMap::new(),
     })
+}
+
+/// What flags say of the request, completed by the URL.
+fn http_request(request: &Request) -> Option<HttpAsked> {
+    let url = request.destination.url.as_ref();
+    let url = url.filter(|url| ["http", "https", "grpc"].contains(&url.scheme.as_str()));
+    let host = match (&request.destination.spec, url) {
+        (Spec::Name(name), Some(_)) => Some(name.as_str()),
+        _ => None,
+    };
+    let asked = request.http.clone().completed(host, url.map(|url| url.path.as_str()));
+    (!asked.is_empty()).then_some(asked)
 }
 
 // === impl Destination ===

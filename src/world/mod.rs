@@ -1,7 +1,7 @@
 //! A view with everything that is derived from it, compiled once per run.
 //!
 //! ```text
-//!  ClusterView ─► World { policies · ends · dns · nodes and pods, parsed }
+//!  ClusterView ─► World { policies · ends · dns · meshes · nodes and pods, parsed }
 //!                   ▲
 //!                   └─ facts that arrive while probing: each is parsed when it is first needed
 //! ```
@@ -16,6 +16,7 @@ use std::cell::OnceCell;
 
 use crate::cluster::{ClusterView, NodeFacts, PodFacts, Unread};
 use crate::dns::ClusterDns;
+use crate::mesh::Meshes;
 use crate::observe::Vantage;
 use crate::policy::{Ends, Linter, Policies};
 
@@ -31,6 +32,7 @@ pub struct World<'v> {
     ends: OnceCell<Ends<'v>>,
     linter: OnceCell<Linter<'v>>,
     dns: OnceCell<ClusterDns<'v>>,
+    meshes: OnceCell<Meshes<'v>>,
     /// What turned out to be unreadable after the view was read.
     unread: Vec<Unread>,
 }
@@ -48,6 +50,7 @@ impl<'v> World<'v> {
             ends: OnceCell::new(),
             linter: OnceCell::new(),
             dns: OnceCell::new(),
+            meshes: OnceCell::new(),
             unread: Vec::new(),
         }
     }
@@ -74,6 +77,12 @@ impl<'v> World<'v> {
             .get_or_init(|| ClusterDns::of(self.view, self.nodes.resolv_confs()))
     }
 
+    /// What takes connections over at either end.
+    pub fn meshes(&self) -> &Meshes<'v> {
+        self.meshes
+            .get_or_init(|| Meshes::of(self.view, &self.dns().domain))
+    }
+
     /// What was gathered on nodes and in pods.
     pub const fn nodes(&self) -> &Nodes<'v> {
         &self.nodes
@@ -86,6 +95,7 @@ impl<'v> World<'v> {
                 self.nodes.learn_of_pod(namespace, name, file, text);
                 // A pod's resolv.conf may tell the cluster's domain.
                 self.dns.take();
+                self.meshes.take();
             }
             Vantage::Node(node) => self.nodes.learn(node, file, text),
         }

@@ -89,6 +89,7 @@ fn add_manifests(builder: &mut Builder, folder: &Path) -> Result<(), SnapshotErr
                 .filter(|document| Header::of(document).is_some_and(|header| header.has_version()))
                 .for_each(|document| builder.add_json(document)),
             Err(bad) => builder.view().rejected.push(Rejected {
+                group: String::new(),
                 object: ObjectRef::cluster_wide("File", name),
                 resource: None,
                 why: bad.to_string(),

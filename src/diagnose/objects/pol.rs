@@ -16,6 +16,16 @@ use crate::text::list;
 /// The cause of a denial on the way to a backend.
 pub(in crate::diagnose) fn denied(case: &Case<'_, '_>, denied: &Denied) -> Finding {
     let finding = cause(case, denied, false);
+    if let Some(port) = denied.without_tunnel {
+        return Finding {
+            code: Code::MESH_10,
+            ..finding
+        }
+        .because(format!(
+            "port {port} itself is let through, but both pods are in the ambient mesh, and between them everything goes to port {} (HBONE)",
+            denied.port
+        ));
+    }
     if let Some(client) = denied.hidden_client {
         return Finding {
             code: Code::POL_13,

@@ -9,7 +9,7 @@ use crate::cluster::Pod;
 use crate::net::{Family, Protocol};
 use crate::path::context::{Leg, Walker};
 use crate::path::stages::endpoints::{self, Absent};
-use crate::path::stages::{destination, group, nodes, policy};
+use crate::path::stages::{destination, group, mesh, nodes, policy};
 use crate::path::{Backend, Break, Hop, Mode, Path, Stage, Status};
 use crate::target::PortSpec;
 
@@ -135,7 +135,8 @@ impl<'v> Walker<'_, 'v> {
         }
         // Of an address that is nobody's no policy says anything of use.
         if leg.mode != Mode::ContainerToContainer && absent.is_none() {
-            policy::step(self, &mut leg, backend, protocol);
+            let wire = mesh::step(self, &mut leg, backend, service, protocol);
+            policy::step(self, &mut leg, backend, protocol, &wire);
         }
         match absent {
             Some((service, address, Absent::Gone(slice))) => {

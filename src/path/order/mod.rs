@@ -8,7 +8,7 @@ mod ingress;
 mod service;
 
 use super::context::{Leg, Memo, Walker};
-use super::stages::{dns, group, source};
+use super::stages::{dns, group, mesh, source};
 use super::trail::Trail;
 use super::{Basis, Break, Hop, Mode, Path, Stage, Status};
 use crate::cluster::access::{ServiceExt, ServiceKind};
@@ -47,6 +47,7 @@ pub fn walk<'v>(world: &World<'v>, flow: &Flow<'v>) -> Walk<'v> {
         dns: world.dns(),
         policies: world.policies(),
         ends: world.ends(),
+        meshes: world.meshes(),
         nodes: world.nodes(),
         memo: Memo::default(),
     };
@@ -96,6 +97,8 @@ impl<'v> Walker<'_, 'v> {
             mode: Mode::PodToService,
             entry: None,
             asked: None,
+            port: None,
+            subset: None,
         };
         self.to_place(leg, &self.flow.destination.place, paths);
     }
@@ -168,9 +171,16 @@ impl<'v> Walker<'_, 'v> {
         }
         if paths.len() == start {
             leg.mode = Mode::ToOutside;
-            let text = format!("{name}: what it leads to is not known here");
+            let is_judged = mesh::to_name(self, &mut leg, name);
+            let (status, text) = match is_judged {
+                true => (Status::Pass, format!("{name}, outside the cluster")),
+                false => (
+                    Status::Unknown,
+                    format!("{name}: what it leads to is not known here"),
+                ),
+            };
             leg.trail
-                .push(Hop::new(Stage::Destination, Status::Unknown, text));
+                .push(Hop::new(Stage::Destination, status, text));
             paths.push(leg.end(None));
         }
     }

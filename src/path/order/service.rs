@@ -5,12 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use k8s_openapi::api::core::v1::Service;
 
 use super::entry;
-use crate::cluster::ClusterView;
+use crate::cluster::{ClusterView, Pod};
 use crate::cluster::access::{ServiceExt, ServiceKind};
 use crate::net::Family;
 use crate::path::context::{Leg, Walker};
 use crate::path::stages::endpoints::{self, Asker, Door};
-use crate::path::stages::group;
+use crate::path::stages::{group, mesh};
 use crate::path::stages::service::{self, Asked, Chosen};
 use crate::path::{Break, Hop, Path, Stage, Status};
 use crate::resolve::Site;
@@ -34,7 +34,14 @@ impl<'v> Walker<'_, 'v> {
         let Some(chosen) = service::step(service, asked, &mut leg.trail) else {
             return paths.push(leg.end(None));
         };
-        self.through_service(&leg, service, address, chosen, paths);
+        let branches =
+            mesh::branches(self, &mut leg, service, chosen, |leg| paths.push(leg.end(None)));
+        for branch in branches {
+            let is_same = branch.service.reference() == service.reference();
+            leg.subset.clone_from(&branch.subset);
+            let address = address.filter(|_| is_same);
+            self.through_service(&leg, branch.service, address, branch.chosen, paths);
+        }
     }
 
     /// Every family of a chosen port, to every backend.
@@ -49,6 +56,7 @@ impl<'v> Walker<'_, 'v> {
         let site = leg.sites[0];
         let mut leg = leg.clone();
         leg.trail.service = Some(service);
+        leg.port = Some(chosen.port);
         let mut families = match address {
             Some(addr) => vec![Family::of(addr)],
             None => families(self.view, site, service),
@@ -94,8 +102,11 @@ impl<'v> Walker<'_, 'v> {
                 let hop = Hop::new(Stage::Entry, Status::Fail, text).at(service.reference());
                 leg.trail.stop(hop, Break::SourceRange { service, client });
             }
-            let backends =
+            let mut backends =
                 endpoints::step(self.view, service, chosen, family, asker, &mut leg.trail);
+            if let Some((_, labels)) = &leg.subset {
+                backends.retain(|backend| backend.pod.is_none_or(|pod| has_labels(pod, labels)));
+            }
             let vip = address.or_else(|| service.cluster_ip(family));
             leg.asked = vip.map(|vip| SocketAddr::new(vip, chosen.number));
             if backends.is_empty() {
@@ -130,4 +141,9 @@ fn families(view: &ClusterView, site: Site<'_>, service: &Service) -> Vec<Family
         own.retain(|family| of_source.contains(family));
     }
     own
+}
+
+fn has_labels(pod: &Pod, labels: &[(String, String)]) -> bool {
+    let mut labels = labels.iter();
+    labels.all(|(key, value)| pod.labels().get(key) == Some(value))
 }

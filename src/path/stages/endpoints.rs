@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::service::Chosen;
 use crate::cluster::access::{
@@ -14,8 +13,8 @@ use crate::cluster::endpoints::{
     EndpointChoice, PortEndpoint, ProxyNode, Topology, TrafficPolicies, WithoutEndpoints,
     categorize, endpoints_of,
 };
-use crate::cluster::{ClusterView, Named, ObjectRef, Pod, Resource};
-use crate::net::{Family, Protocol};
+use crate::cluster::{ClusterView, Named, ObjectRef, Pod, Resource, resolve_port, selected};
+use crate::net::Family;
 use crate::path::trail::Trail;
 use crate::path::{Backend, Break, Hop, Stage, Status};
 use crate::resolve;
@@ -310,32 +309,8 @@ fn meant<'v>(
         .collect()
 }
 
-/// The pods a Service selects that have not ended.
-pub(crate) fn selected<'v>(
-    view: &'v ClusterView,
-    service: &'v Service,
-) -> impl Iterator<Item = &'v Pod> {
-    let selector = service.selector();
-    view.pods
-        .in_namespace(service.namespace())
-        .filter(move |pod| {
-            !pod.is_finished()
-                && selector
-                    .as_ref()
-                    .is_some_and(|selector| selector.matches(pod.labels()))
-        })
-}
-
 fn pod_port(pod: &Pod, chosen: Chosen<'_>) -> Option<u16> {
     resolve_port(pod, &target_port(chosen.port), chosen.protocol)
-}
-
-/// The number a targetPort has in one pod.
-pub(crate) fn resolve_port(pod: &Pod, target: &IntOrString, protocol: Protocol) -> Option<u16> {
-    match target {
-        IntOrString::Int(number) => u16::try_from(*number).ok(),
-        IntOrString::String(name) => pod.named_port(name, protocol),
-    }
 }
 
 /// Manifests hold no slices: the pods that the selector finds stand for them.

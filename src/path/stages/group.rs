@@ -22,6 +22,8 @@ struct Likeness {
     ports: Vec<(Option<String>, i32)>,
     /// What ails its interface, where that was gathered.
     attachment: String,
+    /// What meshes look at: account, containers, annotations.
+    mesh: String,
     /// The address itself where some policy looks at addresses.
     addresses: Vec<String>,
 }
@@ -111,12 +113,29 @@ fn likeness(pod: &Pod, by_address: bool) -> Likeness {
             .map(|port| (port.name.clone(), port.container_port))
             .collect(),
         attachment: String::new(),
+        mesh: mesh(pod),
         addresses: if by_address {
             pod.ips().iter().map(ToString::to_string).collect()
         } else {
             Vec::new()
         },
     }
+}
+
+/// The account, the containers and the settings of proxies of a pod.
+fn mesh(pod: &Pod) -> String {
+    let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref());
+    let containers: Vec<&str> = pod.running_containers().iter().map(|one| one.name.as_str()).collect();
+    let annotations = pod.metadata.annotations.iter().flatten();
+    let settings: Vec<_> = annotations
+        .filter(|(key, _)| key.contains("istio.io/") || key.contains("linkerd.io/"))
+        .collect();
+    let statuses = pod.container_statuses().into_iter();
+    let unready: Vec<&str> = statuses
+        .filter(|status| status.ready == Some(false))
+        .map(|status| status.name.as_str())
+        .collect();
+    format!("{account:?} {containers:?} {settings:?} {unready:?}")
 }
 
 /// Labels that controllers give each pod of its own; no policy or Service of sane mind uses them.

@@ -7,6 +7,7 @@ mod dns_server;
 pub(in crate::path) mod endpoints;
 pub(in crate::path) mod group;
 mod hosts;
+pub(in crate::path) mod mesh;
 pub(in crate::path) mod nodes;
 pub(in crate::path) mod policy;
 pub(in crate::path) mod service;

@@ -9,6 +9,7 @@ use crate::net::Protocol;
 use crate::path::Denied;
 use crate::path::context::Entry;
 use crate::path::context::{Leg, Walker};
+use crate::path::stages::mesh::Wire;
 use crate::path::{Backend, Break, Hop, Stage, Status};
 use crate::policy::{
     Direction, DirectionJudgement, End, Ends, Question, Reason, Unpoliced, Verdict,
@@ -16,12 +17,13 @@ use crate::policy::{
 use crate::resolve::Site;
 use crate::text::list;
 
-/// Adds both hops of a backend.
+/// Adds both hops of a backend, and those of a waypoint on the way that has something against it.
 pub(in crate::path) fn step<'v>(
     walker: &Walker<'_, 'v>,
     leg: &mut Leg<'_, 'v>,
     backend: &Backend<'v>,
     protocol: Protocol,
+    wire: &Wire,
 ) {
     let Some(destination) = end_of_backend(walker, backend) else {
         return;
@@ -36,34 +38,67 @@ pub(in crate::path) fn step<'v>(
         }) => walker.ends.node(node),
         _ => source.clone(),
     };
-    let asked = (protocol, backend.port);
-    let sides = [
-        (Stage::EgressPolicy, source),
-        (Stage::IngressPolicy, seen_source),
+    let asked = (protocol, wire.tunnel.unwrap_or(backend.port));
+    let ports = (asked, backend.port);
+    let waypoint = wire.waypoint.as_ref().and_then(|waypoint| {
+        let mut pods = waypoint.pods.iter();
+        pods.find_map(|pod| walker.view.pods.get(&pod.namespace, &pod.name))
+    });
+    let Some(waypoint) = waypoint.map(|pod| walker.ends.pod(pod)) else {
+        let sides = [
+            (Stage::EgressPolicy, source, destination.clone()),
+            (Stage::IngressPolicy, seen_source, destination),
+        ];
+        return between(walker, leg, sides, ports, true);
+    };
+    let first = [
+        (Stage::EgressPolicy, source.clone(), waypoint.clone()),
+        (Stage::IngressPolicy, source, waypoint.clone()),
     ];
-    let judged = sides.map(|(stage, source)| {
+    between(walker, leg, first, ports, false);
+    let second = [
+        (Stage::EgressPolicy, waypoint.clone(), destination.clone()),
+        (Stage::IngressPolicy, waypoint, destination),
+    ];
+    between(walker, leg, second, ports, true);
+}
+
+/// The hops of both sides of one connection; of one that is shown only where it is denied or doubtful,
+/// admissions are left out.
+fn between<'v>(
+    walker: &Walker<'_, 'v>,
+    leg: &mut Leg<'_, 'v>,
+    sides: [(Stage, End, End); 2],
+    (asked, own_port): ((Protocol, u16), u16),
+    shows_all: bool,
+) {
+    let judged = sides.map(|(stage, source, destination)| {
         let judgement = judge(walker, stage, &source, &destination, asked);
-        (stage, source, judgement)
+        (stage, source, destination, judgement)
     });
     let is_half_open = judged
         .iter()
-        .any(|(_, _, judgement)| judgement.reason == Reason::Admitted);
-    for (stage, source, judgement) in judged {
+        .any(|(.., judgement)| judgement.reason == Reason::Admitted);
+    for (stage, source, destination, judgement) in judged {
         let hop = hop(stage, &judgement);
         let hidden_client = hidden_client(walker, leg, stage, &destination, asked);
+        let as_itself = || judge(walker, stage, &source, &destination, (asked.0, own_port));
+        let is_tunnel = asked.1 != own_port;
         if judgement.verdict == Verdict::Deny {
+            let without_tunnel = is_tunnel && as_itself().verdict == Verdict::Allow;
             let denied = Denied {
                 stage,
+                without_tunnel: without_tunnel.then_some(own_port),
                 source,
-                destination: destination.clone(),
-                protocol,
-                port: backend.port,
+                destination,
+                protocol: asked.0,
+                port: asked.1,
                 judgement,
                 is_half_open,
                 hidden_client,
             };
             leg.trail.stop(hop, Break::Policy(Box::new(denied)));
-        } else {
+        } else if shows_all || judgement.verdict == Verdict::Unknown {
             leg.trail.push(hop);
         }
     }
@@ -110,6 +145,7 @@ pub(in crate::path) fn denial(
                     judgement,
                     is_half_open: false,
                     hidden_client: None,
+                    without_tunnel: None,
                 }));
             }
         }

@@ -26,6 +26,19 @@ pub(in crate::path) struct Chosen<'v> {
     pub number: u16,
 }
 
+// === impl Chosen ===
+
+impl<'v> Chosen<'v> {
+    /// A port as its Service has it.
+    pub(in crate::path) fn of(port: &'v ServicePort) -> Self {
+        Self {
+            port,
+            protocol: port.protocol(),
+            number: port.number(),
+        }
+    }
+}
+
 /// Adds the hop of a Service and chooses the port. None when there is none to go on with.
 pub(in crate::path) fn step<'v>(
     service: &'v Service,
@@ -63,11 +76,7 @@ fn choose<'v>(service: &'v Service, asked: Asked<'_>) -> Result<Chosen<'v>, Refu
             .is_none_or(|protocol| port.protocol() == protocol)
     };
     let protocol = asked.protocol.unwrap_or_default();
-    let chosen = |port: &'v ServicePort| Chosen {
-        port,
-        protocol: port.protocol(),
-        number: port.number(),
-    };
+    let chosen = Chosen::of;
     let found = match asked.port {
         None => ports.iter().find(fits),
         Some(PortSpec::Name(name)) => ports
