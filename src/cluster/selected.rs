@@ -8,10 +8,7 @@ use super::{ClusterView, Named, Pod};
 use crate::net::Protocol;
 
 /// The pods a Service selects that have not ended.
-pub fn selected<'v>(
-    view: &'v ClusterView,
-    service: &'v Service,
-) -> impl Iterator<Item = &'v Pod> {
+pub fn selected<'v>(view: &'v ClusterView, service: &'v Service) -> impl Iterator<Item = &'v Pod> {
     let selector = service.selector();
     view.pods
         .in_namespace(service.namespace())

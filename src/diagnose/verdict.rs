@@ -203,8 +203,16 @@ fn name(case: &Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
             address,
         } => eps::stale(service, slice, *address),
         Break::Policy(denied) => pol::denied(case, denied),
-        Break::Mesh { stop, stage, is_notice: false } => mesh::cause(stop, *stage),
-        Break::Mesh { stop, stage, is_notice: true } => mesh::cause(stop, *stage).notice(),
+        Break::Mesh {
+            stop,
+            stage,
+            is_notice: false,
+        } => mesh::cause(stop, *stage),
+        Break::Mesh {
+            stop,
+            stage,
+            is_notice: true,
+        } => mesh::cause(stop, *stage).notice(),
         Break::Node(fault) => nodes::cause(case, path, fault),
     }
 }

@@ -99,7 +99,10 @@ impl<'v> Member<'v> {
         let waiting = state.and_then(|state| state.waiting.as_ref());
         let ended = state.and_then(|state| state.terminated.as_ref());
         let why = match (waiting, ended) {
-            (Some(waiting), _) => waiting.reason.clone().unwrap_or_else(|| "waiting".to_owned()),
+            (Some(waiting), _) => waiting
+                .reason
+                .clone()
+                .unwrap_or_else(|| "waiting".to_owned()),
             (_, Some(ended)) => format!("ended with exit code {}", ended.exit_code),
             _ if status.ready == Some(false) => "not ready".to_owned(),
             _ => return None,
@@ -147,7 +150,9 @@ fn proxy_container<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {
 fn has_istio_sidecar(pod: &Pod) -> bool {
     let is_gateway = annotation(pod, "inject.istio.io/templates")
         .is_some_and(|templates| templates.contains("gateway"))
-        || pod.labels().contains_key("gateway.networking.k8s.io/gateway-name")
+        || pod
+            .labels()
+            .contains_key("gateway.networking.k8s.io/gateway-name")
         || pod.labels().get("app").is_some_and(|app| app == "ztunnel");
     !is_gateway && proxy_container(pod, "istio-proxy").is_some()
 }
@@ -156,8 +161,18 @@ fn has_istio_sidecar(pod: &Pod) -> bool {
 fn wish(view: &ClusterView, pod: &Pod) -> Option<Mesh> {
     let labels = pod.labels();
     let of_namespace = view.namespace_labels(pod.namespace());
-    let label = |key: &str| labels.get(key).or_else(|| of_namespace.get(key)).map(String::as_str);
-    let own = |key: &str| labels.get(key).map(String::as_str).or_else(|| annotation(pod, key));
+    let label = |key: &str| {
+        labels
+            .get(key)
+            .or_else(|| of_namespace.get(key))
+            .map(String::as_str)
+    };
+    let own = |key: &str| {
+        labels
+            .get(key)
+            .map(String::as_str)
+            .or_else(|| annotation(pod, key))
+    };
     let has_revision = label("istio.io/rev").is_some();
     match (own("sidecar.istio.io/inject"), label("istio-injection")) {
         (Some("true"), _) => return Some(Mesh::Istio),

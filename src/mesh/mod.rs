@@ -72,13 +72,18 @@ impl<'v> Meshes<'v> {
             notices: Vec::new(),
         };
         if is_of(&client, Mesh::Istio) || is_of(&client, Mesh::Ambient) {
-            self.istio.client(connection, client.as_ref()?, server.as_ref(), &mut passage);
+            self.istio
+                .client(connection, client.as_ref()?, server.as_ref(), &mut passage);
         } else if is_of(&client, Mesh::Linkerd) {
-            self.linkerd.client(connection, client.as_ref()?, server.as_ref(), &mut passage);
+            self.linkerd
+                .client(connection, client.as_ref()?, server.as_ref(), &mut passage);
         } else if let Some(client) = &client {
             passage.sent.why = client.why_plain();
         }
-        let is_stopped = passage.client.as_ref().is_some_and(|side| matches!(side.ruling, Ruling::Stop(_)));
+        let is_stopped = passage
+            .client
+            .as_ref()
+            .is_some_and(|side| matches!(side.ruling, Ruling::Stop(_)));
         if let Some(server) = server.as_ref().filter(|_| !is_stopped) {
             match server.mesh() {
                 Some(Mesh::Istio | Mesh::Ambient) => {

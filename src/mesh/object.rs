@@ -27,7 +27,13 @@ impl<'v> Object<'v> {
         let objects = view.custom(resource).map(|value| Self { resource, value });
         // One of a version that is not understood leaves open whatever it bears on.
         let mut all: Vec<Self> = objects.filter(Self::is_understood).collect();
-        all.sort_by_key(|object| (object.meta("creationTimestamp"), object.name(), object.namespace()));
+        all.sort_by_key(|object| {
+            (
+                object.meta("creationTimestamp"),
+                object.name(),
+                object.namespace(),
+            )
+        });
         all
     }
 
@@ -176,16 +182,27 @@ pub(super) fn unread<'a>(
         own.ends_with(group) && ["", namespace].contains(&rejected.object.namespace.as_str())
     });
     let unknown = unknown.map(|rejected| {
-        Doubt::Other(format!("{} is not understood: {}", rejected.object, rejected.why))
+        Doubt::Other(format!(
+            "{} is not understood: {}",
+            rejected.object, rejected.why
+        ))
     });
-    let foreign = Resource::MESHES.iter().filter(move |resource| is_of(Some(**resource)));
+    let foreign = Resource::MESHES
+        .iter()
+        .filter(move |resource| is_of(Some(**resource)));
     let foreign = foreign.flat_map(move |resource| {
-        let objects = view.custom(*resource).map(|value| Object { resource: *resource, value });
+        let objects = view.custom(*resource).map(|value| Object {
+            resource: *resource,
+            value,
+        });
         objects.filter(move |one| !one.is_understood() && one.namespace() == namespace)
     });
     let foreign = foreign.map(|one| {
         let version = one.text("/apiVersion");
-        one.not_understood("apiVersion", &format!("{version} is no version this program knows"))
+        one.not_understood(
+            "apiVersion",
+            &format!("{version} is no version this program knows"),
+        )
     });
     unread.chain(unknown).chain(foreign)
 }

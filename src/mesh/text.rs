@@ -23,7 +23,10 @@ pub(super) fn within(blocks: &[&str], address: Option<IpAddr>, of: &str) -> Trut
         return Truth::Maybe(Doubt::AddressUnknown { end });
     };
     let blocks = blocks.iter().filter_map(|block| parse_prefix(block).ok());
-    blocks.into_iter().any(|block| block.contains(&address)).into()
+    blocks
+        .into_iter()
+        .any(|block| block.contains(&address))
+        .into()
 }
 
 /// Whether a list of ports and ranges, as `25,8000-8100`, holds a port.

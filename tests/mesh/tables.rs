@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use netpath::commands::{examine, question};
 use netpath::cli::Cli;
 use netpath::cluster::snapshot;
+use netpath::commands::{examine, question};
 use netpath::diagnose::{Severity, Verdict};
 use netpath::observe::Observations;
-use netpath::world::World;
 use netpath::report::PathReport;
+use netpath::world::World;
 use serde::Deserialize;
 
 use crate::support::{corpus, project};
@@ -87,7 +87,8 @@ fn check(folder: &Path, spare: usize) {
     let mut score = Score::default();
     for file in cases(&folder.join("cases")) {
         let text = std::fs::read_to_string(&file).expect("a case");
-        let case: Case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let case: Case = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         ask(&case, &folder.join("manifests"), &mut score);
     }
     println!(
@@ -103,12 +104,19 @@ fn check(folder: &Path, spare: usize) {
     }
     assert!(score.asked > 0, "{} holds no case", folder.display());
     assert!(score.wrong.is_empty(), "{}", score.wrong.join("\n"));
-    assert!(score.codes.len() <= score.denials / spare, "{}", score.codes.join("\n"));
+    assert!(
+        score.codes.len() <= score.denials / spare,
+        "{}",
+        score.codes.join("\n")
+    );
 }
 
 fn cases(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     files.sort();
     files
 }
@@ -146,7 +154,10 @@ fn words(asked: &Question) -> Vec<String> {
     if let Some(request) = &asked.request {
         flag("--method", request.method.clone());
         flag("--path", request.path.clone());
-        flag("-H", request.host.as_ref().map(|host| format!("Host: {host}")));
+        flag(
+            "-H",
+            request.host.as_ref().map(|host| format!("Host: {host}")),
+        );
     }
     words
 }
@@ -163,10 +174,21 @@ fn judge(case: &Case, asked: &Question, report: &PathReport, score: &mut Score) 
         .filter(|finding| finding.severity != Severity::Notice)
         .collect();
     let told = |finding: &&netpath::report::ReportFinding| {
-        let object = finding.object.as_ref().map(|blame| blame.object.to_string());
-        format!("{} {} ({})", finding.code, object.unwrap_or_default(), finding.summary)
+        let object = finding
+            .object
+            .as_ref()
+            .map(|blame| blame.object.to_string());
+        format!(
+            "{} {} ({})",
+            finding.code,
+            object.unwrap_or_default(),
+            finding.summary
+        )
     };
-    let what = format!("{}: {} → {}:{}", case.name, asked.src, asked.dst, asked.port);
+    let what = format!(
+        "{}: {} → {}:{}",
+        case.name, asked.src, asked.dst, asked.port
+    );
     if found != asked.expect {
         let told: Vec<String> = faults.iter().map(told).collect();
         let open: Vec<&str> = report
@@ -176,7 +198,10 @@ fn judge(case: &Case, asked: &Question, report: &PathReport, score: &mut Score) 
             .filter(|hop| hop.status == netpath::path::Status::Unknown)
             .map(|hop| hop.summary.as_str())
             .collect();
-        score.wrong.push(format!("{what}: {found}, not {}: {told:?} {open:?}", asked.expect));
+        score.wrong.push(format!(
+            "{what}: {found}, not {}: {told:?} {open:?}",
+            asked.expect
+        ));
         return;
     }
     if found != "deny" {
@@ -189,16 +214,20 @@ fn judge(case: &Case, asked: &Question, report: &PathReport, score: &mut Score) 
     let code = code.filter(|code| code.starts_with("MESH-"));
     if code != asked.code && !asked.also_codes.contains(&code) {
         let first = first.map_or_else(String::new, told);
-        score.codes.push(format!("{what}: {first}, not {:?}", asked.code));
+        score
+            .codes
+            .push(format!("{what}: {first}, not {:?}", asked.code));
     }
     let Some(expected) = &asked.decided_by else {
         return;
     };
-    let object = first.and_then(|finding| finding.object.as_ref()).map(|blame| Object {
-        kind: blame.object.kind.clone(),
-        namespace: blame.object.namespace.clone(),
-        name: blame.object.name.clone(),
-    });
+    let object = first
+        .and_then(|finding| finding.object.as_ref())
+        .map(|blame| Object {
+            kind: blame.object.kind.clone(),
+            namespace: blame.object.namespace.clone(),
+            name: blame.object.name.clone(),
+        });
     let is_right = object.as_ref() == Some(expected) || asked.also_decided_by.contains(&object);
     if !is_right {
         let first = first.map_or_else(String::new, told);

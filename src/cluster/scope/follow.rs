@@ -229,9 +229,26 @@ fn selects_namespaces(view: &ClusterView) -> bool {
     }) || view.has_dialects()
 }
 
-/// The policies of other dialects, where the server has them.
+/// What meshes were installed with, where the server has their kinds.
+pub(super) fn mesh_settings(view: &ClusterView) -> Vec<Query> {
+    let has = |resource: Resource| view.api_groups.contains_key(resource.group());
+    let mut queries = Vec::new();
+    if has(Resource::PeerAuthentications) {
+        // One ConfigMap for each revision.
+        let maps = Query::list(Resource::ConfigMaps, Some("istio-system"));
+        queries.push(maps.at_most(PAGE));
+    }
+    if has(Resource::Servers) {
+        let (namespace, name) = ("linkerd", "linkerd-config");
+        queries.push(Query::get(Resource::ConfigMaps, namespace, name));
+    }
+    queries
+}
+
+/// The policies of other dialects and of meshes, where the server has them: one list of each kind.
 pub(super) fn custom_policies(view: &ClusterView) -> Vec<Query> {
-    let lists = Resource::POLICY_DIALECTS.iter().filter_map(|resource| {
+    let kinds = Resource::POLICY_DIALECTS.iter().chain(Resource::MESHES);
+    let lists = kinds.filter_map(|resource| {
         let api_version = resource.served(&view.api_groups)?;
         Some(Query::list(*resource, None).served_as(api_version))
     });

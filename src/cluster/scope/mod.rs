@@ -36,13 +36,14 @@ pub struct Asked {
 // === impl Asked ===
 
 impl Asked {
-    /// How many requests were made, those for policies of other dialects and for doors left out.
+    /// How many requests were made, those for policies of other dialects, for meshes and for doors left out.
     #[must_use]
     pub fn count(&self) -> usize {
         let custom = |query: &&Query| {
             let resource = query.resource;
             query.name.as_deref() == Some(CILIUM_CONFIG)
                 || Resource::POLICY_DIALECTS.contains(&resource)
+                || Resource::MESHES.contains(&resource)
                 || Resource::GATEWAY_API.contains(&resource)
                 || dataplane::is_own(query)
         };
@@ -79,6 +80,7 @@ pub fn next(view: &ClusterView, request: &Request, asked: &Asked, room: usize) -
         let mut wanted = fallbacks(request, asked);
         wanted.extend(follow::next(view, request));
         wanted.extend(why::next(view, request));
+        wanted.extend(follow::mesh_settings(view));
         wanted.push(follow::nodes(view));
         wanted
     };

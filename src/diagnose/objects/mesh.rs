@@ -14,7 +14,9 @@ pub(in crate::diagnose) fn cause(stop: &Stop, stage: Stage) -> Finding {
         .fix(stop.repair.summary.clone());
     match &stop.repair.patch {
         Some((object, true, patch)) => finding.patch(json_patch(object, patch), patch.to_string()),
-        Some((object, false, patch)) => finding.patch(merge_patch(object, patch), patch.to_string()),
+        Some((object, false, patch)) => {
+            finding.patch(merge_patch(object, patch), patch.to_string())
+        }
         None => finding.run(kubectl(
             &stop.object.namespace,
             format!("get {} {} -o yaml", resource(stop), stop.object.name),

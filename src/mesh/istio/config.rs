@@ -61,9 +61,7 @@ impl Config {
 
     fn read(map: Option<&ConfigMap>, value: &Value) -> Self {
         let own = map.map_or("istio-system", Named::namespace);
-        let text = |field: &str, default: &str| {
-            value[field].as_str().unwrap_or(default).to_owned()
-        };
+        let text = |field: &str, default: &str| value[field].as_str().unwrap_or(default).to_owned();
         let exports = |field: &str| match texts(&value[field]) {
             list if list.is_empty() => vec!["*".to_owned()],
             list => list.into_iter().map(str::to_owned).collect(),
@@ -97,7 +95,11 @@ impl Config {
 
 fn is_mesh(map: &ConfigMap) -> bool {
     let is_named = map.name() == "istio" || map.name().starts_with("istio-");
-    is_named && map.data.as_ref().is_some_and(|data| data.contains_key("mesh"))
+    is_named
+        && map
+            .data
+            .as_ref()
+            .is_some_and(|data| data.contains_key("mesh"))
 }
 
 /// The revision that injected a pod's proxy.

@@ -52,7 +52,9 @@ pub(super) fn lookup<'v>(
         let Some(best) = fitting.iter().map(|(wild, short, _)| (*wild, *short)).min() else {
             continue;
         };
-        let best = fitting.into_iter().filter(|(wild, short, _)| (*wild, *short) == best);
+        let best = fitting
+            .into_iter()
+            .filter(|(wild, short, _)| (*wild, *short) == best);
         let best: Vec<Object<'v>> = best.map(|(.., rule)| *rule).collect();
         return Rules::of(best, client);
     }
@@ -71,7 +73,9 @@ impl<'v> Rules<'v> {
         let selected = rules.iter().find(|rule| {
             rule.namespace() == client.namespace()
                 && selector(rule).is_some_and(|labels| {
-                    labels.iter().all(|(key, value)| client.labels().get(key) == Some(value))
+                    labels
+                        .iter()
+                        .all(|(key, value)| client.labels().get(key) == Some(value))
                 })
         });
         if let Some(rule) = selected {
@@ -84,7 +88,11 @@ impl<'v> Rules<'v> {
     }
 
     /// The TLS mode for a port of the Service and a subset, with the rule and field that say so.
-    pub(super) fn tls(&self, port: u16, subset: Option<&str>) -> Option<(&'v str, Object<'v>, String)> {
+    pub(super) fn tls(
+        &self,
+        port: u16,
+        subset: Option<&str>,
+    ) -> Option<(&'v str, Object<'v>, String)> {
         let of_subset = subset.and_then(|name| self.subset(name));
         let of_subset = of_subset.and_then(|(rule, index, value)| {
             let path = format!("spec.subsets[{index}].trafficPolicy");
@@ -93,7 +101,12 @@ impl<'v> Rules<'v> {
         of_subset.or_else(|| {
             let mut rules = self.rules.iter();
             let first = rules.find(|rule| rule.at("/spec/trafficPolicy").is_object())?;
-            setting(first.at("/spec/trafficPolicy"), port, *first, "spec.trafficPolicy")
+            setting(
+                first.at("/spec/trafficPolicy"),
+                port,
+                *first,
+                "spec.trafficPolicy",
+            )
         })
     }
 
@@ -119,9 +132,13 @@ fn setting<'v>(
     let mut of_port = settings.iter().enumerate();
     let of_port = of_port.find(|(_, entry)| number(&entry["port"]["number"]) == Some(port));
     let (tls, path) = match of_port {
-        Some((index, entry)) => (&entry["tls"], format!("{path}.portLevelSettings[{index}].tls.mode")),
+        Some((index, entry)) => (
+            &entry["tls"],
+            format!("{path}.portLevelSettings[{index}].tls.mode"),
+        ),
         None => (&policy["tls"], format!("{path}.tls.mode")),
     };
     // `mode: DISABLE` is the zero value, which YAML may leave out.
-    tls.is_object().then(|| (tls["mode"].as_str().unwrap_or("DISABLE"), rule, path))
+    tls.is_object()
+        .then(|| (tls["mode"].as_str().unwrap_or("DISABLE"), rule, path))
 }

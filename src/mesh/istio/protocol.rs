@@ -20,20 +20,32 @@ pub(crate) enum Speech {
 pub(crate) fn of_port(port: &ServicePort) -> Speech {
     let named = |name: &str| {
         let name = name.to_lowercase();
-        let name = name.trim_start_matches("kubernetes.io/").trim_start_matches("istio.io/");
-        let prefix = if name.starts_with("grpc-web") { "grpc-web" } else { name.split('-').next().unwrap_or_default() };
+        let name = name
+            .trim_start_matches("kubernetes.io/")
+            .trim_start_matches("istio.io/");
+        let prefix = if name.starts_with("grpc-web") {
+            "grpc-web"
+        } else {
+            name.split('-').next().unwrap_or_default()
+        };
         match prefix {
-            "http" | "http2" | "grpc" | "grpc-web" | "http_proxy" | "h2c" | "ws" => Some(Speech::Http),
-            "tcp" | "tls" | "https" | "mongo" | "redis" | "mysql" | "udp" | "wss" | "hbone" => Some(Speech::Tcp),
+            "http" | "http2" | "grpc" | "grpc-web" | "http_proxy" | "h2c" | "ws" => {
+                Some(Speech::Http)
+            }
+            "tcp" | "tls" | "https" | "mongo" | "redis" | "mysql" | "udp" | "wss" | "hbone" => {
+                Some(Speech::Tcp)
+            }
             _ => None,
         }
     };
     let by_app = port.app_protocol.as_deref().and_then(named);
     let by_name = || port.name.as_deref().and_then(named);
-    by_app.or_else(by_name).unwrap_or_else(|| match port.number() {
-        25 | 53 | 3306 | 27_017 => Speech::Tcp,
-        _ => Speech::Detected,
-    })
+    by_app
+        .or_else(by_name)
+        .unwrap_or_else(|| match port.number() {
+            25 | 53 | 3306 | 27_017 => Speech::Tcp,
+            _ => Speech::Detected,
+        })
 }
 
 /// What the sidecar of a pod speaks on one of its own ports: as the first Service says that leads
@@ -56,9 +68,8 @@ pub(super) fn port_of<'v>(
     });
     leading.find_map(|service| {
         let mut ports = service.ports().iter();
-        let port = ports.find(|port| {
-            resolve_port(pod, &target_port(port), port.protocol()) == Some(number)
-        })?;
+        let port = ports
+            .find(|port| resolve_port(pod, &target_port(port), port.protocol()) == Some(number))?;
         Some((service, port))
     })
 }

@@ -95,7 +95,13 @@ impl<'v> Istio<'v> {
             let hosts = texts(route.at("/spec/hosts")).into_iter();
             let hosts = hosts.map(|own| full_host(own, route.namespace(), &self.domain));
             let fitting = hosts.filter(|own| is_host(own, &host));
-            let rank = fitting.map(|own| if own.starts_with('*') { own.len() } else { usize::MAX });
+            let rank = fitting.map(|own| {
+                if own.starts_with('*') {
+                    own.len()
+                } else {
+                    usize::MAX
+                }
+            });
             if let Some(rank) = rank.max()
                 && best.as_ref().is_none_or(|(known, _)| *known < rank)
             {
@@ -184,16 +190,26 @@ impl<'v> Place<'_, 'v> {
             "method" => self.text(wanted, Part::Method, request, false),
             "authority" => self.text(wanted, Part::Host, request, false),
             "headers" => Truth::all(
-                wanted.as_object().into_iter().flatten().map(|(name, wanted)| self.text(wanted, Part::Header(name), request, false)),
+                wanted
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, wanted)| self.text(wanted, Part::Header(name), request, false)),
             ),
-            "withoutHeaders" => Truth::all(wanted.as_object().into_iter().flatten().map(|(name, wanted)| {
-                self.text(wanted, Part::Header(name), request, false).negate()
-            })),
+            "withoutHeaders" => Truth::all(wanted.as_object().into_iter().flatten().map(
+                |(name, wanted)| {
+                    self.text(wanted, Part::Header(name), request, false)
+                        .negate()
+                },
+            )),
             "port" => (number(wanted) == Some(self.port.number())).into(),
             "sourceNamespace" => (wanted.as_str() == Some(self.client.namespace())).into(),
             "sourceLabels" => {
                 let own = self.client.labels();
-                labels(wanted).iter().all(|(key, value)| own.get(key) == Some(value)).into()
+                labels(wanted)
+                    .iter()
+                    .all(|(key, value)| own.get(key) == Some(value))
+                    .into()
             }
             "gateways" => texts(wanted).contains(&"mesh").into(),
             "name" | "statPrefix" | "ignoreUriCase" => Truth::Yes,
@@ -208,7 +224,13 @@ impl<'v> Place<'_, 'v> {
 
     fn text(&self, wanted: &Value, part: Part<'_>, request: Known<'_>, fold: bool) -> Truth {
         let of = |field: &str| wanted[field].as_str();
-        let same = |text: &str| if fold { text.to_lowercase() } else { text.to_owned() };
+        let same = |text: &str| {
+            if fold {
+                text.to_lowercase()
+            } else {
+                text.to_owned()
+            }
+        };
         if let Some(exact) = of("exact") {
             return request.is(part, |text| same(text) == same(exact));
         }
@@ -232,22 +254,37 @@ impl<'v> Place<'_, 'v> {
             return Err(self.route.not_understood(&at, "delegates are not followed"));
         }
         let aborts = &rule["fault"]["abort"];
-        let is_aborted = aborts["percentage"]["value"].as_f64().is_some_and(|share| share >= 100.0);
+        let is_aborted = aborts["percentage"]["value"]
+            .as_f64()
+            .is_some_and(|share| share >= 100.0);
         for (is_so, what) in [
             (is_aborted, "aborts every request (fault.abort)"),
             (rule["redirect"].is_object(), "answers with a redirect"),
-            (rule["directResponse"].is_object(), "answers by itself (directResponse)"),
+            (
+                rule["directResponse"].is_object(),
+                "answers by itself (directResponse)",
+            ),
         ] {
             if is_so {
-                return Ok(vec![self.ends(field, what.to_owned(), self.route.reference())]);
+                return Ok(vec![self.ends(
+                    field,
+                    what.to_owned(),
+                    self.route.reference(),
+                )]);
             }
         }
         let destinations = items(&rule["route"]);
         let weight = |one: &Value| one["weight"].as_u64();
-        let has_weights = destinations.iter().any(|one| weight(one).is_some_and(|weight| weight > 0));
+        let has_weights = destinations
+            .iter()
+            .any(|one| weight(one).is_some_and(|weight| weight > 0));
         let mut targets = Vec::new();
         for (index, one) in destinations.iter().enumerate() {
-            let share = if has_weights { weight(one).unwrap_or(0) } else { 1 };
+            let share = if has_weights {
+                weight(one).unwrap_or(0)
+            } else {
+                1
+            };
             if share > 0 {
                 let at = format!("{field}.route[{index}].destination");
                 let mut target = self.target(&one["destination"], &at)?;
@@ -256,7 +293,11 @@ impl<'v> Place<'_, 'v> {
             }
         }
         if targets.is_empty() {
-            targets.push(self.ends(field, "leads to no destination".to_owned(), self.route.reference()));
+            targets.push(self.ends(
+                field,
+                "leads to no destination".to_owned(),
+                self.route.reference(),
+            ));
         }
         Ok(targets)
     }
@@ -265,13 +306,21 @@ impl<'v> Place<'_, 'v> {
         let istio = self.istio;
         let written = destination["host"].as_str().unwrap_or_default();
         let host = full_host(written, self.route.namespace(), &istio.domain);
-        let known = istio.view.services.iter().find(|service| istio.host_of(service) == host);
+        let known = istio
+            .view
+            .services
+            .iter()
+            .find(|service| istio.host_of(service) == host);
         let Some(service) = known else {
             let is_entry = istio.service_entries.iter().any(|entry| {
-                texts(entry.at("/spec/hosts")).iter().any(|own| is_host(own, &host))
+                texts(entry.at("/spec/hosts"))
+                    .iter()
+                    .any(|own| is_host(own, &host))
             });
             return match is_entry {
-                true => Err(self.route.not_understood(field, "leads to a host of a ServiceEntry")),
+                true => Err(self
+                    .route
+                    .not_understood(field, "leads to a host of a ServiceEntry")),
                 false => Ok(self.ends(
                     &format!("{field}.host"),
                     format!("leads to host {written}, which does not exist"),
@@ -284,7 +333,9 @@ impl<'v> Place<'_, 'v> {
         let port = match wanted {
             Some(wanted) => ports.iter().find(|port| port.number() == wanted),
             None if ports.len() == 1 => ports.first(),
-            None => ports.iter().find(|port| port.number() == self.port.number()),
+            None => ports
+                .iter()
+                .find(|port| port.number() == self.port.number()),
         };
         let Some(port) = port else {
             let text = format!("leads to a port that {} does not have", service.reference());
@@ -311,9 +362,15 @@ impl<'v> Place<'_, 'v> {
         host: &str,
         (name, field): (&str, &str),
     ) {
-        let rules = lookup(self.istio, self.config, self.client, (host, service.namespace()));
+        let rules = lookup(
+            self.istio,
+            self.config,
+            self.client,
+            (host, service.namespace()),
+        );
         let Some((rule, index, subset)) = rules.subset(name) else {
-            let text = format!("leads to subset {name}, which no DestinationRule of {host} defines");
+            let text =
+                format!("leads to subset {name}, which no DestinationRule of {host} defines");
             *target = self.ends(&format!("{field}.subset"), text, self.route.reference());
             return;
         };
@@ -323,11 +380,26 @@ impl<'v> Place<'_, 'v> {
             wanted.all(|(key, value)| pod.labels().get(key) == Some(value))
         };
         if !selected(self.istio.view, service).any(|pod| has_labels(&pod)) {
-            let shown: Vec<String> = target.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            let text = format!("leads to subset {name}, and no pod of {} has {}", service.reference(), shown.join(","));
-            let mut ends = self.ends(&format!("spec.subsets[{index}].labels"), text, rule.reference());
+            let shown: Vec<String> = target
+                .labels
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
+            let text = format!(
+                "leads to subset {name}, and no pod of {} has {}",
+                service.reference(),
+                shown.join(",")
+            );
+            let mut ends = self.ends(
+                &format!("spec.subsets[{index}].labels"),
+                text,
+                rule.reference(),
+            );
             if let Some(stop) = &mut ends.stop {
-                stop.because.push(format!("{} {field} names the subset", self.route.reference()));
+                stop.because.push(format!(
+                    "{} {field} names the subset",
+                    self.route.reference()
+                ));
             }
             *target = ends;
         }
@@ -351,9 +423,13 @@ impl<'v> Place<'_, 'v> {
                 object,
                 field: field.to_owned(),
                 summary: format!("{route} {what}"),
-                because: vec![format!("it decides for {} on sidecars", self.istio.host_of(self.service))],
+                because: vec![format!(
+                    "it decides for {} on sidecars",
+                    self.istio.host_of(self.service)
+                )],
                 repair: Repair {
-                    summary: "correct the route, or give the pods the labels it asks for".to_owned(),
+                    summary: "correct the route, or give the pods the labels it asks for"
+                        .to_owned(),
                     patch: None,
                 },
             })),

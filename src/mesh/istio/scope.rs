@@ -42,8 +42,11 @@ impl<'v> Scope<'v> {
             let has_selector = sidecar.at("/spec/workloadSelector/labels").is_object();
             let rank = match (sidecar.namespace() == pod.namespace(), has_selector) {
                 (true, true) => {
-                    let labels = super::super::object::labels(sidecar.at("/spec/workloadSelector/labels"));
-                    let fits = labels.iter().all(|(key, value)| pod.labels().get(key) == Some(value));
+                    let labels =
+                        super::super::object::labels(sidecar.at("/spec/workloadSelector/labels"));
+                    let fits = labels
+                        .iter()
+                        .all(|(key, value)| pod.labels().get(key) == Some(value));
                     if !fits {
                         continue;
                     }
@@ -89,7 +92,9 @@ impl<'v> Scope<'v> {
     pub(super) fn is_registry_only(&self) -> Option<bool> {
         let sidecar = self.sidecar.as_ref()?;
         let policy = sidecar.at("/spec/outboundTrafficPolicy");
-        policy.is_object().then(|| policy["mode"] == "REGISTRY_ONLY")
+        policy
+            .is_object()
+            .then(|| policy["mode"] == "REGISTRY_ONLY")
     }
 }
 
@@ -125,7 +130,9 @@ pub(super) fn is_registered(
             let mut hosts = hosts.iter();
             hosts.any(|own| is_host(own, host) && scope.imports(entry.namespace(), own, port))
         });
-        let imported = hosts.iter().any(|own| scope.imports(entry.namespace(), own, port));
+        let imported = hosts
+            .iter()
+            .any(|own| scope.imports(entry.namespace(), own, port));
         let addresses = texts(entry.at("/spec/addresses"));
         let endpoints = entry.items("/spec/endpoints").iter();
         let endpoints = endpoints.filter_map(|one| one["address"].as_str());
@@ -143,5 +150,9 @@ pub(super) fn is_registered(
 fn takes_all(entry: &Object<'_>, port: u16) -> bool {
     let ports = items(entry.at("/spec/ports")).iter();
     let mut own = ports.filter(|own| number(&own["number"]) == Some(port));
-    own.any(|own| own["protocol"].as_str().is_some_and(|name| name.eq_ignore_ascii_case("tcp")))
+    own.any(|own| {
+        own["protocol"]
+            .as_str()
+            .is_some_and(|name| name.eq_ignore_ascii_case("tcp"))
+    })
 }

@@ -53,7 +53,9 @@ impl<'v> Istio<'v> {
         side.ruling = match self.handshake(connection, server, &mode, &passage.sent) {
             Ruling::Pass => self.authorize(connection, server, &config, &passage.sent, &mut doubts),
             // A stop that rests on plaintext nobody is sure of is none.
-            Ruling::Stop(_) if !passage.sent.doubts.is_empty() => Ruling::Open(passage.sent.doubts.clone()),
+            Ruling::Stop(_) if !passage.sent.doubts.is_empty() => {
+                Ruling::Open(passage.sent.doubts.clone())
+            }
             other => other,
         };
         if is_sidecar {
@@ -79,10 +81,15 @@ impl<'v> Istio<'v> {
         match (mode.mode, sent.tls) {
             (_, Tls::Tunnel) => Ruling::Pass,
             (Mode::Strict, Tls::Plain) => Ruling::Stop(Box::new(plaintext(server, mode, sent))),
-            (Mode::Strict, Tls::Foreign) => disagree(server, mode, sent, "brings no certificate of the mesh"),
-            (Mode::Disable, Tls::Mesh) if !is_ambient && sent.rule.is_some() => {
-                disagree(server, mode, sent, "speaks mutual TLS, and the server's proxy takes plaintext only")
+            (Mode::Strict, Tls::Foreign) => {
+                disagree(server, mode, sent, "brings no certificate of the mesh")
             }
+            (Mode::Disable, Tls::Mesh) if !is_ambient && sent.rule.is_some() => disagree(
+                server,
+                mode,
+                sent,
+                "speaks mutual TLS, and the server's proxy takes plaintext only",
+            ),
             (_, Tls::Foreign) => self.foreign(connection, sent),
             _ => Ruling::Pass,
         }
@@ -91,22 +98,30 @@ impl<'v> Istio<'v> {
     /// TLS that no proxy ends reaches the application, which speaks what the port's name says.
     fn foreign(&self, connection: &Connection<'_, 'v>, sent: &Sent) -> Ruling {
         let server = connection.server;
-        let speech = server.map_or(Speech::Detected, |pod| of_pod(self.view, pod, connection.server_port));
+        let speech = server.map_or(Speech::Detected, |pod| {
+            of_pod(self.view, pod, connection.server_port)
+        });
         match (&sent.rule, speech, server) {
             (Some((rule, field)), Speech::Http, Some(pod)) => Ruling::Stop(Box::new(Stop {
                 reason: Reason::TlsDisagrees,
                 object: rule.clone(),
                 field: field.clone(),
-                summary: format!("{rule} makes the client speak TLS to {}, whose port is plain HTTP by its name", pod.name()),
+                summary: format!(
+                    "{rule} makes the client speak TLS to {}, whose port is plain HTTP by its name",
+                    pod.name()
+                ),
                 because: vec!["no proxy ends this TLS: it reaches the application".to_owned()],
                 repair: Repair {
-                    summary: "leave tls out: mutual TLS of the mesh is then used where both ends have it".to_owned(),
+                    summary:
+                        "leave tls out: mutual TLS of the mesh is then used where both ends have it"
+                            .to_owned(),
                     patch: None,
                 },
             })),
             (rule, ..) => Ruling::Open(vec![Doubt::Other(format!(
                 "{} makes the client speak TLS; whether the application does is not known",
-                rule.as_ref().map_or_else(String::new, |(rule, _)| rule.to_string())
+                rule.as_ref()
+                    .map_or_else(String::new, |(rule, _)| rule.to_string())
             ))]),
         }
     }
@@ -133,7 +148,11 @@ impl<'v> Istio<'v> {
             (Tls::Foreign, Some(_)) => self.foreign(connection, &passage.sent),
             _ => return,
         };
-        if let Some(side) = passage.client.as_mut().filter(|side| matches!(side.ruling, Ruling::Pass)) {
+        if let Some(side) = passage
+            .client
+            .as_mut()
+            .filter(|side| matches!(side.ruling, Ruling::Pass))
+        {
             side.ruling = ruling;
         }
     }
@@ -160,15 +179,22 @@ impl<'v> Istio<'v> {
             _ => match of_pod(self.view, server.pod, connection.server_port) {
                 Speech::Http => decide(&policies, &call, At::Http),
                 Speech::Tcp => decide(&policies, &call, At::Tcp),
-                Speech::Detected if connection.request.is_some() => decide(&policies, &call, At::Http),
-                Speech::Detected => either(decide(&policies, &call, At::Http), decide(&policies, &call, At::Tcp)),
+                Speech::Detected if connection.request.is_some() => {
+                    decide(&policies, &call, At::Http)
+                }
+                Speech::Detected => either(
+                    decide(&policies, &call, At::Http),
+                    decide(&policies, &call, At::Tcp),
+                ),
             },
         };
         let denial = match decision {
             Decision::Allowed => return Ruling::Pass,
             Decision::Open(doubts) => return Ruling::Open(doubts),
             // Who is not known to come in plaintext may be allowed after all.
-            Decision::Denied(_) if !sent.doubts.is_empty() => return Ruling::Open(sent.doubts.clone()),
+            Decision::Denied(_) if !sent.doubts.is_empty() => {
+                return Ruling::Open(sent.doubts.clone());
+            }
             Decision::Denied(denial) => denial,
         };
         let place = match server.mesh() {
@@ -182,11 +208,20 @@ impl<'v> Istio<'v> {
                 caller_address: connection.client_address,
                 ..call
             };
-            if matches!(decide(&policies, &as_itself, At::Ztunnel), Decision::Allowed) {
+            if matches!(
+                decide(&policies, &as_itself, At::Ztunnel),
+                Decision::Allowed
+            ) {
                 stop.reason = Reason::SeesWaypoint;
-                stop.because.push(format!("behind {} the server's ztunnel sees {}, not {client}", waypoint.gateway, waypoint.identity));
+                stop.because.push(format!(
+                    "behind {} the server's ztunnel sees {}, not {client}",
+                    waypoint.gateway, waypoint.identity
+                ));
                 stop.repair = Repair {
-                    summary: format!("move the list to a policy with targetRefs to the Service, and allow {} here", waypoint.identity),
+                    summary: format!(
+                        "move the list to a policy with targetRefs to the Service, and allow {} here",
+                        waypoint.identity
+                    ),
                     patch: None,
                 };
             }
@@ -219,26 +254,44 @@ fn summary(mesh: Mesh, mode: &Effective, sent: &Sent) -> String {
         Mode::Disable if mesh == Mesh::Ambient => "mutual TLS and plaintext",
         Mode::Disable => "plaintext only (DISABLE)",
     };
-    let who = sent.identity.as_ref().map_or_else(|| "in plaintext".to_owned(), |identity| format!("as {identity}"));
+    let who = sent.identity.as_ref().map_or_else(
+        || "in plaintext".to_owned(),
+        |identity| format!("as {identity}"),
+    );
     format!("{place} takes {asks}; this comes {who}")
 }
 
 fn plaintext(server: &Member<'_>, mode: &Effective, sent: &Sent) -> Stop {
     if sent.rule.is_some()
-        && let Ruling::Stop(stop) = disagree(server, mode, sent, "forbids TLS, and the server demands it")
+        && let Ruling::Stop(stop) =
+            disagree(server, mode, sent, "forbids TLS, and the server demands it")
     {
         return *stop;
     }
-    let (object, field) = mode.by.clone().unwrap_or_else(|| (server.pod.reference(), String::new()));
+    let (object, field) = mode
+        .by
+        .clone()
+        .unwrap_or_else(|| (server.pod.reference(), String::new()));
     let is_other_mesh = sent.mesh == Some(Mesh::Linkerd);
-    let mut because = vec![format!("{object} {field} is STRICT for {}", server.pod.reference())];
+    let mut because = vec![format!(
+        "{object} {field} is STRICT for {}",
+        server.pod.reference()
+    )];
     because.extend(sent.why.clone());
     if is_other_mesh {
-        because.push("the client is in another mesh, whose identities mean nothing here".to_owned());
+        because
+            .push("the client is in another mesh, whose identities mean nothing here".to_owned());
     }
     Stop {
-        reason: if is_other_mesh { Reason::OtherMesh } else { Reason::Plaintext },
-        summary: format!("{} takes mutual TLS only, and the client sends plaintext", server.pod.name()),
+        reason: if is_other_mesh {
+            Reason::OtherMesh
+        } else {
+            Reason::Plaintext
+        },
+        summary: format!(
+            "{} takes mutual TLS only, and the client sends plaintext",
+            server.pod.name()
+        ),
         because,
         repair: permissive(&object, &field),
         object,
@@ -262,7 +315,9 @@ fn disagree(server: &Member<'_>, mode: &Effective, sent: &Sent, how: &str) -> Ru
     let Some((rule, field)) = &sent.rule else {
         return Ruling::Pass;
     };
-    let by = mode.by.as_ref().map(|(object, field)| format!("{object} {field} decides what {} takes", server.pod.name()));
+    let by = mode.by.as_ref().map(|(object, field)| {
+        format!("{object} {field} decides what {} takes", server.pod.name())
+    });
     Ruling::Stop(Box::new(Stop {
         reason: Reason::TlsDisagrees,
         object: rule.clone(),
@@ -276,7 +331,12 @@ fn disagree(server: &Member<'_>, mode: &Effective, sent: &Sent, how: &str) -> Ru
     }))
 }
 
-fn bypassed(connection: &Connection<'_, '_>, server: &Member<'_>, sent: &Sent, annotation: &str) -> Ruling {
+fn bypassed(
+    connection: &Connection<'_, '_>,
+    server: &Member<'_>,
+    sent: &Sent,
+    annotation: &str,
+) -> Ruling {
     if sent.tls != Tls::Mesh {
         return Ruling::Pass;
     }
@@ -285,10 +345,17 @@ fn bypassed(connection: &Connection<'_, '_>, server: &Member<'_>, sent: &Sent, a
         reason: Reason::Bypassed,
         object: server.pod.reference(),
         field: format!("metadata.annotations[{annotation}]"),
-        summary: format!("the client's sidecar speaks mutual TLS to port {port}, which passes the server's sidecar by"),
-        because: vec![format!("{annotation} lists port {port}, and the client only sees that {} has a sidecar", server.pod.name())],
+        summary: format!(
+            "the client's sidecar speaks mutual TLS to port {port}, which passes the server's sidecar by"
+        ),
+        because: vec![format!(
+            "{annotation} lists port {port}, and the client only sees that {} has a sidecar",
+            server.pod.name()
+        )],
         repair: Repair {
-            summary: "take the port out of the annotation, or turn TLS off for it in a DestinationRule".to_owned(),
+            summary:
+                "take the port out of the annotation, or turn TLS off for it in a DestinationRule"
+                    .to_owned(),
             patch: None,
         },
     }))
@@ -297,14 +364,26 @@ fn bypassed(connection: &Connection<'_, '_>, server: &Member<'_>, sent: &Sent, a
 /// A denial by policy.
 pub(super) fn unauthorized(denial: &Denial<'_>, call: &Call<'_>, place: &str) -> Stop {
     let object = denial.policy.reference();
-    let who = call.caller.map_or_else(|| "a client without identity".to_owned(), ToString::to_string);
+    let who = call.caller.map_or_else(
+        || "a client without identity".to_owned(),
+        ToString::to_string,
+    );
     let (field, summary) = match denial.rule {
-        Some(rule) => (format!("spec.rules[{rule}]"), format!("{object} denies {who} at {place}")),
-        None => ("spec.rules".to_owned(), format!("{object} allows others than {who} at {place}")),
+        Some(rule) => (
+            format!("spec.rules[{rule}]"),
+            format!("{object} denies {who} at {place}"),
+        ),
+        None => (
+            "spec.rules".to_owned(),
+            format!("{object} allows others than {who} at {place}"),
+        ),
     };
     let mut because = denial.misses.clone();
     if denial.asked > 1 {
-        because.push(format!("{} ALLOW policies apply, and none matches", denial.asked));
+        because.push(format!(
+            "{} ALLOW policies apply, and none matches",
+            denial.asked
+        ));
     }
     if let Some(rule) = denial.rule {
         because.push(format!("DENY comes before ALLOW, and rule {rule} matches"));

@@ -138,19 +138,42 @@ impl Linkerd<'_> {
         let open = Authorization::unauthenticated(by);
         let cluster = || {
             let networks = self.config.networks().into_iter();
-            Some(networks.map(|net| Network { net, except: Vec::new() }).collect())
+            Some(
+                networks
+                    .map(|net| Network {
+                        net,
+                        except: Vec::new(),
+                    })
+                    .collect(),
+            )
         };
         let anybody_known = || Needs::Identities(vec!["*".to_owned()]);
         Some(match name {
             "deny" => return None,
             "all-unauthenticated" | "audit" => open,
-            "all-authenticated" => Authorization { tls: anybody_known(), ..open },
-            "cluster-unauthenticated" => Authorization { networks: cluster(), ..open },
-            "cluster-authenticated" => Authorization { networks: cluster(), tls: anybody_known(), ..open },
-            "all-tls-unauthenticated" => Authorization { tls: Needs::AnyTls, ..open },
+            "all-authenticated" => Authorization {
+                tls: anybody_known(),
+                ..open
+            },
+            "cluster-unauthenticated" => Authorization {
+                networks: cluster(),
+                ..open
+            },
+            "cluster-authenticated" => Authorization {
+                networks: cluster(),
+                tls: anybody_known(),
+                ..open
+            },
+            "all-tls-unauthenticated" => Authorization {
+                tls: Needs::AnyTls,
+                ..open
+            },
             other => Authorization {
                 tls: Needs::Never("it is not known"),
-                doubt: Some(Doubt::Other(format!("{} names the default policy {other}, which is not known", open.by))),
+                doubt: Some(Doubt::Other(format!(
+                    "{} names the default policy {other}, which is not known",
+                    open.by
+                ))),
                 ..open
             },
         })
@@ -162,9 +185,15 @@ impl Linkerd<'_> {
         namespace: &str,
         is_target: impl Fn(&str, &str) -> bool,
     ) -> Vec<(ObjectRef, Authorization<'_>)> {
-        let own = self.policies.iter().filter(|policy| policy.namespace() == namespace);
+        let own = self
+            .policies
+            .iter()
+            .filter(|policy| policy.namespace() == namespace);
         let targeted = own.filter(|policy| {
-            is_target(policy.text("/spec/targetRef/kind"), policy.text("/spec/targetRef/name"))
+            is_target(
+                policy.text("/spec/targetRef/kind"),
+                policy.text("/spec/targetRef/name"),
+            )
         });
         targeted
             .map(|policy| (policy.reference(), self.required(policy)))
@@ -177,15 +206,21 @@ impl Linkerd<'_> {
         let mut all = Authorization::unauthenticated(policy.reference().to_string());
         for reference in policy.items("/spec/requiredAuthenticationRefs") {
             let name = reference["name"].as_str().unwrap_or_default();
-            let place = reference["namespace"].as_str().unwrap_or(policy.namespace());
+            let place = reference["namespace"]
+                .as_str()
+                .unwrap_or(policy.namespace());
             match reference["kind"].as_str().unwrap_or_default() {
                 "MeshTLSAuthentication" => match find(&self.by_tls, place, name) {
-                    Some(found) if matches!(all.tls, Needs::Nothing) => all.tls = self.identities(&found),
+                    Some(found) if matches!(all.tls, Needs::Nothing) => {
+                        all.tls = self.identities(&found)
+                    }
                     Some(_) => all.tls = Needs::Never("it asks for several identities at once"),
                     None => all.tls = Needs::Never("its MeshTLSAuthentication does not exist"),
                 },
                 "NetworkAuthentication" => match find(&self.by_network, place, name) {
-                    Some(found) if all.networks.is_none() => all.networks = Some(networks(found.at("/spec/networks"))),
+                    Some(found) if all.networks.is_none() => {
+                        all.networks = Some(networks(found.at("/spec/networks")))
+                    }
                     Some(_) => all.tls = Needs::Never("it asks for several networks at once"),
                     None => {
                         all.tls = Needs::Never("its NetworkAuthentication does not exist");
@@ -195,11 +230,14 @@ impl Linkerd<'_> {
                 "ServiceAccount" if matches!(all.tls, Needs::Nothing) => {
                     all.tls = Needs::Identities(vec![self.config.account(place, name)]);
                 }
-                "ServiceAccount" => all.tls = Needs::Never("it asks for several identities at once"),
+                "ServiceAccount" => {
+                    all.tls = Needs::Never("it asks for several identities at once")
+                }
                 other => {
                     let why = format!("{other} is not known");
                     all.tls = Needs::Never("a reference of it is not known");
-                    all.doubt = Some(policy.not_understood("spec.requiredAuthenticationRefs", &why));
+                    all.doubt =
+                        Some(policy.not_understood("spec.requiredAuthenticationRefs", &why));
                 }
             }
         }
@@ -224,7 +262,11 @@ impl Linkerd<'_> {
                     wanted.push(self.config.account(place, name));
                 }
                 "Namespace" => {
-                    let place = if name.is_empty() { found.namespace() } else { name };
+                    let place = if name.is_empty() {
+                        found.namespace()
+                    } else {
+                        name
+                    };
                     wanted.push(self.config.account(place, "*"));
                 }
                 _ => {}
@@ -236,12 +278,17 @@ impl Linkerd<'_> {
     /// The legacy ServerAuthorizations for a Server; without networks they mean those of the cluster.
     pub(super) fn legacy_for(&self, server: &Object<'_>) -> Vec<Authorization<'_>> {
         let labels = server.labels();
-        let own = self.legacy.iter().filter(|one| one.namespace() == server.namespace());
+        let own = self
+            .legacy
+            .iter()
+            .filter(|one| one.namespace() == server.namespace());
         own.filter_map(|one| {
             let named = one.at("/spec/server/name");
             let fits = match named.as_str() {
                 Some(name) => (name == server.name()).into(),
-                None if one.at("/spec/server/selector").is_object() => one.selects("/spec/server/selector", &labels),
+                None if one.at("/spec/server/selector").is_object() => {
+                    one.selects("/spec/server/selector", &labels)
+                }
                 None => Truth::No,
             };
             let doubt = match fits {
@@ -253,7 +300,11 @@ impl Linkerd<'_> {
             let nets = match &client["networks"] {
                 Value::Null => {
                     let nets = self.config.networks().into_iter();
-                    nets.map(|net| Network { net, except: Vec::new() }).collect()
+                    nets.map(|net| Network {
+                        net,
+                        except: Vec::new(),
+                    })
+                    .collect()
                 }
                 written => networks(written),
             };
@@ -262,7 +313,10 @@ impl Linkerd<'_> {
                 Value::Null => Needs::Never("it names no client"),
                 tls if tls["unauthenticatedTLS"] == true => Needs::AnyTls,
                 tls => {
-                    let mut wanted: Vec<String> = texts(&tls["identities"]).into_iter().map(str::to_owned).collect();
+                    let mut wanted: Vec<String> = texts(&tls["identities"])
+                        .into_iter()
+                        .map(str::to_owned)
+                        .collect();
                     for account in items(&tls["serviceAccounts"]) {
                         let name = account["name"].as_str().unwrap_or_default();
                         let place = account["namespace"].as_str().unwrap_or(one.namespace());
@@ -274,7 +328,11 @@ impl Linkerd<'_> {
             Some(Authorization {
                 by: one.reference().to_string(),
                 networks: Some(nets),
-                tls: if doubt.is_some() { Needs::Never("it may be for another Server") } else { tls },
+                tls: if doubt.is_some() {
+                    Needs::Never("it may be for another Server")
+                } else {
+                    tls
+                },
                 doubt,
             })
         })
@@ -284,13 +342,17 @@ impl Linkerd<'_> {
 
 fn find<'v>(all: &[Object<'v>], namespace: &str, name: &str) -> Option<Object<'v>> {
     let mut all = all.iter();
-    all.find(|one| one.namespace() == namespace && one.name() == name).copied()
+    all.find(|one| one.namespace() == namespace && one.name() == name)
+        .copied()
 }
 
 fn networks(value: &Value) -> Vec<Network<'_>> {
     let list = items(value).iter();
     list.map(|network| Network {
-        net: network["cidr"].as_str().or_else(|| network.as_str()).unwrap_or_default(),
+        net: network["cidr"]
+            .as_str()
+            .or_else(|| network.as_str())
+            .unwrap_or_default(),
         except: texts(&network["except"]),
     })
     .collect()

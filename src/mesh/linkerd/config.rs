@@ -33,21 +33,36 @@ impl Config {
         let mut maps = view.config_maps.iter();
         let map = maps.find(|map| map.name() == "linkerd-config");
         let values = map.and_then(|map| map.data.as_ref()?.get("values"));
-        let values = values.and_then(|text| document(text).ok()).unwrap_or_default();
+        let values = values
+            .and_then(|text| document(text).ok())
+            .unwrap_or_default();
         let text = |value: &Value, default: &str| {
-            value.as_str().filter(|text| !text.is_empty()).unwrap_or(default).to_owned()
+            value
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .unwrap_or(default)
+                .to_owned()
         };
         let domain = text(&values["clusterDomain"], "cluster.local");
         let networks = text(&values["clusterNetworks"], CLUSTER_NETWORKS);
         let proxy = &values["proxy"];
         let policies = &values["policyController"];
-        let egress = text(&values["egress"]["globalEgressNetworkNamespace"], "linkerd-egress");
+        let egress = text(
+            &values["egress"]["globalEgressNetworkNamespace"],
+            "linkerd-egress",
+        );
         Self {
             object: map.map(|map| ObjectRef::new("ConfigMap", map.namespace(), map.name())),
             namespace: map.map_or("linkerd", Named::namespace).to_owned(),
             trust_domain: text(&values["identityTrustDomain"], &domain),
-            default_policy: text(&proxy["defaultInboundPolicy"], &text(&policies["defaultAllowPolicy"], "all-unauthenticated")),
-            cluster_networks: networks.split(',').map(|net| net.trim().to_owned()).collect(),
+            default_policy: text(
+                &proxy["defaultInboundPolicy"],
+                &text(&policies["defaultAllowPolicy"], "all-unauthenticated"),
+            ),
+            cluster_networks: networks
+                .split(',')
+                .map(|net| net.trim().to_owned())
+                .collect(),
             opaque_ports: text(&proxy["opaquePorts"], OPAQUE_PORTS),
             egress_namespace: egress,
         }

@@ -25,17 +25,23 @@ impl<'v> Linkerd<'v> {
             let mut denying = self.egress.iter().filter(denies);
             let may = denying.any(|one| places.contains(&one.namespace()));
             let text = "the name's address decides which EgressNetwork counts, and it is not known";
-            return if may { Ruling::Open(vec![Doubt::Other(text.to_owned())]) } else { Ruling::Pass };
+            return if may {
+                Ruling::Open(vec![Doubt::Other(text.to_owned())])
+            } else {
+                Ruling::Pass
+            };
         };
         let found = [client.namespace(), &self.config.egress_namespace]
             .into_iter()
             .find_map(|place| self.narrowest(place, address));
-        let Some(network) = found.filter(|network| network.text("/spec/trafficPolicy") == "Deny") else {
+        let Some(network) = found.filter(|network| network.text("/spec/trafficPolicy") == "Deny")
+        else {
             return Ruling::Pass;
         };
         let is_parent = |route: &&Object<'_>| {
             let mut parents = route.items("/spec/parentRefs").iter();
-            parents.any(|parent| parent["kind"] == "EgressNetwork" && parent["name"] == network.name())
+            parents
+                .any(|parent| parent["kind"] == "EgressNetwork" && parent["name"] == network.name())
         };
         if let Some(route) = self.routes.iter().find(is_parent) {
             let why = "a route of an EgressNetwork may let it out; those are not judged";
@@ -51,7 +57,10 @@ impl<'v> Linkerd<'v> {
     }
 
     fn narrowest(&self, namespace: &str, address: IpAddr) -> Option<Object<'v>> {
-        let own = self.egress.iter().filter(|one| one.namespace() == namespace);
+        let own = self
+            .egress
+            .iter()
+            .filter(|one| one.namespace() == namespace);
         let holding = own.filter_map(|one| {
             let networks = one.items("/spec/networks");
             if networks.is_empty() {

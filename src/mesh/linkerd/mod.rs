@@ -91,7 +91,9 @@ impl<'v> Linkerd<'v> {
             passage.sent.is_direct = matches!(connection.asked, Asked::Service { .. });
             // The destination controller tells clients which ports have no proxy behind them.
             let takes = server.mesh() == Some(Mesh::Linkerd)
-                && server.lists(&[SKIP_INBOUND], connection.server_port).is_none();
+                && server
+                    .lists(&[SKIP_INBOUND], connection.server_port)
+                    .is_none();
             if takes {
                 passage.sent.tls = Tls::Mesh;
                 passage.sent.identity = Some(identity);
@@ -102,7 +104,11 @@ impl<'v> Linkerd<'v> {
         passage.client = Some(side);
     }
 
-    fn skipped(&self, connection: &Connection<'_, 'v>, client: &Member<'v>) -> Option<&'static str> {
+    fn skipped(
+        &self,
+        connection: &Connection<'_, 'v>,
+        client: &Member<'v>,
+    ) -> Option<&'static str> {
         if let Some(key) = client.lists(&[SKIP_OUTBOUND], connection.asked_port) {
             return Some(key);
         }
@@ -139,12 +145,15 @@ impl<'v> Linkerd<'v> {
                 && matches!(passage.sent.mesh, Some(Mesh::Istio | Mesh::Ambient))
             {
                 stop.reason = Reason::OtherMesh;
-                stop.because.push("the client is in another mesh, whose identities mean nothing here".to_owned());
+                stop.because.push(
+                    "the client is in another mesh, whose identities mean nothing here".to_owned(),
+                );
             }
         }
         if !matches!(side.ruling, Ruling::Stop(_)) {
             let doubts: Vec<_> =
-                super::object::unread(self.view, super::object::LINKERD, server.pod.namespace()).collect();
+                super::object::unread(self.view, super::object::LINKERD, server.pod.namespace())
+                    .collect();
             match &mut side.ruling {
                 Ruling::Open(open) => open.extend(doubts),
                 ruling => *ruling = Ruling::open_for(doubts),

@@ -13,7 +13,10 @@ use crate::policy::{Doubt, Truth};
 impl<'v> Linkerd<'v> {
     /// The routes that are attached to a Server: accepted ones, where their status says so.
     pub(super) fn routes_on(&self, server: &Object<'_>) -> Vec<Object<'v>> {
-        let own = self.routes.iter().filter(|route| route.namespace() == server.namespace());
+        let own = self
+            .routes
+            .iter()
+            .filter(|route| route.namespace() == server.namespace());
         own.filter(|route| {
             let mut parents = route.items("/spec/parentRefs").iter();
             parents.any(|parent| parent["kind"] == "Server" && parent["name"] == server.name())
@@ -68,9 +71,8 @@ impl<'v> Linkerd<'v> {
         if taking.iter().all(|(truth, ..)| !truth.is_yes()) {
             rulings.push(nothing(server, routes));
         }
-        let is_same = |ruling: &Ruling| {
-            std::mem::discriminant(ruling) == std::mem::discriminant(&rulings[0])
-        };
+        let is_same =
+            |ruling: &Ruling| std::mem::discriminant(ruling) == std::mem::discriminant(&rulings[0]);
         if rulings.iter().all(is_same) {
             return rulings.swap_remove(0);
         }
@@ -99,7 +101,11 @@ impl<'v> Linkerd<'v> {
             Truth::Yes => Ruling::Pass,
             Truth::Maybe(doubt) => Ruling::Open(vec![doubt]),
             Truth::No => Ruling::Stop(stop(
-                if outcome.lacks_identity { Reason::Plaintext } else { Reason::Unauthorized },
+                if outcome.lacks_identity {
+                    Reason::Plaintext
+                } else {
+                    Reason::Unauthorized
+                },
                 (route.reference(), "spec"),
                 format!(
                     "{} of {} takes the request, and nothing authorizes {} for it",
@@ -137,7 +143,9 @@ fn takes(route: &Object<'_>, request: Known<'_>) -> (Truth, usize) {
         for one in matches {
             let truth = route_match(route, one, request);
             if !truth.is_no() {
-                best.1 = best.1.max(one["path"]["value"].as_str().map_or(1, str::len));
+                best.1 = best
+                    .1
+                    .max(one["path"]["value"].as_str().map_or(1, str::len));
             }
             best.0 = best.0.or(truth);
         }
@@ -147,11 +155,17 @@ fn takes(route: &Object<'_>, request: Known<'_>) -> (Truth, usize) {
 
 /// A Server with routes answers 404 to what none of them takes.
 fn nothing(server: &Object<'_>, routes: &[Object<'_>]) -> Ruling {
-    let names: Vec<String> = routes.iter().map(|route| route.reference().to_string()).collect();
+    let names: Vec<String> = routes
+        .iter()
+        .map(|route| route.reference().to_string())
+        .collect();
     Ruling::Stop(stop(
         Reason::Unauthorized,
         (server.reference(), "spec"),
-        format!("no route of {} takes the request: its proxy answers 404", server.reference()),
+        format!(
+            "no route of {} takes the request: its proxy answers 404",
+            server.reference()
+        ),
         vec![format!("attached: {}", names.join(", "))],
         "add a route for the request, or ask for what a route takes",
     ))

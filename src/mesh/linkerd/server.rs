@@ -22,12 +22,17 @@ impl<'v> Linkerd<'v> {
         server: &Member<'v>,
         sent: &Sent,
     ) -> (String, Ruling) {
-        let identity = sent.identity.as_ref().map(|identity| self.config.name(identity));
+        let identity = sent
+            .identity
+            .as_ref()
+            .map(|identity| self.config.name(identity));
         let client = Client {
             identity: identity.as_deref(),
             address: sent.address,
         };
-        let who = identity.clone().unwrap_or_else(|| "a client without identity".to_owned());
+        let who = identity
+            .clone()
+            .unwrap_or_else(|| "a client without identity".to_owned());
         let (found, doubts) = self.server_of(server.pod, connection.server_port);
         let Some(found) = found else {
             let (name, ruling) = self.by_default_policy(connection, server, sent, client);
@@ -36,9 +41,15 @@ impl<'v> Linkerd<'v> {
                 Ruling::Pass | Ruling::Stop(_) if !doubts.is_empty() => Ruling::Open(doubts),
                 ruling => ruling,
             };
-            return (format!("taken over at 4143, default policy {name}; this is {who}"), ruling);
+            return (
+                format!("taken over at 4143, default policy {name}; this is {who}"),
+                ruling,
+            );
         };
-        let summary = format!("taken over at 4143, {} decides; this is {who}", found.reference());
+        let summary = format!(
+            "taken over at 4143, {} decides; this is {who}",
+            found.reference()
+        );
         let authorizations = self.of_server(&found);
         let is_opaque = ["opaque", "TLS"].contains(&found.text("/spec/proxyProtocol"));
         if !is_opaque {
@@ -47,12 +58,20 @@ impl<'v> Linkerd<'v> {
             }
             let routes = self.routes_on(&found);
             if !routes.is_empty() {
-                return (summary, self.by_route(connection, &found, &routes, &authorizations, client));
+                return (
+                    summary,
+                    self.by_route(connection, &found, &routes, &authorizations, client),
+                );
             }
         }
         let ruling = match judge(&authorizations, client) {
-            Outcome { truth: Truth::Yes, .. } => Ruling::Pass,
-            Outcome { truth: Truth::Maybe(doubt), .. } => Ruling::Open(vec![doubt]),
+            Outcome {
+                truth: Truth::Yes, ..
+            } => Ruling::Pass,
+            Outcome {
+                truth: Truth::Maybe(doubt),
+                ..
+            } => Ruling::Open(vec![doubt]),
             outcome => Ruling::Stop(self.refused(&found, &authorizations, outcome, sent, &who)),
         };
         (summary, ruling)
@@ -80,11 +99,16 @@ impl<'v> Linkerd<'v> {
     /// second one.
     fn server_of(&self, pod: &Pod, port: u16) -> (Option<Object<'v>>, Vec<Doubt>) {
         let mut doubts = Vec::new();
-        let own = self.servers.iter().filter(|server| server.namespace() == pod.namespace());
+        let own = self
+            .servers
+            .iter()
+            .filter(|server| server.namespace() == pod.namespace());
         for server in own {
             let wanted = server.at("/spec/port");
             let is_port = match wanted.as_str() {
-                Some(name) => name.parse() == Ok(port) || pod.named_port(name, Protocol::Tcp) == Some(port),
+                Some(name) => {
+                    name.parse() == Ok(port) || pod.named_port(name, Protocol::Tcp) == Some(port)
+                }
                 None => number(wanted) == Some(port),
             };
             if !is_port || !server.at("/spec/podSelector").is_object() {
@@ -113,21 +137,30 @@ impl<'v> Linkerd<'v> {
         let of_namespace = namespace_annotation(self.view, pod.namespace(), DEFAULT_POLICY);
         let installed = || {
             let object = self.config.object.clone();
-            object.unwrap_or_else(|| ObjectRef::new("ConfigMap", &self.config.namespace, "linkerd-config"))
+            object.unwrap_or_else(|| {
+                ObjectRef::new("ConfigMap", &self.config.namespace, "linkerd-config")
+            })
         };
         let field = format!("metadata.annotations[{DEFAULT_POLICY}]");
         let (name, object, field) = match (own, of_namespace) {
             (Some(own), _) => (own, pod.reference(), field),
-            (None, Some(name)) if self.view.is_planned() => {
-                (name, ObjectRef::cluster_wide("Namespace", pod.namespace()), field)
-            }
-            _ => (self.config.default_policy.as_str(), installed(), "data.values proxy.defaultInboundPolicy".to_owned()),
+            (None, Some(name)) if self.view.is_planned() => (
+                name,
+                ObjectRef::cluster_wide("Namespace", pod.namespace()),
+                field,
+            ),
+            _ => (
+                self.config.default_policy.as_str(),
+                installed(),
+                "data.values proxy.defaultInboundPolicy".to_owned(),
+            ),
         };
         let ruling = self.by_policy(connection, server, sent, client, (name, object, &field));
         // A running pod that never got a copy of its namespace's annotation: sources disagree.
         if let (None, Some(other)) = (own, of_namespace.filter(|_| !self.view.is_planned())) {
             let namespace = ObjectRef::cluster_wide("Namespace", pod.namespace());
-            let otherwise = self.by_policy(connection, server, sent, client, (other, namespace, &field));
+            let otherwise =
+                self.by_policy(connection, server, sent, client, (other, namespace, &field));
             if std::mem::discriminant(&otherwise) != std::mem::discriminant(&ruling) {
                 let doubt = Doubt::Other(format!(
                     "namespace {} asks for default policy {other}, which {} has no copy of: it is older, and what counts for it is not certain",
@@ -154,8 +187,10 @@ impl<'v> Linkerd<'v> {
             ("cluster-unauthenticated", Some(_)) => "cluster-authenticated",
             (name, _) => name,
         };
-        let authorizations: Vec<Authorization<'_>> =
-            self.by_default(wanted, format!("default policy {wanted}")).into_iter().collect();
+        let authorizations: Vec<Authorization<'_>> = self
+            .by_default(wanted, format!("default policy {wanted}"))
+            .into_iter()
+            .collect();
         let outcome = judge(&authorizations, client);
         match outcome.truth {
             Truth::Yes => return Ruling::Pass,
@@ -165,17 +200,25 @@ impl<'v> Linkerd<'v> {
         // What identity alone does not cure is a matter of networks.
         let is_network = wanted.starts_with("cluster-") && !outcome.lacks_identity;
         let (object, field) = match requires {
-            Some(annotation) if outcome.lacks_identity => {
-                (server.pod.reference(), format!("metadata.annotations[{annotation}]"))
-            }
+            Some(annotation) if outcome.lacks_identity => (
+                server.pod.reference(),
+                format!("metadata.annotations[{annotation}]"),
+            ),
             _ => (object, field.to_owned()),
         };
         let mut because = outcome.misses;
         because.extend(sent.why.clone().filter(|_| outcome.lacks_identity));
         if is_network {
-            because.push(format!("cluster networks: {}", self.config.networks().join(", ")));
+            because.push(format!(
+                "cluster networks: {}",
+                self.config.networks().join(", ")
+            ));
         }
-        let reason = if outcome.lacks_identity { Reason::Plaintext } else { Reason::Unauthorized };
+        let reason = if outcome.lacks_identity {
+            Reason::Plaintext
+        } else {
+            Reason::Unauthorized
+        };
         Ruling::Stop(stop(
             reason,
             (object, &field),
@@ -186,8 +229,12 @@ impl<'v> Linkerd<'v> {
             ),
             because,
             match (outcome.lacks_identity, is_network) {
-                (true, _) => "bring the client into the mesh (annotate it with linkerd.io/inject: enabled and restart it)",
-                (_, true) => "add the client's network to clusterNetworks of the installation, or authorize it with a Server",
+                (true, _) => {
+                    "bring the client into the mesh (annotate it with linkerd.io/inject: enabled and restart it)"
+                }
+                (_, true) => {
+                    "add the client's network to clusterNetworks of the installation, or authorize it with a Server"
+                }
                 _ => "add a Server for the port and an AuthorizationPolicy for the client",
             },
         ))
@@ -214,7 +261,11 @@ impl<'v> Linkerd<'v> {
         }
         let mut because = outcome.misses;
         because.extend(sent.why.clone().filter(|_| outcome.lacks_identity));
-        let reason = if outcome.lacks_identity { Reason::Plaintext } else { Reason::Unauthorized };
+        let reason = if outcome.lacks_identity {
+            Reason::Plaintext
+        } else {
+            Reason::Unauthorized
+        };
         stop(
             reason,
             (object.clone(), "spec"),

@@ -5,13 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use k8s_openapi::api::core::v1::Service;
 
 use super::entry;
-use crate::cluster::{ClusterView, Pod};
 use crate::cluster::access::{ServiceExt, ServiceKind};
+use crate::cluster::{ClusterView, Pod};
 use crate::net::Family;
 use crate::path::context::{Leg, Walker};
 use crate::path::stages::endpoints::{self, Asker, Door};
-use crate::path::stages::{group, mesh};
 use crate::path::stages::service::{self, Asked, Chosen};
+use crate::path::stages::{group, mesh};
 use crate::path::{Break, Hop, Path, Stage, Status};
 use crate::resolve::Site;
 
@@ -34,8 +34,9 @@ impl<'v> Walker<'_, 'v> {
         let Some(chosen) = service::step(service, asked, &mut leg.trail) else {
             return paths.push(leg.end(None));
         };
-        let branches =
-            mesh::branches(self, &mut leg, service, chosen, |leg| paths.push(leg.end(None)));
+        let branches = mesh::branches(self, &mut leg, service, chosen, |leg| {
+            paths.push(leg.end(None))
+        });
         for branch in branches {
             let is_same = branch.service.reference() == service.reference();
             leg.subset.clone_from(&branch.subset);

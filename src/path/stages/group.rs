@@ -124,8 +124,15 @@ fn likeness(pod: &Pod, by_address: bool) -> Likeness {
 
 /// The account, the containers and the settings of proxies of a pod.
 fn mesh(pod: &Pod) -> String {
-    let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref());
-    let containers: Vec<&str> = pod.running_containers().iter().map(|one| one.name.as_str()).collect();
+    let account = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.service_account_name.as_deref());
+    let containers: Vec<&str> = pod
+        .running_containers()
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
     let annotations = pod.metadata.annotations.iter().flatten();
     let settings: Vec<_> = annotations
         .filter(|(key, _)| key.contains("istio.io/") || key.contains("linkerd.io/"))

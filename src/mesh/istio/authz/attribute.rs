@@ -82,8 +82,10 @@ impl<'k> Attribute<'k> {
             self,
             Self::Host | Self::Method | Self::Path | Self::Header(_) | Self::Token
         );
-        let is_beyond_ztunnel =
-            matches!(self, Self::TrustDomain | Self::RemoteAddress | Self::ServerName);
+        let is_beyond_ztunnel = matches!(
+            self,
+            Self::TrustDomain | Self::RemoteAddress | Self::ServerName
+        );
         match at {
             At::Http => false,
             At::Tcp => is_of_request,
@@ -96,10 +98,18 @@ impl<'k> Attribute<'k> {
         let any = |of: &str| values.iter().any(|value| fits(value, of));
         match self {
             Self::Principal => principal(values, call, at).into(),
-            Self::Namespace => call.caller.is_some_and(|caller| any(&caller.namespace)).into(),
-            Self::TrustDomain => call.caller.is_some_and(|caller| any(&caller.trust_domain)).into(),
+            Self::Namespace => call
+                .caller
+                .is_some_and(|caller| any(&caller.namespace))
+                .into(),
+            Self::TrustDomain => call
+                .caller
+                .is_some_and(|caller| any(&caller.trust_domain))
+                .into(),
             Self::ServiceAccount(namespace) => {
-                let full = call.caller.map(|caller| (caller.namespace.as_str(), caller.account.as_str()));
+                let full = call
+                    .caller
+                    .map(|caller| (caller.namespace.as_str(), caller.account.as_str()));
                 let mut named = values
                     .iter()
                     .map(|value| value.split_once('/').unwrap_or((namespace, value)));
@@ -121,7 +131,9 @@ impl<'k> Attribute<'k> {
             }),
             Self::Host => call.request.is(Part::Host, |host| {
                 let host = host.to_lowercase();
-                values.iter().any(|value| fits(&value.to_lowercase(), &host))
+                values
+                    .iter()
+                    .any(|value| fits(&value.to_lowercase(), &host))
             }),
             Self::Header(name) => call.request.is(Part::Header(name), any),
             Self::Token => call.request.is(Part::Other("token"), |_| true),
@@ -141,7 +153,9 @@ impl<'k> Attribute<'k> {
         };
         let of = call.request.0;
         match self {
-            Self::Principal | Self::Namespace | Self::ServiceAccount(_) | Self::TrustDomain => caller(),
+            Self::Principal | Self::Namespace | Self::ServiceAccount(_) | Self::TrustDomain => {
+                caller()
+            }
             Self::Address | Self::RemoteAddress => call
                 .caller_address
                 .map_or_else(|| "an unknown address".to_owned(), |addr| addr.to_string()),
@@ -172,13 +186,19 @@ fn principal(values: &[&str], call: &Call<'_>, at: At) -> bool {
         let all = aliases.chain([caller.trust_domain.as_str()]);
         all.map(|domain| {
             let trust_domain = domain.to_owned();
-            crate::mesh::Identity { trust_domain, ..caller.clone() }.to_string()
+            crate::mesh::Identity {
+                trust_domain,
+                ..caller.clone()
+            }
+            .to_string()
         })
         .collect()
     };
-    values
-        .iter()
-        .any(|value| names.iter().any(|name| fits(value.trim_start_matches("spiffe://"), name)))
+    values.iter().any(|value| {
+        names
+            .iter()
+            .any(|name| fits(value.trim_start_matches("spiffe://"), name))
+    })
 }
 
 fn forwarded_for(request: &crate::target::HttpAsked) -> Option<IpAddr> {

@@ -77,9 +77,16 @@ pub(super) fn target_refs<'v>(policy: &Object<'v>) -> Vec<&'v Value> {
 
 /// Asks policies that all apply to the workload.
 pub(super) fn decide<'v>(policies: &[Object<'v>], call: &Call<'_>, at: At) -> Decision<'v> {
-    let of = |action: Action| policies.iter().filter(move |one| Action::of(one) == Some(action));
+    let of = |action: Action| {
+        policies
+            .iter()
+            .filter(move |one| Action::of(one) == Some(action))
+    };
     let mut doubts = Vec::new();
-    for policy in policies.iter().filter(|policy| Action::of(policy).is_none()) {
+    for policy in policies
+        .iter()
+        .filter(|policy| Action::of(policy).is_none())
+    {
         doubts.push(policy.not_understood("spec.action", "an action this program does not know"));
     }
     if at != At::Ztunnel {
@@ -128,16 +135,26 @@ fn allowed(policies: &[Object<'_>], call: &Call<'_>, at: At) -> Truth {
     if policies.is_empty() {
         return Truth::Yes;
     }
-    Truth::any(policies.iter().map(|policy| matches(policy, Action::Allow, call, at)))
+    Truth::any(
+        policies
+            .iter()
+            .map(|policy| matches(policy, Action::Allow, call, at)),
+    )
 }
 
 fn matches(policy: &Object<'_>, action: Action, call: &Call<'_>, at: At) -> Truth {
-    Truth::any(rules(policy).iter().map(|rule| rule.truth(action, call, at)))
+    Truth::any(
+        rules(policy)
+            .iter()
+            .map(|rule| rule.truth(action, call, at)),
+    )
 }
 
 fn rules<'v>(policy: &Object<'v>) -> Vec<Rule<'v>> {
     let rules = items(policy.at("/spec/rules")).iter().enumerate();
-    rules.map(|(index, value)| Rule::read(*policy, index, value)).collect()
+    rules
+        .map(|(index, value)| Rule::read(*policy, index, value))
+        .collect()
 }
 
 /// The ALLOW policy whose rules miss by the least.
@@ -155,10 +172,11 @@ fn nearest<'v>(policies: &[Object<'v>], call: &Call<'_>, at: At) -> Denial<'v> {
         }
     }
     misses.sort();
-    let lacks_requests =
-        at != At::Http && !allowed(policies, call, At::Http).is_no();
+    let lacks_requests = at != At::Http && !allowed(policies, call, At::Http).is_no();
     Denial {
-        policy: misses.first().map_or(policies[0], |(_, position, _)| policies[*position]),
+        policy: misses
+            .first()
+            .map_or(policies[0], |(_, position, _)| policies[*position]),
         rule: None,
         misses: misses.into_iter().take(3).map(|(.., text)| text).collect(),
         lacks_requests,

@@ -63,7 +63,9 @@ impl<'v> Rule<'v> {
         };
         for (field, inner) in [("from", "source"), ("to", "operation")] {
             let list = items(&value[field]).iter();
-            let read = list.map(|item| rule.conditions(policy, &item[inner], field)).collect();
+            let read = list
+                .map(|item| rule.conditions(policy, &item[inner], field))
+                .collect();
             match field {
                 "from" => rule.from = read,
                 _ => rule.to = read,
@@ -75,12 +77,7 @@ impl<'v> Rule<'v> {
         rule
     }
 
-    fn conditions(
-        &mut self,
-        policy: Object<'v>,
-        value: &'v Value,
-        of: &str,
-    ) -> Vec<Condition<'v>> {
+    fn conditions(&mut self, policy: Object<'v>, value: &'v Value, of: &str) -> Vec<Condition<'v>> {
         let mut conditions = Vec::new();
         for (field, list) in value.as_object().into_iter().flatten() {
             let values = texts(list);
@@ -127,14 +124,17 @@ impl<'v> Rule<'v> {
         if action == Action::Allow && self.is_hidden(at) {
             return Truth::No;
         }
-        let whole = Truth::all([
-            self.alternatives(&self.from, call, at),
-            self.alternatives(&self.to, call, at),
-            Truth::all(self.when.iter().map(|condition| match condition.attribute.is_hidden(at) {
-                true => (at != At::Ztunnel).into(),
-                false => condition.truth(call, at),
-            })),
-        ]);
+        let whole =
+            Truth::all([
+                self.alternatives(&self.from, call, at),
+                self.alternatives(&self.to, call, at),
+                Truth::all(self.when.iter().map(
+                    |condition| match condition.attribute.is_hidden(at) {
+                        true => (at != At::Ztunnel).into(),
+                        false => condition.truth(call, at),
+                    },
+                )),
+            ]);
         match self.doubts.first() {
             Some(doubt) => whole.and(Truth::Maybe(doubt.clone())),
             None => whole,
@@ -143,7 +143,8 @@ impl<'v> Rule<'v> {
 
     fn is_hidden(&self, at: At) -> bool {
         let all = self.from.iter().chain(&self.to).flatten().chain(&self.when);
-        all.into_iter().any(|condition| condition.attribute.is_hidden(at))
+        all.into_iter()
+            .any(|condition| condition.attribute.is_hidden(at))
     }
 
     #[expect(clippy::unused_self, reason = "reads as what it is of")]
@@ -163,12 +164,18 @@ impl<'v> Rule<'v> {
     /// What it asks for that the call does not have.
     pub(super) fn misses(&self, call: &Call<'_>, at: At) -> Vec<String> {
         if self.is_hidden(at) {
-            return vec![format!("{} is about requests, which are not seen here", self.path)];
+            return vec![format!(
+                "{} is about requests, which are not seen here",
+                self.path
+            )];
         }
         let mut misses = Vec::new();
         for (part, list) in [("from", &self.from), ("to", &self.to)] {
             if self.alternatives(list, call, at).is_no() {
-                let failing = list.iter().flatten().filter(|one| one.truth(call, at).is_no());
+                let failing = list
+                    .iter()
+                    .flatten()
+                    .filter(|one| one.truth(call, at).is_no());
                 let texts: Vec<String> = failing.map(|one| one.words(call)).collect();
                 misses.push(format!("{}.{part} {}", self.path, texts.join(" or ")));
             }
