@@ -191,7 +191,7 @@ pub(super) fn unread<'a>(
         .iter()
         .filter(move |resource| is_of(Some(**resource)));
     let foreign = foreign.flat_map(move |resource| {
-        let objects = view.custom(*resource).map(|value| Object {
+        let objects = view.custom(*resource).map(move |value| Object {
             resource: *resource,
             value,
         });
