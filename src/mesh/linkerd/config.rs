@@ -33,7 +33,7 @@ impl Config {
         let mut maps = view.config_maps.iter();
         let map = maps.find(|map| map.name() == "linkerd-config");
         let values = map.and_then(|map| map.data.as_ref()?.get("values"));
-        let values = values
+        let values: Value = values
             .and_then(|text| document(text).ok())
             .unwrap_or_default();
         let text = |value: &Value, default: &str| {
