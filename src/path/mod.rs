@@ -31,6 +31,7 @@ use crate::cluster::Pod;
 use crate::net::Family;
 use crate::resolve::Site;
 
+pub(crate) use crate::cluster::{resolve_port, selected};
 pub use breaks::{Break, Denied, DnsTrouble, IngressTrouble, NameTrouble, PortTrouble};
 pub use fault::{
     Colliding, Fault, KernelFault, NodeFault, PodFault, ProxyFault, TunnelFault, WayFault,
@@ -39,7 +40,6 @@ pub use hop::{Basis, Boundary, Evidence, Hop, Stage, Status, Translation};
 pub(crate) use order::{EXCLUDED, class_name, ingress_addresses, ingress_reference, name_asked};
 pub use order::{Walk, walk};
 pub use plane_fault::PlaneFault;
-pub(crate) use crate::cluster::{resolve_port, selected};
 pub(crate) use stages::endpoints::slices;
 pub(crate) use stages::service::ports_text;
 pub use trouble::{DoorTrouble, Share};

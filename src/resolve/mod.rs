@@ -136,7 +136,10 @@ fn http_request(request: &Request) -> Option<HttpAsked> {
         (Spec::Name(name), Some(_)) => Some(name.as_str()),
         _ => None,
     };
-    let asked = request.http.clone().completed(host, url.map(|url| url.path.as_str()));
+    let asked = request
+        .http
+        .clone()
+        .completed(host, url.map(|url| url.path.as_str()));
     (!asked.is_empty()).then_some(asked)
 }
 

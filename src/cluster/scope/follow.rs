@@ -227,6 +227,7 @@ fn selects_namespaces(view: &ClusterView) -> bool {
             .flat_map(|rule| rule.to.iter().flatten());
         from.chain(to).any(|peer| peer.namespace_selector.is_some())
     }) || view.has_dialects()
+        || !mesh_settings(view).is_empty()
 }
 
 /// What meshes were installed with, where the server has their kinds.

@@ -40,7 +40,9 @@ impl<'v> Istio<'v> {
             ruling: Ruling::Pass,
         };
         match mesh {
-            Mesh::Ambient => self.through_ztunnel(connection, client, server, &config, (&mut side, passage)),
+            Mesh::Ambient => {
+                self.through_ztunnel(connection, client, server, &config, (&mut side, passage))
+            }
             _ => self.through_sidecar(connection, client, server, &config, (&mut side, passage)),
         }
         passage.client = Some(side);
@@ -71,7 +73,9 @@ impl<'v> Istio<'v> {
         side.summary = format!("taken over at 15001 as {identity}");
         let mut doubts = self.unjudged(&config.root, pod);
         if let Some(problem) = &config.problem {
-            doubts.push(Doubt::Other(format!("the mesh configuration is not understood: {problem}")));
+            doubts.push(Doubt::Other(format!(
+                "the mesh configuration is not understood: {problem}"
+            )));
         }
         let scope = Scope::of(self, &config.root, pod);
         match connection.asked {
@@ -80,7 +84,14 @@ impl<'v> Istio<'v> {
                     Some((object, field, what)) => {
                         self.unknown_host(&scope, config, (object, field, what), (side, passage));
                     }
-                    None => self.speak(connection, server, config, (service, port), &identity, passage),
+                    None => self.speak(
+                        connection,
+                        server,
+                        config,
+                        (service, port),
+                        &identity,
+                        passage,
+                    ),
                 }
             }
             Asked::Pod => self.to_pod(connection, server, config, &identity, passage),
@@ -108,7 +119,11 @@ impl<'v> Istio<'v> {
         let default: Vec<&str> = config.exports.services.iter().map(String::as_str).collect();
         let to = if own.is_empty() { &default } else { &own };
         if !is_exported(to, service.namespace(), pod.namespace()) {
-            let text = format!("{} is not exported to {}", service.reference(), pod.namespace());
+            let text = format!(
+                "{} is not exported to {}",
+                service.reference(),
+                pod.namespace()
+            );
             let field = "metadata.annotations[networking.istio.io/exportTo]";
             return Some((service.reference(), field, text));
         }
@@ -116,13 +131,22 @@ impl<'v> Istio<'v> {
         let host = self.host_of(service);
         let is_imported = scope.imports(service.namespace(), &host, port.number());
         (!is_imported).then(|| {
-            let text = format!("{} does not import {host}:{}", sidecar.reference(), port.number());
+            let text = format!(
+                "{} does not import {host}:{}",
+                sidecar.reference(),
+                port.number()
+            );
             (sidecar.reference(), "spec.egress", text)
         })
     }
 
     pub(super) fn host_of(&self, service: &Service) -> String {
-        format!("{}.{}.svc.{}", service.name(), service.namespace(), self.domain)
+        format!(
+            "{}.{}.svc.{}",
+            service.name(),
+            service.namespace(),
+            self.domain
+        )
     }
 
     /// A host the sidecar knows nothing of: blocked, or passed on in plaintext.
@@ -171,25 +195,36 @@ impl<'v> Istio<'v> {
         let wanted = (host, connection.asked_address);
         let port = connection.asked_port;
         let what = host.map_or_else(
-            || connection.asked_address.map_or_else(String::new, |addr| addr.to_string()),
+            || {
+                connection
+                    .asked_address
+                    .map_or_else(String::new, |addr| addr.to_string())
+            },
             str::to_owned,
         );
         match is_registered(self, scope, namespace, wanted, port) {
             Truth::Yes => side.summary = format!("{what}:{port} is registered by a ServiceEntry"),
             Truth::Maybe(doubt) => side.ruling = Ruling::Open(vec![doubt]),
             Truth::No => {
-                let is_hidden = is_registered(self, &Scope::default(), namespace, wanted, port).is_yes();
+                let is_hidden =
+                    is_registered(self, &Scope::default(), namespace, wanted, port).is_yes();
                 let sidecar = scope.sidecar.as_ref();
-                let sidecar = sidecar.filter(|_| is_hidden || scope.is_registry_only() == Some(true));
+                let sidecar =
+                    sidecar.filter(|_| is_hidden || scope.is_registry_only() == Some(true));
                 let (object, field) = match (sidecar, &config.object) {
                     (Some(sidecar), _) if is_hidden => (sidecar.reference(), "spec.egress"),
                     (Some(sidecar), _) => (sidecar.reference(), "spec.outboundTrafficPolicy"),
                     (None, Some(map)) => (map.clone(), "data.mesh outboundTrafficPolicy"),
-                    (None, None) => (ObjectRef::new("ConfigMap", &config.root, "istio"), "data.mesh"),
+                    (None, None) => (
+                        ObjectRef::new("ConfigMap", &config.root, "istio"),
+                        "data.mesh",
+                    ),
                 };
                 let what = match is_hidden {
                     true => format!("{object} does not import the ServiceEntry of {what}:{port}"),
-                    false => format!("no ServiceEntry that {namespace} sees registers {what}:{port}"),
+                    false => {
+                        format!("no ServiceEntry that {namespace} sees registers {what}:{port}")
+                    }
                 };
                 self.unknown_host(scope, config, (object, field, what), (side, passage));
             }
@@ -214,7 +249,9 @@ impl<'v> Istio<'v> {
         }
         let text = "a pod's own address is no host the sidecar knows: it is passed on in plaintext";
         passage.sent.why = Some(text.to_owned());
-        passage.sent.doubts.push(Doubt::Other(format!("{text}, as far as Istio's code says; releases differ")));
+        passage.sent.doubts.push(Doubt::Other(format!(
+            "{text}, as far as Istio's code says; releases differ"
+        )));
     }
 
     /// Mutual TLS where the server has a proxy that takes it, unless a DestinationRule says otherwise.
@@ -240,7 +277,9 @@ impl<'v> Istio<'v> {
             sent.rule = Some((rule.reference(), field.clone()));
             sent.tls = match *mode {
                 "DISABLE" => Tls::Plain,
-                "ISTIO_MUTUAL" if server_mesh == Some(Mesh::Ambient) && config.has_hbone => Tls::Tunnel,
+                "ISTIO_MUTUAL" if server_mesh == Some(Mesh::Ambient) && config.has_hbone => {
+                    Tls::Tunnel
+                }
                 "ISTIO_MUTUAL" => Tls::Mesh,
                 "SIMPLE" | "MUTUAL" => Tls::Foreign,
                 other => {
@@ -256,7 +295,11 @@ impl<'v> Istio<'v> {
                 Some(Mesh::Istio) => {
                     let own = Config::of(self.view, Some(server.pod));
                     let mode = effective(self, &own.root, server.pod, connection.server_port).mode;
-                    if mode == Mode::Disable { Tls::Plain } else { Tls::Mesh }
+                    if mode == Mode::Disable {
+                        Tls::Plain
+                    } else {
+                        Tls::Mesh
+                    }
                 }
                 Some(Mesh::Ambient) if config.has_hbone => Tls::Tunnel,
                 _ => Tls::Plain,
@@ -346,9 +389,11 @@ impl<'v> Istio<'v> {
         match decision {
             Decision::Allowed => Ruling::Pass,
             Decision::Open(doubts) => Ruling::Open(doubts),
-            Decision::Denied(denial) => {
-                Ruling::Stop(Box::new(super::server::unauthorized(&denial, &call, "the waypoint")))
-            }
+            Decision::Denied(denial) => Ruling::Stop(Box::new(super::server::unauthorized(
+                &denial,
+                &call,
+                "the waypoint",
+            ))),
         }
     }
 }
@@ -360,10 +405,15 @@ pub(in super::super) fn dead(member: &Member<'_>, container: &str, why: &str) ->
         reason: Reason::ProxyDown,
         object: pod.reference(),
         field: format!("status.containerStatuses[{container}]"),
-        summary: format!("{container} of {} is {why}: what it takes over is refused", pod.name()),
+        summary: format!(
+            "{container} of {} is {why}: what it takes over is refused",
+            pod.name()
+        ),
         because: vec![format!("container {container}: {why}")],
         repair: Repair {
-            summary: format!("see why {container} does not serve; restart the pod once the control plane answers"),
+            summary: format!(
+                "see why {container} does not serve; restart the pod once the control plane answers"
+            ),
             patch: None,
         },
     }
@@ -380,10 +430,13 @@ fn not_bound(connection: &Connection<'_, '_>, name: &str, why: &str) -> Stop {
         reason: Reason::RulesLeftOut,
         object,
         field: "metadata.labels[istio.io/use-waypoint]".to_owned(),
-        summary: format!("waypoint {name} is asked for and not in force: its policies and routes do nothing"),
+        summary: format!(
+            "waypoint {name} is asked for and not in force: its policies and routes do nothing"
+        ),
         because: vec![why.to_owned()],
         repair: Repair {
-            summary: "create the waypoint (istioctl waypoint apply), or correct the label".to_owned(),
+            summary: "create the waypoint (istioctl waypoint apply), or correct the label"
+                .to_owned(),
             patch: None,
         },
     }

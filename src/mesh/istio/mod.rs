@@ -64,7 +64,10 @@ impl<'v> Istio<'v> {
             virtual_services: all(Resource::VirtualServices),
             sidecars: all(Resource::Sidecars),
             service_entries: all(Resource::ServiceEntries),
-            extensions: filters.chain(plugins).filter(|(one, _)| !is_installed(one)).collect(),
+            extensions: filters
+                .chain(plugins)
+                .filter(|(one, _)| !is_installed(one))
+                .collect(),
         }
     }
 
@@ -73,14 +76,22 @@ impl<'v> Istio<'v> {
         let concerns = |object: &Object<'_>, selector: &str| {
             let labels = super::object::labels(object.at(selector));
             let here = [root, pod.namespace()].contains(&object.namespace());
-            here && labels.iter().all(|(key, value)| pod.labels().get(key) == Some(value))
+            here && labels
+                .iter()
+                .all(|(key, value)| pod.labels().get(key) == Some(value))
         };
         let known = self.extensions.iter();
         let known = known.filter(|(object, selector)| concerns(object, selector));
         let known = known.map(|(object, _)| {
             object.not_understood("spec", "what it changes in the proxy is not judged")
         });
-        known.chain(super::object::unread(self.view, super::object::ISTIO, pod.namespace())).collect()
+        known
+            .chain(super::object::unread(
+                self.view,
+                super::object::ISTIO,
+                pod.namespace(),
+            ))
+            .collect()
     }
 
     /// The policies without `targetRefs` that are in force at a pod.
@@ -90,14 +101,16 @@ impl<'v> Istio<'v> {
                 && authz::is_in_force(policy)
                 && authz::target_refs(policy).is_empty()
         });
-        here.filter(|policy| match policy.selects("/spec/selector", pod.labels()) {
-            Truth::Yes => true,
-            Truth::No => false,
-            Truth::Maybe(doubt) => {
-                doubts.push(doubt);
-                false
-            }
-        })
+        here.filter(
+            |policy| match policy.selects("/spec/selector", pod.labels()) {
+                Truth::Yes => true,
+                Truth::No => false,
+                Truth::Maybe(doubt) => {
+                    doubts.push(doubt);
+                    false
+                }
+            },
+        )
         .copied()
         .collect()
     }
@@ -107,7 +120,9 @@ impl<'v> Istio<'v> {
 fn is_installed(object: &Object<'_>) -> bool {
     let labels = object.labels();
     labels.contains_key("install.operator.istio.io/owning-resource")
-        || labels.get("app.kubernetes.io/managed-by").is_some_and(|by| by == "istio-operator")
+        || labels
+            .get("app.kubernetes.io/managed-by")
+            .is_some_and(|by| by == "istio-operator")
 }
 
 /// Why a pod's sidecar does not take a connection over that it makes: the annotation that says so.
@@ -128,7 +143,8 @@ fn passes_by(pod: &Pod, address: Option<std::net::IpAddr>, port: u16) -> Option<
         return None;
     }
     let included = get("includeOutboundIPRanges").filter(|list| *list != "*")?;
-    (!blocks(included).is_yes()).then(|| "traffic.sidecar.istio.io/includeOutboundIPRanges".to_owned())
+    (!blocks(included).is_yes())
+        .then(|| "traffic.sidecar.istio.io/includeOutboundIPRanges".to_owned())
 }
 
 /// Why a pod's sidecar does not see what arrives at one of its ports.
@@ -138,6 +154,8 @@ fn is_left_out(pod: &Pod, port: u16) -> Option<&'static str> {
     const INCLUDE: &str = "traffic.sidecar.istio.io/includeInboundPorts";
     match annotation(pod, INCLUDE).filter(|list| *list != "*") {
         Some(list) => (!lists_port(list, port)).then_some(INCLUDE),
-        None => annotation(pod, EXCLUDE).filter(|list| lists_port(list, port)).map(|_| EXCLUDE),
+        None => annotation(pod, EXCLUDE)
+            .filter(|list| lists_port(list, port))
+            .map(|_| EXCLUDE),
     }
 }

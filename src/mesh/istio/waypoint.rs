@@ -15,11 +15,18 @@ pub(super) enum Bound<'v> {
     No,
     To(Waypoint, &'v Gateway),
     /// Asked for, and not in force: there is no such Gateway, or it does not take part.
-    Missing { name: String, why: String },
+    Missing {
+        name: String,
+        why: String,
+    },
 }
 
 /// The waypoint of a Service: by its own label, or that of its namespace.
-pub(super) fn of_service<'v>(istio: &Istio<'v>, service: &Service, trust_domain: &str) -> Bound<'v> {
+pub(super) fn of_service<'v>(
+    istio: &Istio<'v>,
+    service: &Service,
+    trust_domain: &str,
+) -> Bound<'v> {
     let own = service.metadata.labels.as_ref();
     let own = |key: &str| own.and_then(|labels| labels.get(key)).cloned();
     bound(istio, service.namespace(), own, "service", trust_domain)
@@ -40,7 +47,9 @@ fn bound<'v>(
 ) -> Bound<'v> {
     let of_namespace = istio.view.namespace_labels(namespace);
     let label = |key: &str| own(key).or_else(|| of_namespace.get(key).cloned());
-    let Some(name) = label("istio.io/use-waypoint").filter(|name| name != "none" && !name.is_empty()) else {
+    let Some(name) =
+        label("istio.io/use-waypoint").filter(|name| name != "none" && !name.is_empty())
+    else {
         return Bound::No;
     };
     let place = label("istio.io/use-waypoint-namespace").unwrap_or_else(|| namespace.to_owned());
@@ -53,7 +62,9 @@ fn bound<'v>(
         return missing("there is no such Gateway");
     };
     let labels = gateway.metadata.labels.as_ref();
-    let takes = labels.and_then(|labels| labels.get("istio.io/waypoint-for")).map_or("service", String::as_str);
+    let takes = labels
+        .and_then(|labels| labels.get("istio.io/waypoint-for"))
+        .map_or("service", String::as_str);
     if takes != "all" && takes != traffic {
         return Bound::No;
     }
@@ -93,9 +104,15 @@ fn waypoint(view: &ClusterView, gateway: &Gateway, trust_domain: &str) -> Waypoi
     let key = "gateway.networking.k8s.io/gateway-name";
     let pods = view.pods.in_namespace(gateway.namespace());
     let pods: Vec<&Pod> = pods
-        .filter(|pod| pod.labels().get(key).is_some_and(|name| name == gateway.name()))
+        .filter(|pod| {
+            pod.labels()
+                .get(key)
+                .is_some_and(|name| name == gateway.name())
+        })
         .collect();
-    let account = pods.iter().find_map(|pod| pod.spec.as_ref()?.service_account_name.clone());
+    let account = pods
+        .iter()
+        .find_map(|pod| pod.spec.as_ref()?.service_account_name.clone());
     Waypoint {
         gateway: ObjectRef::new("Gateway", gateway.namespace(), gateway.name()),
         identity: Identity {
@@ -124,9 +141,7 @@ pub(super) fn is_for(
                 service.name() == name && service.namespace() == policy.namespace()
             }),
             "Gateway" => gateway.name() == name && gateway.namespace() == policy.namespace(),
-            "GatewayClass" => {
-                policy.namespace() == root && gateway.spec.gateway_class_name == name
-            }
+            "GatewayClass" => policy.namespace() == root && gateway.spec.gateway_class_name == name,
             _ => false,
         }
     })

@@ -179,8 +179,7 @@ impl<'v> Walker<'_, 'v> {
                     format!("{name}: what it leads to is not known here"),
                 ),
             };
-            leg.trail
-                .push(Hop::new(Stage::Destination, status, text));
+            leg.trail.push(Hop::new(Stage::Destination, status, text));
             paths.push(leg.end(None));
         }
     }

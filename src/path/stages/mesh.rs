@@ -49,7 +49,9 @@ pub(in crate::path) fn step<'v>(
         _ => None,
     };
     let site = leg.sites[0];
-    let address = backend.address.or_else(|| backend.pod?.ips().first().copied());
+    let address = backend
+        .address
+        .or_else(|| backend.pod?.ips().first().copied());
     let family = address.map(crate::net::Family::of);
     let client_address = family.and_then(|family| site.ip(family));
     let asked = match (service.zip(leg.port), backend.pod) {
@@ -63,7 +65,9 @@ pub(in crate::path) fn step<'v>(
         client_address,
         asked,
         asked_address: leg.asked.map(|asked| asked.ip()).or(address),
-        asked_port: leg.asked.map_or_else(|| asked_port(asked, backend), |asked| asked.port()),
+        asked_port: leg
+            .asked
+            .map_or_else(|| asked_port(asked, backend), |asked| asked.port()),
         server: backend.pod,
         server_address: address,
         server_port: backend.port,
@@ -99,7 +103,11 @@ fn asked_port(asked: Asked<'_, '_>, backend: &Backend<'_>) -> u16 {
 }
 
 /// A name outside the cluster, whose address nobody knows: whether a mesh has judged it, and lets it out.
-pub(in crate::path) fn to_name<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, name: &str) -> bool {
+pub(in crate::path) fn to_name<'v>(
+    walker: &Walker<'_, 'v>,
+    leg: &mut Leg<'_, 'v>,
+    name: &str,
+) -> bool {
     let port = match &walker.flow.destination.port {
         Some(crate::target::PortSpec::Number(number)) => *number,
         _ => 0,
@@ -116,7 +124,10 @@ pub(in crate::path) fn to_name<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v
         request: walker.flow.http.as_ref(),
         subset: None,
     };
-    let side = walker.meshes.judge(&connection).and_then(|passage| passage.client);
+    let side = walker
+        .meshes
+        .judge(&connection)
+        .and_then(|passage| passage.client);
     let Some(side) = side else {
         return false;
     };
@@ -131,7 +142,10 @@ fn leave_open(passage: &mut Passage) {
     if let Some(side) = &mut passage.server
         && let Ruling::Stop(stop) = &side.ruling
     {
-        let text = format!("what the Ingress controller sends is not known; from elsewhere: {}", stop.summary);
+        let text = format!(
+            "what the Ingress controller sends is not known; from elsewhere: {}",
+            stop.summary
+        );
         side.ruling = Ruling::Open(vec![Doubt::Other(text)]);
     }
 }
@@ -142,7 +156,10 @@ fn push(
     before: Option<Packet>,
     (backend, address): (&Backend<'_>, Option<IpAddr>),
 ) {
-    let sides = [(&passage.client, Stage::MeshClient), (&passage.server, Stage::MeshServer)];
+    let sides = [
+        (&passage.client, Stage::MeshClient),
+        (&passage.server, Stage::MeshServer),
+    ];
     for (side, stage) in sides {
         let Some(side) = side else {
             continue;
@@ -153,7 +170,9 @@ fn push(
                 Some(waypoint) => waypoint.address,
                 None => address,
             };
-            let after = before.zip(to).map(|(packet, to)| packet.to(to, passage.sent.wire_port(backend.port)));
+            let after = before
+                .zip(to)
+                .map(|(packet, to)| packet.to(to, passage.sent.wire_port(backend.port)));
             hop = hop.translating(before, after);
         }
         push_side(leg, stage, &side.ruling, hop);
@@ -190,9 +209,19 @@ fn stopped(leg: &mut Leg<'_, '_>, stage: Stage, stop: &Stop, hop: Hop) {
         at: Some(stop.object.clone()),
         ..hop
     };
-    let hop = hop.fact(format!("{} {}", stop.object, stop.field), stop.because.join("; "));
+    let hop = hop.fact(
+        format!("{} {}", stop.object, stop.field),
+        stop.because.join("; "),
+    );
     let stop = Box::new(stop.clone());
-    leg.trail.stop(hop, Break::Mesh { stop, stage, is_notice: false });
+    leg.trail.stop(
+        hop,
+        Break::Mesh {
+            stop,
+            stage,
+            is_notice: false,
+        },
+    );
 }
 
 /// Where the client's proxy sends what is meant for a Service; what leads nowhere ends here.
@@ -210,19 +239,28 @@ pub(in crate::path) fn branches<'v>(
             subset: None,
         }]
     };
-    let Some(client) = leg.sites[0].pod().filter(|_| chosen.protocol == Protocol::Tcp) else {
+    let Some(client) = leg.sites[0]
+        .pod()
+        .filter(|_| chosen.protocol == Protocol::Tcp)
+    else {
         return as_is();
     };
     let request = walker.flow.http.as_ref();
     let routing = match walker.meshes.member(client).mesh() {
-        Some(Mesh::Istio | Mesh::Ambient) => walker.meshes.istio.routing(client, service, chosen.port, request),
+        Some(Mesh::Istio | Mesh::Ambient) => {
+            walker
+                .meshes
+                .istio
+                .routing(client, service, chosen.port, request)
+        }
         _ => Routing::AsIs,
     };
     let (object, targets) = match routing {
         Routing::AsIs => return as_is(),
         Routing::Open(object, doubts) => {
             let texts: Vec<String> = doubts.iter().map(ToString::to_string).collect();
-            leg.trail.push(Hop::new(Stage::MeshClient, Status::Unknown, list(&texts)).at(object));
+            leg.trail
+                .push(Hop::new(Stage::MeshClient, Status::Unknown, list(&texts)).at(object));
             return as_is();
         }
         Routing::To(object, targets) => (object, targets),
@@ -235,9 +273,15 @@ pub(in crate::path) fn branches<'v>(
             let mut leg = leg.clone();
             let mut stop = stop.as_ref().clone();
             if share < 100 {
-                stop.because.push(format!("{share} % of the traffic goes there"));
+                stop.because
+                    .push(format!("{share} % of the traffic goes there"));
             }
-            stopped(&mut leg, Stage::MeshClient, &stop, Hop::new(Stage::MeshClient, Status::Fail, ""));
+            stopped(
+                &mut leg,
+                Stage::MeshClient,
+                &stop,
+                Hop::new(Stage::MeshClient, Status::Fail, ""),
+            );
             dead(leg);
         } else if let Some(branch) = branch(&target) {
             branches.push(branch);
@@ -245,9 +289,13 @@ pub(in crate::path) fn branches<'v>(
     }
     if let Some(first) = branches.first().filter(|_| branches.len() == 1) {
         let to = crate::cluster::access::ServiceExt::reference(first.service);
-        let subset = first.subset.as_ref().map_or_else(String::new, |(name, _)| format!(", subset {name}"));
+        let subset = first
+            .subset
+            .as_ref()
+            .map_or_else(String::new, |(name, _)| format!(", subset {name}"));
         let text = format!("{object} sends it to {to}{subset}");
-        leg.trail.push(Hop::new(Stage::MeshClient, Status::Pass, text).at(object));
+        leg.trail
+            .push(Hop::new(Stage::MeshClient, Status::Pass, text).at(object));
     }
     branches
 }
