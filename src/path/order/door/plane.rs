@@ -12,7 +12,7 @@ use crate::cluster::{ClusterView, Named, Pod};
 use crate::gateway::class_of;
 use crate::net::parse_address;
 use crate::path::order::ingress::{addresses, class_name};
-use crate::path::stages::endpoints::selected;
+use crate::cluster::selected;
 use crate::text::list;
 
 /// The pods of a Gateway that was made for it carry its name (GEP-1762).
@@ -59,7 +59,8 @@ impl<'v> Plane<'v> {
             let is_named = label(GATEWAY_NAME) == Some(name) && pod.namespace() == namespace;
             let is_owned = label(OWNING_NAME) == Some(name)
                 && label(OWNING_NAMESPACE).is_none_or(|own| own == namespace);
-            is_named || is_owned || label(CONTOUR_OWNER) == Some(name)
+            let is_contours = label(CONTOUR_OWNER) == Some(name);
+            is_named || is_owned || is_contours
         };
         plane.pods = running(view.pods.iter().filter(is_own));
         plane.complete(view, &format!("label {GATEWAY_NAME}={name}"), controller);

@@ -89,9 +89,8 @@ impl Verdict<'_> {
         match (hop.status, &self.sight) {
             // Requests decide, or two entries that nobody can rank: what policies say stands.
             (_, Sight::Proxy(_) | Sight::Unclear)
-            | (Status::Pass | Status::Warn, Sight::Allow)
-            | (Status::Fail | Status::NotReached, Sight::Deny { .. })
-            | (Status::NotReached, Sight::Allow) => trail.push(hop),
+            | (Status::Pass | Status::Warn | Status::NotReached, Sight::Allow)
+            | (Status::Fail | Status::NotReached, Sight::Deny { .. }) => trail.push(hop),
             (Status::Pass | Status::Warn | Status::Unknown, Sight::Deny { .. }) => {
                 let fault = self.fault(trip, false);
                 super::super::nat::raise(trail, self.decided(trip, hop), fault, true);
