@@ -20,8 +20,9 @@ pub struct Said {
 }
 
 /// Causes that the diagnosis recognizes and that no scenario raises. Each is a scenario to be written.
-const WITHOUT_SCENARIO: [&str; 7] = [
-    "SRC-08", "KPX-05", "KPX-14", "KPX-15", "RTE-26", "RTE-31", "EGR-04",
+const WITHOUT_SCENARIO: [&str; 11] = [
+    "SRC-08", "KPX-05", "KPX-14", "KPX-15", "KPX-21", "POL-24", "RTE-26", "RTE-31", "RTE-35",
+    "RTE-36", "EGR-04",
 ];
 
 #[test]

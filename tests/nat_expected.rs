@@ -8,7 +8,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use netpath::nat::model::Ruleset;
 use netpath::nat::proxy::{
     Detector, Expected, Footprint, Mode, NodePortAddresses, Origin, OriginKind, ProxySetup,
-    SliceIndex, compare, entries, expect,
+    SliceIndex, compare, covered, entries, expect,
 };
 use netpath::nat::read::{ipset::ipsets, ipvs::virtual_servers, read_iptables};
 use netpath::net::parse_prefix;
@@ -187,13 +187,14 @@ fn right_rules_show_no_difference() {
 fn drift(case: &Value, ruleset: &Ruleset, host: &Host) -> netpath::nat::proxy::Drift {
     let (services, slices): (Vec<Service>, Vec<EndpointSlice>) =
         (objects(case, "services"), objects(case, "endpointslices"));
+    let setup = setup(case);
     compare(
         &services,
         &SliceIndex::new(&slices),
         ruleset,
         host,
-        &setup(case),
-        &netpath::net::Family::ALL,
+        &setup,
+        &covered(ruleset, setup.mode),
     )
 }
 

@@ -97,7 +97,10 @@ fn entries_are_visible_where_the_sources_raise_them() {
             .map(str::to_owned)
             .collect();
         if told != places {
-            wrong.push(format!("{}: {told:?} is told, {places:?} raise it", cause.code));
+            wrong.push(format!(
+                "{}: {told:?} is told, {places:?} raise it",
+                cause.code
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

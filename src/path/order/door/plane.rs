@@ -8,11 +8,11 @@ use k8s_openapi::api::networking::v1::Ingress;
 use super::products::{Product, Proxies, product};
 use crate::cluster::access::ServiceExt;
 use crate::cluster::gateway_api::Gateway;
+use crate::cluster::selected;
 use crate::cluster::{ClusterView, Named, Pod};
 use crate::gateway::class_of;
 use crate::net::parse_address;
 use crate::path::order::ingress::{addresses, class_name};
-use crate::cluster::selected;
 use crate::text::list;
 
 /// The pods of a Gateway that was made for it carry its name (GEP-1762).
