@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::{ClusterView, Named, Pod};
+use crate::cluster::{ClusterView, Named, Pod, Resource};
 use crate::node::Attachment;
 use crate::path::Backend;
 use crate::resolve::Site;
@@ -173,5 +173,7 @@ fn looks_at_addresses(view: &ClusterView) -> bool {
             .flat_map(|rule| rule.to.iter().flatten());
         ingress.chain(egress).any(|peer| peer.ip_block.is_some())
     });
-    by_block || view.has_dialects()
+    let mut meshes = Resource::MESHES.iter();
+    let mut by_mesh = || meshes.any(|resource| view.custom(*resource).next().is_some());
+    by_block || view.has_dialects() || by_mesh()
 }
