@@ -8,6 +8,7 @@ use netpath::cluster::snapshot::{Capture, load};
 use netpath::cluster::{ClusterView, Facts, Resource};
 use netpath::report::PathReport;
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 use super::api::{Scenario, scenarios};
 use super::expectation::{Expectation, faults};
@@ -46,23 +47,25 @@ fn one_answer_through_every_door() {
             world: World::base().with(&overlay),
         })
         .collect();
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let runtime = Runtime::new().expect("a runtime");
     let asked = all.len();
     let complaints: Vec<String> = all
         .iter()
-        .flat_map(|one| runtime.block_on(complaints(one)))
+        .flat_map(|one| complaints(&runtime, one))
         .collect();
     report(&complaints, asked);
 }
 
 /// How the answers of one question differ.
-async fn complaints(asked: &Asked) -> Vec<String> {
+fn complaints(runtime: &Runtime, asked: &Asked) -> Vec<String> {
     let whole = answer(asked, &asked.world.view());
     let stub = Stub::of(asked.world.objects().cloned().collect());
     let config = kube::Config::new(stub.url.parse().expect("a URL"));
-    let client = kube::Client::try_from(config).expect("a client");
     let mut objects = Vec::new();
-    let live = read_keeping(&client, &asked.expected.request(), Some(&mut objects)).await;
+    let live = runtime.block_on(async {
+        let client = kube::Client::try_from(config).expect("a client");
+        read_keeping(&client, &asked.expected.request(), Some(&mut objects)).await
+    });
     let mut live = live.expect("a view");
     live.taken_at = TAKEN_AT.parse().ok();
     let scoped = captured(&asked.name, objects, &live);
@@ -76,8 +79,10 @@ async fn complaints(asked: &Asked) -> Vec<String> {
             ));
         }
     }
-    let custom: Vec<String> = Resource::POLICY_DIALECTS
-        .iter()
+    let of_others = [Resource::POLICY_DIALECTS, Resource::GATEWAY_API];
+    let custom: Vec<String> = of_others
+        .into_iter()
+        .flatten()
         .map(|resource| resource.qualified())
         .collect();
     let plain = stub
@@ -88,7 +93,6 @@ async fn complaints(asked: &Asked) -> Vec<String> {
     if plain > MAX_REQUESTS {
         complaints.push(format!("{}: {plain} requests", asked.name));
     }
-    tokio::task::block_in_place(|| drop(stub));
     complaints
 }
 

@@ -133,7 +133,9 @@ pub fn settle(view: &mut ClusterView, request: &Request, asked: &Asked) {
     unread.extend(left_over(view, request, asked));
     let pods = asked.cut.iter();
     unread.extend(pods.filter_map(|query| {
-        let limit = query.limit.filter(|_| query.resource == Resource::Pods)?;
+        // Who asks for one asks whether there is any.
+        let is_list = |limit: &u32| *limit > 1 && query.resource == Resource::Pods;
+        let limit = query.limit.filter(is_list)?;
         query.labels.as_ref()?;
         let beyond = format!("{} beyond the first {limit}", query.what());
         Some(unread_as(
