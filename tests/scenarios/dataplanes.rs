@@ -179,8 +179,8 @@ const PLANTED: &[(&str, &str, Plant, &str, &[&str])] = &[
                 entries.push(entry(0, 0, 0))
             });
         },
-        "Reachable",
-        &[],
+        "Degraded",
+        &["POL-16 Node/node2"],
     ),
     (
         "a proxy decides",

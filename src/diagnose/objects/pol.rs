@@ -10,7 +10,7 @@ use crate::diagnose::{Case, Finding};
 use crate::dns::is_cache;
 use crate::net::Protocol;
 use crate::path::{Denied, Stage};
-use crate::policy::{Direction, Reason, RuleMiss};
+use crate::policy::{Cause, Direction, Formula, LeafMiss, Reason, RuleMiss};
 use crate::text::list;
 
 /// The cause of a denial on the way to a backend.
@@ -207,6 +207,15 @@ fn facts(mut finding: Finding, denied: &Denied, has_reading: bool) -> Finding {
     finding
 }
 
+/// Whether the nearest peer of a rule is an address block that the enforcing plugin matches no node by.
+fn is_of_blocks(miss: &RuleMiss) -> bool {
+    let Cause::Mismatch { peers, .. } = &miss.cause else {
+        return false;
+    };
+    let mut leaves = peers.iter().flat_map(|peer| &peer.leaves);
+    leaves.any(|leaf| matches!(leaf, LeafMiss::Kind(Formula::Outside)))
+}
+
 fn fix(
     (case, finding): (&Case<'_, '_>, Finding),
     denied: &Denied,
@@ -217,6 +226,8 @@ fn fix(
     let judgement = &denied.judgement;
     let patch = match judgement.reason {
         Reason::Refused => judgement.exception.as_ref(),
+        // Where a block is what does not match, another block is no way out.
+        _ if finding.code == Code::POL_20 && miss.is_some_and(is_of_blocks) => None,
         _ => miss.and_then(|miss| miss.fix.as_ref()),
     };
     let summary = match (advice, patch) {

@@ -172,12 +172,15 @@ impl<'v> Walker<'_, 'v> {
         if paths.len() == start {
             leg.mode = Mode::ToOutside;
             let is_judged = mesh::to_name(self, &mut leg, name);
-            let (status, text) = match is_judged {
-                true => (Status::Pass, format!("{name}, outside the cluster")),
-                false => (
-                    Status::Unknown,
-                    format!("{name}: what it leads to is not known here"),
-                ),
+            let (status, text) = if is_judged {
+                // The proxy decides by the name; who resolves it outside is not the cluster's.
+                let hops = leg.trail.hops.iter_mut();
+                let open = hops.filter(|hop| hop.stage == Stage::Dns && hop.status == Status::Unknown);
+                open.for_each(|hop| hop.status = Status::Pass);
+                (Status::Pass, format!("{name}, outside the cluster"))
+            } else {
+                let text = format!("{name}: what it leads to is not known here");
+                (Status::Unknown, text)
             };
             leg.trail.push(Hop::new(Stage::Destination, status, text));
             paths.push(leg.end(None));
