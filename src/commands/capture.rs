@@ -4,7 +4,7 @@ use std::io::Write;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::trace::Known;
+use super::known::{Known, Question};
 use super::{probe, runtime, trace};
 use crate::cli::SnapshotArgs;
 use crate::cluster::snapshot::Capture;
@@ -37,14 +37,17 @@ async fn read(args: &SnapshotArgs) -> Result<Capture, Error> {
             let request = trace::request(source, destination, &connection.namespace, to_namespace)?;
             let mut objects = Vec::new();
             let view = live::read_keeping(client, &request, Some(&mut objects)).await?;
-            let mut known = Known::of(request, &view);
+            let question = Question::new(request, args.launch.timeout);
+            let mut known = Known::of(vec![question], &view);
             if args.deep {
                 probe::run(client, Depth::Deep, &args.launch, &mut known).await?;
             }
             for left in &known.left {
                 eprintln!("left: {} ({})", left.what, left.why);
             }
-            let unread = known.world.unread().cloned().collect();
+            let failed = known.observations.failed.iter();
+            let unheard = failed.map(|(vantage, error)| error.unread(vantage));
+            let unread = known.world.unread().cloned().chain(unheard).collect();
             let coverage = known.world.view.coverage().cloned();
             (objects, unread, known.world.nodes().to_facts(), coverage)
         } else {

@@ -1,7 +1,9 @@
 //! `kubectl netpath demo`.
 
 use std::io::Write;
+use std::time::Duration;
 
+use super::known::{Known, Question};
 use super::trace;
 use crate::cli::DemoArgs;
 use crate::demo::{DEMOS, NAMESPACE, find};
@@ -35,7 +37,7 @@ pub(super) fn run(args: &DemoArgs, terminal: Terminal, out: &mut dyn Write) -> R
     }
     let request = trace::request(demo.source, demo.destination, NAMESPACE, None)?;
     let view = demo.view();
-    let known = trace::Known::of(request, &view);
+    let known = Known::of(vec![Question::new(request, Duration::ZERO)], &view);
     trace::answer(&known, args.output, terminal, out)?;
     if args.output == Format::Text && args.name.is_none() {
         let others: Vec<&str> = DEMOS.iter().skip(1).map(|demo| demo.name).collect();

@@ -8,6 +8,7 @@ mod complete;
 mod demo;
 mod explain;
 mod interrupt;
+mod known;
 mod matrix;
 mod policy;
 mod probe;

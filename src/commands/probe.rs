@@ -8,15 +8,13 @@ use kube::Client;
 use tokio::sync::oneshot;
 
 use super::interrupt::Interrupts;
-use super::trace::Known;
+use super::known::Known;
 use crate::cli::LaunchArgs;
 use crate::cluster::{ClusterView, Unread};
 use crate::dataplane::installed;
-use crate::diagnose::Case;
 use crate::error::Error;
 use crate::nat::dataplane::Dataplane;
-use crate::observe::{Depth, ProbeError, Step, Vantage};
-use crate::plan::plan;
+use crate::observe::{Depth, Step, Vantage};
 use crate::probe::dataplane::{Agents, Said};
 use crate::probe::{Answers, Plain, Progress, Session, Settings, Spinner};
 use crate::report::Left;
@@ -39,16 +37,30 @@ pub(super) async fn run(
     args: &LaunchArgs,
     known: &mut Known<'_>,
 ) -> Result<(), Error> {
+    run_until(client, depth, args, known, &mut |_| true).await
+}
+
+/// The same; `is_done` looks at what is known whenever nothing is left to ask, and may open questions again.
+pub(super) async fn run_until(
+    client: &Client,
+    depth: Depth,
+    args: &LaunchArgs,
+    known: &mut Known<'_>,
+    is_done: &mut dyn FnMut(&mut Known<'_>) -> bool,
+) -> Result<(), Error> {
     if depth == Depth::Api {
+        is_done(known);
         return Ok(());
     }
+    let timeouts = known.questions.iter().map(|question| question.timeout);
+    let timeout = timeouts.max().unwrap_or(args.timeout);
     let mut session = Session::new(Settings {
         client: client.clone(),
         image: args.image.clone(),
         agent_image: args.agent_image.clone(),
         agent_binary: args.agent_binary.clone(),
         debug_namespace: args.debug_namespace.clone(),
-        deadline: args.timeout * 4,
+        deadline: timeout * 4,
     });
     // From here on there is something to tidy up.
     let mut interrupts = Interrupts::new();
@@ -56,10 +68,10 @@ pub(super) async fn run(
     let asking = Asking {
         args,
         depth,
-        until: Instant::now() + args.timeout * ROUNDS_OF_WAITING,
+        until: Instant::now() + timeout * ROUNDS_OF_WAITING,
     };
     let outcome = tokio::select! {
-        outcome = rounds(&mut session, (client, &asking), known, progress.as_ref()) => outcome,
+        outcome = rounds(&mut session, (client, &asking), known, progress.as_ref(), is_done) => outcome,
         () = interrupts.next() => Err(Error::Interrupted),
     };
     progress.doing("tidying up");
@@ -87,9 +99,11 @@ async fn rounds(
     (client, asking): (&Client, &Asking<'_>),
     known: &mut Known<'_>,
     progress: &dyn Progress,
+    is_done: &mut dyn FnMut(&mut Known<'_>) -> bool,
 ) -> Result<(), Error> {
     let mut agents = Agents::default();
-    let outcome = ask_all(session, (client, asking), &mut agents, known, progress).await;
+    let place = (client, asking);
+    let outcome = ask_all(session, place, &mut agents, known, progress, is_done).await;
     remember(known, agents.ask_again().await);
     outcome
 }
@@ -100,10 +114,12 @@ async fn ask_all(
     agents: &mut Agents,
     known: &mut Known<'_>,
     progress: &dyn Progress,
+    is_done: &mut dyn FnMut(&mut Known<'_>) -> bool,
 ) -> Result<(), Error> {
     let args = asking.args;
+    let mut is_confirmed = !args.confirm;
     loop {
-        let steps = next(known, asking.depth, args)?;
+        let steps = known.next(asking.depth);
         for step in &steps {
             tracing::debug!(
                 "asks {} {}",
@@ -115,7 +131,10 @@ async fn ask_all(
                 .for_each(|task| tracing::trace!("  {task:?}"));
         }
         if steps.is_empty() {
-            return Ok(());
+            if is_done(known) {
+                return Ok(());
+            }
+            continue;
         }
         if Instant::now() >= asking.until {
             progress.say("the time for probing is over; what was learned so far counts");
@@ -126,6 +145,7 @@ async fn ask_all(
                 resource: None,
                 namespace: String::new(),
             }]);
+            is_done(known);
             return Ok(());
         }
         if asking.depth == Depth::Deep && has_cilium(known.world.view) {
@@ -139,9 +159,13 @@ async fn ask_all(
         for creation in &creations {
             progress.say(&format!("creates {creation}"));
         }
-        if args.confirm && !creations.is_empty() && !is_confirmed().await {
-            progress.say("nothing was created; the answer is a prediction");
-            return Ok(());
+        if !is_confirmed && !creations.is_empty() {
+            is_confirmed = asks_to_go_on(progress).await;
+            if !is_confirmed {
+                progress.say("nothing was created; the answer is a prediction");
+                is_done(known);
+                return Ok(());
+            }
         }
         let answers = session
             .ask(known.world.view, &steps, asking.until, progress)
@@ -168,12 +192,6 @@ fn remember(known: &mut Known<'_>, answers: Vec<(String, Said)>) {
     }
 }
 
-/// The next questions, from everything known so far.
-fn next(known: &Known<'_>, depth: Depth, args: &LaunchArgs) -> Result<Vec<Step>, Error> {
-    let case = Case::of(&known.world, &known.request, &known.observations)?;
-    Ok(plan(&case, &known.observations, depth, args.timeout))
-}
-
 /// Puts answers and facts where the next round and the report find them.
 fn learn(known: &mut Known<'_>, answers: Answers, steps: &[Step]) {
     for (vantage, fact) in answers.facts {
@@ -198,7 +216,6 @@ fn learn(known: &mut Known<'_>, answers: Answers, steps: &[Step]) {
     known.observations.seen.extend(answers.seen);
     for (vantage, error) in answers.failed {
         tracing::warn!("nothing from {vantage}: {error}");
-        known.world.miss([unread(&vantage, &error)]);
         known.observations.failed.push((vantage, error));
     }
     // A vantage that neither answered nor failed would be asked for ever.
@@ -227,21 +244,6 @@ fn missing(vantage: &Vantage, file: &str, why: String) -> Option<Unread> {
     })
 }
 
-fn unread(vantage: &Vantage, error: &ProbeError) -> Unread {
-    let grant = match error {
-        ProbeError::Refused { grant, .. } if !grant.is_empty() => grant.clone(),
-        ProbeError::Binary { hint, .. } => hint.clone(),
-        _ => "to be tried again, or --no-probe".to_owned(),
-    };
-    Unread {
-        what: format!("probe in {vantage}"),
-        why: error.to_string(),
-        grant,
-        resource: None,
-        namespace: String::new(),
-    }
-}
-
 fn progress() -> Box<dyn Progress + Send> {
     if std::io::stderr().is_terminal() {
         Box::new(Spinner::new())
@@ -251,9 +253,13 @@ fn progress() -> Box<dyn Progress + Send> {
 }
 
 /// Asks on stderr and reads one line, on a thread that may be left behind: an interrupt must be heard
-/// while nobody answers.
-async fn is_confirmed() -> bool {
-    let _ = write!(std::io::stderr(), "Go on? [y/N] ");
+/// while nobody answers. It is asked once: what later rounds create is announced.
+async fn asks_to_go_on(progress: &dyn Progress) -> bool {
+    progress.pause();
+    let _ = write!(
+        std::io::stderr(),
+        "Create this, and what later questions need? [y/N] "
+    );
     let (answered, answer) = oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();
@@ -261,5 +267,7 @@ async fn is_confirmed() -> bool {
         let is_yes = read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes");
         let _ = answered.send(is_yes);
     });
-    answer.await.unwrap_or(false)
+    let is_yes = answer.await.unwrap_or(false);
+    progress.resume();
+    is_yes
 }

@@ -3,6 +3,9 @@
 use std::io::Write;
 use std::time::Instant;
 
+use k8s_openapi::jiff::Timestamp;
+
+use super::known::{Known, Question};
 use super::{probe, runtime};
 use crate::cli::TraceArgs;
 use crate::cluster::live::{self, Connection};
@@ -11,40 +14,29 @@ use crate::diagnose::{Case, Verdict, diagnose};
 use crate::error::{Error, Exit};
 use crate::observe::{Depth, Observations};
 use crate::report::Format;
-use crate::report::{self, Left, PathReport};
+use crate::report::{self, PathReport};
 use crate::target::Target;
 use crate::target::{HttpAsked, Request};
 use crate::terminal::Terminal;
 use crate::world::World;
-
-/// Everything an answer rests on.
-pub(super) struct Known<'v> {
-    pub request: Request,
-    pub world: World<'v>,
-    pub observations: Observations,
-    /// The cluster that was asked, as the kubeconfig calls it.
-    pub context: Option<String>,
-    /// When asking it began.
-    pub since: Option<Instant>,
-    /// What was created and is still there.
-    pub left: Vec<Left>,
-}
 
 pub(super) fn run(
     args: &TraceArgs,
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
+    let ask = |request| Question::new(request, args.probe.launch.timeout);
     if let Some(path) = &args.view.snapshot {
         let namespace = args.view.kube.namespace.as_deref().unwrap_or("default");
         let request = question(args, namespace)?;
         let view = snapshot::load(path)?;
-        return answer(&Known::of(request, &view), args.output, terminal, out);
+        let known = Known::of(vec![ask(request)], &view);
+        return answer(&known, args.output, terminal, out);
     }
     let since = Instant::now();
     let runtime = runtime()?;
     let (connection, request, view) = runtime.block_on(read(args))?;
-    let mut known = Known::of(request, &view);
+    let mut known = Known::of(vec![ask(request)], &view);
     let depth = Depth::of(args.probe.no_probe, args.probe.deep);
     let probed = probe::run(&connection.client, depth, &args.probe.launch, &mut known);
     runtime.block_on(probed)?;
@@ -68,11 +60,16 @@ pub(super) fn answer(
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
-    let mut report = examine(&known.world, &known.request, &known.observations)?;
+    let [question] = known.questions.as_slice() else {
+        return Ok(Exit::Fine);
+    };
+    let seen = known.seen_for(question);
+    let mut report = examine(&known.world, &question.request, &seen)?;
     report.left.clone_from(&known.left);
     report.context.clone_from(&known.context);
     let elapsed = known.since.map(|since| since.elapsed().as_millis());
     report.elapsed_ms = elapsed.and_then(|elapsed| u64::try_from(elapsed).ok());
+    report.at = Some(Timestamp::now().to_string());
     report::print(&report, format, terminal, out)?;
     Ok(match report.verdict {
         Verdict::Reachable => Exit::Fine,
@@ -91,7 +88,9 @@ pub fn examine(
     observations: &Observations,
 ) -> Result<PathReport, Error> {
     let case = Case::of(world, request, observations)?;
-    Ok(report::build(&case, &diagnose(&case)))
+    let mut report = report::build(&case, &diagnose(&case));
+    report.measurements = report::measure(&case, observations);
+    Ok(report)
 }
 
 /// What was typed, made into a question; `namespace` is where a name without one lives.
@@ -134,20 +133,4 @@ pub(super) fn request(
         protocol: None,
         http: HttpAsked::default(),
     })
-}
-
-// === impl Known ===
-
-impl<'v> Known<'v> {
-    /// What a view alone tells.
-    pub(super) fn of(request: Request, view: &'v ClusterView) -> Self {
-        Self {
-            request,
-            world: World::of(view),
-            observations: Observations::default(),
-            context: None,
-            since: None,
-            left: Vec::new(),
-        }
-    }
 }

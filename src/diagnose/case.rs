@@ -1,6 +1,6 @@
 //! One question with everything that is known about it: what a diagnosis may look at.
 
-use crate::cluster::ClusterView;
+use crate::cluster::{ClusterView, Unread};
 use crate::confirm::{Confirmed, Symptom, confirm};
 use crate::observe::Observations;
 use crate::path::{Basis, Path, Walk, walk};
@@ -21,6 +21,8 @@ pub struct Case<'w, 'v> {
     pub basis: Vec<Basis>,
     /// Whether a probe was asked for and could not be had.
     pub lacks_probe: bool,
+    /// What the probes that could not be had leave unknown.
+    pub unheard: Vec<Unread>,
 }
 
 // === impl Case ===
@@ -47,6 +49,11 @@ impl<'w, 'v> Case<'w, 'v> {
             walk,
             symptoms,
             lacks_probe: !observations.failed.is_empty() && !basis.contains(&Basis::Probe),
+            unheard: observations
+                .failed
+                .iter()
+                .map(|(vantage, error)| error.unread(vantage))
+                .collect(),
             basis,
         })
     }

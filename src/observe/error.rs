@@ -1,5 +1,8 @@
 //! Why a probe could not be made.
 
+use super::Vantage;
+use crate::cluster::Unread;
+
 /// Why a probe could not be made. Never an answer about the path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
@@ -25,6 +28,23 @@ pub enum ProbeError {
 // === impl ProbeError ===
 
 impl ProbeError {
+    /// What stays unknown because of it, and what would help.
+    #[must_use]
+    pub fn unread(&self, vantage: &Vantage) -> Unread {
+        let grant = match self {
+            Self::Refused { grant, .. } if !grant.is_empty() => grant.clone(),
+            Self::Binary { hint, .. } => hint.clone(),
+            _ => "to be tried again, or --no-probe".to_owned(),
+        };
+        Unread {
+            what: format!("probe in {vantage}"),
+            why: self.to_string(),
+            grant,
+            resource: None,
+            namespace: String::new(),
+        }
+    }
+
     /// The same, and why the second best way did not work either.
     #[must_use]
     pub fn and(self, second: &Self) -> Self {

@@ -1,6 +1,6 @@
 //! What probes saw, to be asked by vantage and question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
@@ -80,22 +80,59 @@ impl Observations {
     /// The connections (or datagrams) to an address from a vantage, summed up.
     #[must_use]
     pub fn attempts(&self, vantage: &Vantage, to: SocketAddr) -> Option<Attempts> {
-        let mut are_datagrams = false;
-        let all: Vec<&Attempt> = self
-            .at(vantage)
-            .filter_map(|seen| match (&seen.task, &seen.outcome) {
-                (
-                    Task::Connect { to: own, .. } | Task::Udp { to: own, .. },
-                    Outcome::Attempts(attempts),
-                ) if *own == to => {
-                    are_datagrams = matches!(seen.task, Task::Udp { .. });
-                    Some(attempts)
-                }
-                _ => None,
-            })
-            .flatten()
-            .collect();
+        let (all, are_datagrams) = self.tries(vantage, to);
         (!all.is_empty()).then(|| Attempts::of(&all, are_datagrams))
+    }
+
+    /// How many connections (or datagrams) to an address were tried from a vantage, and the times of those that
+    /// were answered, in microseconds.
+    #[must_use]
+    pub fn times(&self, vantage: &Vantage, to: SocketAddr) -> (usize, Vec<u64>) {
+        let (all, _) = self.tries(vantage, to);
+        let answered = all.iter().filter(|attempt| attempt.error.is_none());
+        let times = answered.map(|attempt| attempt.elapsed_us).collect();
+        (all.len(), times)
+    }
+
+    /// Every attempt at an address, and whether they were datagrams.
+    fn tries(&self, vantage: &Vantage, to: SocketAddr) -> (Vec<&Attempt>, bool) {
+        let mut are_datagrams = false;
+        let attempts = self.at(vantage).filter_map(|seen| {
+            let (Task::Connect { to: own, .. } | Task::Udp { to: own, .. }, Outcome::Attempts(all)) =
+                (&seen.task, &seen.outcome)
+            else {
+                return None;
+            };
+            (*own == to).then(|| {
+                are_datagrams = matches!(seen.task, Task::Udp { .. });
+                all
+            })
+        });
+        (attempts.flatten().collect(), are_datagrams)
+    }
+
+    /// What was seen from some of the vantages, as if nobody had asked elsewhere.
+    #[must_use]
+    pub fn from_vantages(&self, vantages: &BTreeSet<Vantage>) -> Self {
+        let seen = self.seen.iter();
+        let failed = self.failed.iter();
+        Self {
+            seen: seen
+                .filter(|seen| vantages.contains(&seen.vantage))
+                .cloned()
+                .collect(),
+            failed: failed
+                .filter(|(vantage, _)| vantages.contains(vantage))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Forgets what was seen from some of the vantages, so that it is asked again.
+    pub fn forget(&mut self, vantages: &BTreeSet<Vantage>) {
+        self.seen.retain(|seen| !vantages.contains(&seen.vantage));
+        self.failed
+            .retain(|(vantage, _)| !vantages.contains(vantage));
     }
 
     /// The answers of a DNS server to a vantage.

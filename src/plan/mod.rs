@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  round 1   source pod      its facts · the name · the Service's address · every backend by itself
-//!  round 2   source pod      other Services (is it the proxy?) · HTTP where a port speaks it
+//!  round 2   source pod      many connects (how much is lost) · other Services (is it the proxy?)
+//!                            · HTTP where a port speaks it
 //!            destination pod its facts · its own port, by its address and by loopback
 //!            nodes (--deep)  their rules, routes, sockets · the backends, without any policy
 //! ```
@@ -56,6 +57,7 @@ pub fn plan(
         asker.source(*site);
     }
     if !seen.is_empty() {
+        asker.count();
         asker.measure();
         asker.applications();
         asker.destinations();

@@ -11,6 +11,12 @@ use netpath_protocol::Task;
 /// Attempts at a Service's address: each may meet another backend. Few enough not to meet the
 /// kernel's limit on ICMP errors (6 at once, then one a second).
 const VIP_ATTEMPTS: u32 = 5;
+/// Connects over a Service's address that tell what is lost: ten for every endpoint, within bounds. A fault of
+/// one endpoint in five stays unmet in one of 70,000 runs of fifty.
+const MIN_CONNECTS: u32 = 30;
+const MAX_CONNECTS: u32 = 100;
+/// Between two of them: a server with a short queue keeps up, so that none is lost for being one of many.
+const SPACING_MS: u64 = 5;
 /// Attempts at each backend to tell how much is lost.
 const LOSS_ATTEMPTS: u32 = 5;
 
@@ -40,6 +46,31 @@ impl<'v> Asker<'_, 'v> {
             // One attempt confirms what was predicted; what was not is asked again.
             let attempts = if is_explained { 1 } else { 3 };
             self.reach(&vantage, to, (attempts, 1_000), true);
+        }
+    }
+
+    /// Where the first connects to a Service's address all succeeded, many more, since they are cheap: one bad
+    /// backend of five is met, and what is lost is counted.
+    pub(super) fn count(&mut self) {
+        if self.case.walk.protocol == Protocol::Udp {
+            return;
+        }
+        for site in sources(self.case) {
+            let Some(vantage) = self.vantage(site) else {
+                continue;
+            };
+            let all = self.paths_from(site).map(|path| path.backends.len());
+            let backends = u32::try_from(all.sum::<usize>()).unwrap_or(u32::MAX);
+            let wanted = backends.saturating_mul(10).clamp(MIN_CONNECTS, MAX_CONNECTS);
+            let addresses: Vec<SocketAddr> =
+                self.paths_from(site).filter_map(service_address).collect();
+            for to in addresses {
+                let first = self.seen.attempts(&vantage, to);
+                let is_cheap = first.is_some_and(|first| first.are_smooth());
+                if is_cheap && backends > 0 {
+                    self.reach(&vantage, to, (wanted - VIP_ATTEMPTS, SPACING_MS), false);
+                }
+            }
         }
     }
 

@@ -1,8 +1,12 @@
 //! Telling what is being done, on stderr; the engine itself never prints.
 
 use std::io::Write;
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How often a spinner turns.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Somebody who wants to know.
 pub trait Progress: Sync {
@@ -10,6 +14,10 @@ pub trait Progress: Sync {
     fn doing(&self, what: &str);
     /// Something that the user should read, whatever comes after.
     fn say(&self, what: &str);
+    /// Something else writes now, and waits for an answer.
+    fn pause(&self) {}
+    /// It has its answer.
+    fn resume(&self) {}
     /// Nothing more comes.
     fn finish(&self);
 }
@@ -61,7 +69,7 @@ impl Spinner {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        bar.enable_steady_tick(std::time::Duration::from_millis(100));
+        bar.enable_steady_tick(TICK);
         Self { bar }
     }
 }
@@ -79,6 +87,17 @@ impl Progress for Spinner {
 
     fn say(&self, what: &str) {
         self.bar.println(format!("netpath: {what}"));
+    }
+
+    /// A spinner that turns would overwrite the question.
+    fn pause(&self) {
+        self.bar.disable_steady_tick();
+        self.bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+
+    fn resume(&self) {
+        self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        self.bar.enable_steady_tick(TICK);
     }
 
     fn finish(&self) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::answer;
 use super::model::{
     End, PathReport, Rejection, ReportBackend, ReportDataplane, ReportFinding, ReportHop,
-    ReportPacket, ReportPath, ReportSource,
+    ReportPacket, ReportPath, ReportSource, Tool,
 };
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
 use crate::dataplane::installed;
@@ -49,6 +49,9 @@ pub fn build(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
         },
         context: None,
         elapsed_ms: None,
+        tool: Tool::OWN,
+        at: None,
+        measurements: Vec::new(),
         paths,
         findings: diagnosis.findings.iter().map(report_finding).collect(),
         dataplanes: dataplanes(view),
@@ -57,6 +60,7 @@ pub fn build(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
             .world
             .unread()
             .chain(&case.walk.unread)
+            .chain(&case.unheard)
             .cloned()
             .collect(),
         left: Vec::new(),

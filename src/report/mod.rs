@@ -11,6 +11,7 @@ mod format;
 mod gaps;
 pub mod json;
 pub mod matrix;
+mod measurement;
 mod model;
 pub mod policy;
 mod text;
@@ -20,9 +21,10 @@ use std::io::{self, Write};
 pub use build::build;
 pub use cause::print_cause;
 pub use format::Format;
+pub use measurement::{Aim, Measurement, measure};
 pub use gaps::{Gaps, NotUnderstood};
 pub use model::{
-    End, Left, PathReport, ReportBackend, ReportFinding, ReportHop, ReportPath, ReportSource,
+    End, Left, PathReport, ReportBackend, ReportFinding, ReportHop, ReportPath, ReportSource, Tool,
 };
 
 pub(crate) use text::Style;

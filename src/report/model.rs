@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::measurement::Measurement;
 use crate::cluster::{ObjectRef, Unread};
 use crate::diagnose::{Blame, Confidence, Fix, Severity, Verdict};
 use crate::path::{Basis, Boundary, Evidence, Mode, Stage, Status};
@@ -27,6 +28,14 @@ pub struct PathReport {
     /// How long asking took, in milliseconds; none for a snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elapsed_ms: Option<u64>,
+    /// The program that says so.
+    pub tool: Tool,
+    /// When it was said (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What was measured, in numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub measurements: Vec<Measurement>,
     pub paths: Vec<ReportPath>,
     pub findings: Vec<ReportFinding>,
     /// Dataplanes that the objects of the cluster show, with what each replaces.
@@ -49,6 +58,21 @@ pub struct ReportDataplane {
     /// `replaces kube-proxy`
     pub role: &'static str,
     pub evidence: Vec<String>,
+}
+
+/// The program that made a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Tool {
+    pub name: &'static str,
+    pub version: &'static str,
+}
+
+impl Tool {
+    /// This program.
+    pub const OWN: Self = Self {
+        name: "kubectl-netpath",
+        version: env!("CARGO_PKG_VERSION"),
+    };
 }
 
 /// One end of the question.

@@ -119,13 +119,15 @@ pub struct Unresolved {
 /// # Errors
 /// When an object that was named does not exist, with the nearest names as the way out.
 pub fn resolve<'v>(view: &'v ClusterView, request: &Request) -> Result<Flow<'v>, Unresolved> {
-    Ok(Flow {
+    let flow = Flow {
         source: source::find(view, request)?,
         destination: destination::find(view, request)?,
         protocol: request.protocol,
         http: http_request(request),
         names: BTreeMap::new(),
-    })
+    };
+    flow.is_a_question()?;
+    Ok(flow)
 }
 
 /// What flags say of the request, completed by the URL.
@@ -172,9 +174,54 @@ impl Destination<'_> {
     }
 }
 
+/// What an address is that no host can have.
+const fn nobody(addr: IpAddr) -> Option<&'static str> {
+    match addr {
+        _ if addr.is_unspecified() => Some("the unspecified address"),
+        _ if addr.is_multicast() => Some("a multicast address"),
+        IpAddr::V4(addr) if addr.is_broadcast() => Some("the broadcast address"),
+        _ => None,
+    }
+}
+
 // === impl Flow ===
 
 impl Flow<'_> {
+    /// Refuses what nothing could be said about: an address that is nobody's, and ends that are always reached
+    /// unless a port is meant.
+    fn is_a_question(&self) -> Result<(), Unresolved> {
+        let destination = &self.destination;
+        if let Place::Address(addr) = destination.place
+            && let Some(what) = nobody(addr)
+        {
+            return Err(Unresolved {
+                message: format!("{addr} is {what}, and no destination"),
+                hint: "name the address of a host, as ip/ADDR:PORT".to_owned(),
+            });
+        }
+        if destination.port.is_some() {
+            return Ok(());
+        }
+        let name = &destination.object.name;
+        match &destination.place {
+            Place::Node { node, .. } => Err(Unresolved {
+                message: format!("node/{} has no port to ask unless one is named", node.name()),
+                hint: format!("name the port, as node/{}:10250", node.name()),
+            }),
+            Place::Pods(pods) if self.is_own(pods) => Err(Unresolved {
+                message: format!("{name} is source and destination: a pod always reaches itself"),
+                hint: format!("name the port that should answer, as {name}:8080, or another destination"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether source and destination are one and the same pod.
+    fn is_own(&self, pods: &[&Pod]) -> bool {
+        let own = self.source.sites.as_slice();
+        matches!((own, pods), ([Site::Pod(own)], [pod]) if own.reference() == pod.reference())
+    }
+
     /// The same with what names were seen to resolve to.
     #[must_use]
     pub fn knowing(self, names: BTreeMap<String, Vec<IpAddr>>) -> Self {

@@ -1,24 +1,27 @@
 //! The file of a suite, and the checks it stands for.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::expect::{Blamed, Limits, latency, percent};
 use crate::causes::{Cause, Code};
 use crate::cluster::snapshot::{BadText, document};
 use crate::diagnose::Verdict;
 use crate::net::Protocol;
 
 /// Many paths, with what is expected of each.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Suite {
     pub name: String,
     pub checks: Vec<Check>,
 }
 
 /// One path, as it is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Check {
     pub name: String,
     pub source: String,
@@ -31,6 +34,16 @@ pub struct Check {
     pub verdict: Verdict,
     /// The deciding cause that is expected.
     pub code: Option<Code>,
+    /// The object that must be the reason.
+    pub by: Option<Blamed>,
+    pub limits: Limits,
+    /// How often to ask again before it counts as failed.
+    pub retries: u32,
+    /// How long to wait for one answer, if not as long as the command line says.
+    pub timeout: Option<Duration>,
+    pub tags: Vec<String>,
+    /// Where the entry begins in the file, from 1.
+    pub line: usize,
 }
 
 /// A file that is no suite.
@@ -74,6 +87,18 @@ struct Entry {
     expect: Option<String>,
     #[serde(default)]
     code: Option<String>,
+    #[serde(default)]
+    by: Option<String>,
+    #[serde(default)]
+    loss: Option<Scalar>,
+    #[serde(default)]
+    latency: Option<String>,
+    #[serde(default)]
+    retries: u32,
+    #[serde(default)]
+    timeout: Option<Scalar>,
+    #[serde(default)]
+    tags: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,6 +106,14 @@ struct Entry {
 enum Ends {
     One(String),
     Many(Vec<String>),
+}
+
+/// A number with or without its unit.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a number, with its unit")]
+enum Scalar {
+    Number(f64),
+    Text(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,14 +145,16 @@ impl Suite {
             });
         }
         let mut checks = Vec::new();
+        let lines = lines_of_checks(text);
         for (number, entry) in (1..).zip(file.checks) {
+            let line = lines.get(number - 1).copied().unwrap_or(1);
             let entry: Entry = serde_json::from_value(entry)
                 .map_err(|error| bad(&format_args!("check {number}: "), &error))?;
             let at = entry
                 .name
                 .clone()
                 .unwrap_or_else(|| format!("check {number}"));
-            let expanded = entry.expand(file.namespace.as_deref());
+            let expanded = entry.expand(file.namespace.as_deref(), line);
             checks.extend(expanded.map_err(|bad| BadSuite {
                 message: format!("{name}: {at}: {}", bad.message),
                 ..bad
@@ -136,12 +171,54 @@ impl Suite {
             checks,
         })
     }
+
+    /// Only the checks with one of the tags, or of one of the names; all where nothing is named.
+    ///
+    /// # Errors
+    /// When a word is neither a tag nor a name.
+    pub fn only(mut self, words: &[String]) -> Result<Self, BadSuite> {
+        let is_meant = |check: &Check, word: &String| check.tags.contains(word) || check.name == *word;
+        for word in words {
+            if !self.checks.iter().any(|check| is_meant(check, word)) {
+                let tags = self.checks.iter().flat_map(|check| check.tags.clone());
+                let tags: BTreeSet<String> = tags.collect();
+                let tags: Vec<String> = tags.into_iter().collect();
+                return Err(BadSuite {
+                    message: format!("no check has the tag or name {word:?}"),
+                    hint: match tags.as_slice() {
+                        [] => "no check has any tag: add tags: [NAME] to those that are meant".to_owned(),
+                        tags => format!("there are the tags {}", tags.join(", ")),
+                    },
+                });
+            }
+        }
+        if !words.is_empty() {
+            self.checks
+                .retain(|check| words.iter().any(|word| is_meant(check, word)));
+        }
+        Ok(self)
+    }
+}
+
+/// The lines where the entries of `checks` begin, in block style; an entry in flow style has none of its own.
+fn lines_of_checks(text: &str) -> Vec<usize> {
+    let mut lines = (1..).zip(text.lines());
+    if !lines.any(|(_, line)| line.trim_end() == "checks:") {
+        return Vec::new();
+    }
+    let mut indent = None;
+    let entries = lines.filter(|(_, line)| {
+        let own = line.len() - line.trim_start().len();
+        let is_entry = line.trim_start().starts_with("- ");
+        is_entry && own == *indent.get_or_insert(own)
+    });
+    entries.map(|(number, _)| number).collect()
 }
 
 // === impl Entry ===
 
 impl Entry {
-    fn expand(&self, namespace: Option<&str>) -> Result<Vec<Check>, BadSuite> {
+    fn expand(&self, namespace: Option<&str>, line: usize) -> Result<Vec<Check>, BadSuite> {
         let verdict = verdict(self.expect.as_deref().unwrap_or("Reachable"))?;
         let code = self.code.as_deref().map(known_code).transpose()?;
         let protocol = self.protocol.as_deref().map(str::parse::<Protocol>);
@@ -149,6 +226,9 @@ impl Entry {
             message: bad.to_string(),
             hint: String::new(),
         })?;
+        let by = self.by.as_deref().map(blamed).transpose()?;
+        let limits = self.limits()?;
+        let timeout = self.timeout.as_ref().map(patience).transpose()?;
         let (sources, destinations) = (self.from.all(), self.to.all());
         let is_one = sources.len() == 1 && destinations.len() == 1;
         let mut checks = Vec::new();
@@ -169,10 +249,47 @@ impl Entry {
                     protocol,
                     verdict,
                     code,
+                    by: by.clone(),
+                    limits,
+                    retries: self.retries,
+                    timeout,
+                    tags: self.tags.clone(),
+                    line,
                 });
             }
         }
         Ok(checks)
+    }
+
+    fn limits(&self) -> Result<Limits, BadSuite> {
+        let loss = self.loss.as_ref().map(Scalar::text);
+        let loss = loss.map(|text| {
+            percent(&text).ok_or_else(|| BadSuite {
+                message: format!("{text:?} is no loss"),
+                hint: "write the percentage of connects that may fail, as in loss: 1%".to_owned(),
+            })
+        });
+        let latency = self.latency.as_ref().map(|text| {
+            latency(text).ok_or_else(|| BadSuite {
+                message: format!("{text:?} is no latency"),
+                hint: "write what 95 of 100 connects must keep, as in latency: 20ms".to_owned(),
+            })
+        });
+        Ok(Limits {
+            loss: loss.transpose()?,
+            latency: latency.transpose()?,
+        })
+    }
+}
+
+// === impl Scalar ===
+
+impl Scalar {
+    fn text(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
     }
 }
 
@@ -210,6 +327,23 @@ fn verdict(text: &str) -> Result<Verdict, BadSuite> {
         message: format!("{text:?} is no verdict"),
         hint: "expect Reachable, Degraded, Unreachable or Undetermined".to_owned(),
     })
+}
+
+fn blamed(text: &str) -> Result<Blamed, BadSuite> {
+    Blamed::parse(text).ok_or_else(|| BadSuite {
+        message: format!("{text:?} names no object"),
+        hint: "write by: KIND/NAME or by: NAMESPACE/KIND/NAME".to_owned(),
+    })
+}
+
+fn patience(text: &Scalar) -> Result<Duration, BadSuite> {
+    let text = text.text();
+    latency(&text)
+        .filter(|timeout| !timeout.is_zero())
+        .ok_or_else(|| BadSuite {
+            message: format!("{text:?} is no time to wait"),
+            hint: "write timeout: 5s".to_owned(),
+        })
 }
 
 fn known_code(text: &str) -> Result<Code, BadSuite> {
@@ -258,6 +392,18 @@ mod tests {
     }
 
     #[test]
+    fn a_check_knows_its_line_and_its_tags() {
+        let read = suite("- from: a\n  to: b\n  tags: [fast]\n# a comment\n- from: c\n  to:\n  - d\n  - e\n")
+            .expect("a suite");
+        let lines: Vec<usize> = read.checks.iter().map(|check| check.line).collect();
+        assert_eq!(lines, [5, 9, 9]);
+        let fast = read.clone().only(&["fast".to_owned()]).expect("a tag");
+        assert_eq!(fast.checks.len(), 1);
+        let bad = read.only(&["slow".to_owned()]).expect_err("no such tag");
+        assert!(bad.hint.contains("fast"), "{}", bad.hint);
+    }
+
+    #[test]
     fn what_is_no_suite_says_where_and_why() {
         for (checks, message, hint) in [
             (
@@ -282,6 +428,10 @@ mod tests {
                 "POL-02",
             ),
             ("- {from: a, to: b, protocol: icmp}", "icmp", ""),
+            ("- {from: a, to: b, loss: 200%}", "is no loss", "percentage"),
+            ("- {from: a, to: b, latency: soon}", "is no latency", "20ms"),
+            ("- {from: a, to: b, timeout: 0}", "is no time", "5s"),
+            ("- {from: a, to: b, by: lock}", "names no object", "KIND/NAME"),
             ("- {from: [], to: b}", "checks nothing", ""),
             ("  - [", "line", ""),
         ] {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Check;
+use super::expect::Compared;
 use crate::exit::Exit;
 use crate::report::PathReport;
 
@@ -11,6 +12,8 @@ use crate::report::PathReport;
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     Passed,
+    /// Passed when it was asked again.
+    Flaky,
     Failed,
     /// What was read does not tell.
     Undetermined,
@@ -23,6 +26,8 @@ pub enum Outcome {
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
     pub passed: usize,
+    /// Passed when they were asked again.
+    pub flaky: usize,
     pub failed: usize,
     pub undetermined: usize,
     pub not_asked: usize,
@@ -58,14 +63,35 @@ pub fn judge(check: &Check, report: &PathReport) -> (Outcome, String) {
         );
         return (outcome, why);
     }
-    match check.code {
-        Some(code) if deciding.is_none_or(|finding| finding.code != code.as_str()) => {
-            let other = deciding.map_or("no cause", |finding| finding.code.as_str());
-            let why = format!("{found:?} as expected, but because of {other}, not of {code}");
-            (Outcome::Failed, why)
+    reason(check, report).unwrap_or_else(|| match check.limits.compare(report) {
+        Compared::Kept => (Outcome::Passed, String::new()),
+        Compared::Exceeded(why) => (Outcome::Failed, why),
+        Compared::NotMeasured => {
+            let why = format!("{}: nothing was measured without a probe", check.limits);
+            (Outcome::Undetermined, why)
         }
-        _ => (Outcome::Passed, String::new()),
+    })
+}
+
+/// What is wrong with the reason of a verdict that is as expected.
+fn reason(check: &Check, report: &PathReport) -> Option<(Outcome, String)> {
+    let found = report.verdict;
+    let deciding = report.findings.first();
+    if let Some(code) = check.code
+        && deciding.is_none_or(|finding| finding.code != code.as_str())
+    {
+        let other = deciding.map_or("no cause", |finding| finding.code.as_str());
+        let why = format!("{found:?} as expected, but because of {other}, not of {code}");
+        return Some((Outcome::Failed, why));
     }
+    let by = check.by.as_ref()?;
+    let blame = deciding.and_then(|finding| finding.object.as_ref());
+    if blame.is_some_and(|blame| by.is(&blame.object)) {
+        return None;
+    }
+    let other = blame.map_or_else(|| "no object".to_owned(), |blame| blame.object.to_string());
+    let why = format!("{found:?} as expected, but by {other}, not by {by}");
+    Some((Outcome::Failed, why))
 }
 
 // === impl Tally ===
@@ -77,6 +103,7 @@ impl Tally {
         for outcome in outcomes {
             *match outcome {
                 Outcome::Passed => &mut tally.passed,
+                Outcome::Flaky => &mut tally.flaky,
                 Outcome::Failed => &mut tally.failed,
                 Outcome::Undetermined => &mut tally.undetermined,
                 Outcome::NotAsked => &mut tally.not_asked,

@@ -75,6 +75,9 @@ fn parse(text: &str) -> Result<Target, Problem> {
     if let Some((addr, port)) = address(text)? {
         return Ok(Target::plain(Spec::Address(addr), port));
     }
+    if is_meant_as_address(text) {
+        return Err(not_an_address(text));
+    }
     let mut words = text.split('/');
     match (words.next(), words.next(), words.next(), words.next()) {
         (Some("external"), None, ..) => Ok(Target::plain(Spec::External(None), None)),
@@ -91,6 +94,9 @@ fn parse(text: &str) -> Result<Target, Problem> {
             Ok(Target::plain(Spec::Address(addr), port))
         }
         (Some("dns"), Some(name), None, _) => {
+            if is_meant_as_address(name) {
+                return Err(not_an_address(name));
+            }
             let (name, port) = split_port(name)?;
             Ok(Target::plain(Spec::Name(host_name(name)?), port))
         }
@@ -148,6 +154,8 @@ fn url(scheme: &str, rest: &str) -> Result<Target, Problem> {
         .map_or(authority, |(_, host)| host);
     let (spec, port) = if let Some((addr, port)) = address(host)? {
         (Spec::Address(addr), port)
+    } else if is_meant_as_address(host) {
+        return Err(not_an_address(host));
     } else {
         let (name, port) = split_port(host)?;
         (Spec::Name(host_name(name)?), port)
@@ -184,6 +192,19 @@ fn address(text: &str) -> Result<Option<(IpAddr, Option<PortSpec>)>, Problem> {
         },
         None => Ok(None),
     }
+}
+
+/// Whether text can only be meant as an address: `10.0.0.300:80`, `10.0.0`, `10.0.0.0/8`, `fd00::zz`. A pod may
+/// be called `1.2`, too: pod/1.2 says so.
+fn is_meant_as_address(text: &str) -> bool {
+    let host = text.split(['/', ':']).next().unwrap_or_default();
+    let is_number = |label: &str| {
+        let is_digits = label.bytes().all(|byte| byte.is_ascii_digit());
+        !label.is_empty() && is_digits
+    };
+    let is_v4 = host.contains('.') && host.split('.').all(is_number);
+    let is_v6 = !text.contains('/') && text.matches(':').count() > 1;
+    is_v4 || is_v6
 }
 
 fn split_port(text: &str) -> Result<(&str, Option<PortSpec>), Problem> {

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 use kube::Client;
 use tokio::time::timeout;
 
@@ -71,6 +72,9 @@ struct Made {
     /// Other people's containers that the agent was uploaded to.
     borrowed: Vec<(Existing, Binary)>,
 }
+
+/// So many vantages are asked at the same time: more would only wait for the API server.
+const SIDE_BY_SIDE: usize = 16;
 
 /// How long tidying up waits for an API server that does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -158,7 +162,7 @@ impl Session {
             let place = self.places.get(&step.vantage).cloned();
             self.in_time(step, place, view, until, progress)
         });
-        let results = join_all(asked).await;
+        let results: Vec<_> = stream::iter(asked).buffered(SIDE_BY_SIDE).collect().await;
         for (step, (place, result)) in steps.iter().zip(results) {
             let is_twin = place.as_ref().is_some_and(Place::is_twin);
             if let Some(place) = place {

@@ -7,6 +7,7 @@ mod style;
 
 use std::io::{self, Write};
 
+use super::measurement::{Aim, Measurement};
 use super::model::PathReport;
 use crate::cluster::ObjectRef;
 use crate::diagnose::Verdict;
@@ -38,6 +39,7 @@ pub(super) fn print(
     if let Some(families) = families(report) {
         writeln!(out, "{}", style.plain(&families))?;
     }
+    measured(report, style, out)?;
     if !report.findings.is_empty() {
         writeln!(out)?;
     }
@@ -109,6 +111,22 @@ fn families(report: &PathReport) -> Option<String> {
         .map(|(family, verdict)| format!("{family}: {verdict:?}"))
         .collect();
     differ.then(|| told.join(" · "))
+}
+
+/// The numbers of the Service's address, else of the backends, and of the lookup, in one line.
+fn measured(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let of = |aim| report.measurements.iter().filter(move |one| one.aim == aim);
+    let services: Vec<String> = of(Aim::Service).map(Measurement::words).collect();
+    let backends: Vec<String> = of(Aim::Backend).map(Measurement::words).collect();
+    let name = of(Aim::Name).map(Measurement::words);
+    let connects = if services.is_empty() { backends } else { services };
+    if connects.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<String> = connects.into_iter().chain(name).collect();
+    let lines = style.note(&format!("measured: {}", all.join("; ")));
+    writeln!(out)?;
+    lines.iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
 /// `1.9 s`

@@ -10,6 +10,10 @@ pub enum CheckFormat {
     Text,
     /// For what shows the results of CI.
     Junit,
+    /// For code scanning: where in the suite or in the manifests.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
     Json,
     Yaml,
 }

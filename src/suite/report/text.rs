@@ -43,6 +43,7 @@ pub(super) fn print(
 fn add(table: &mut Table, check: &CheckReport, style: Style) {
     let status = match check.outcome {
         Outcome::Passed => Status::Pass,
+        Outcome::Flaky => Status::Warn,
         Outcome::Failed => Status::Fail,
         Outcome::Undetermined => Status::Unknown,
         Outcome::NotAsked => Status::Warn,
@@ -84,13 +85,17 @@ pub(super) fn details(check: &CheckReport) -> Vec<String> {
     let fix = Some(&finding.fix.summary).filter(|fix| !fix.is_empty());
     let summary = std::iter::once(finding.summary.clone());
     let fix = fix.into_iter().map(|fix| format!("fix   {fix}"));
-    summary.chain(blame).chain(fix).collect()
+    let commands = finding.fix.commands.iter();
+    let commands = commands.map(|command| format!("      {command}"));
+    summary.chain(blame).chain(fix).chain(commands).collect()
 }
 
-fn tally(report: &SuiteReport) -> String {
+/// `3 passed, 1 failed`
+pub(super) fn tally(report: &SuiteReport) -> String {
     let tally = report.tally;
     let parts = [
         (tally.passed, "passed"),
+        (tally.flaky, "flaky"),
         (tally.failed, "failed"),
         (tally.undetermined, "undetermined"),
         (tally.not_asked, "could not be asked"),
