@@ -6,7 +6,11 @@ use clap::Parser;
 use netpath::cli::Cli;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // Alone, it says what it is for.
+    let cli = match std::env::args_os().len() {
+        0 | 1 => Cli::parse_from(["kubectl-netpath", "--help"]),
+        _ => Cli::parse(),
+    };
     match netpath::commands::run(cli, &mut std::io::stdout().lock()) {
         Ok(exit) => exit.into(),
         Err(error) => {

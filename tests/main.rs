@@ -23,6 +23,7 @@ mod probe;
 mod properties;
 mod report;
 mod rules;
+mod schema;
 mod scenarios;
 mod support;
 mod usage;

@@ -260,6 +260,68 @@ fn completion_speaks_kubectls_protocol() {
     assert!(output.status.success() && output.stderr.is_empty());
 }
 
+/// Ends of which nothing could be said are refused, and never green.
+#[test]
+fn ends_that_say_nothing_are_refused() {
+    for (destination, says) in [
+        ("10.0.0.300:80", "is no IP address"),
+        ("10.0.0:80", "is no IP address"),
+        ("10.0.0.0/8", "is no IP address"),
+        ("dns/10.0.0.300", "is no IP address"),
+        ("http://10.0.0.300/", "is no IP address"),
+        ("fd00::zz", "is no IP address"),
+        ("0.0.0.0:80", "the unspecified address"),
+        ("224.0.0.1:80", "a multicast address"),
+        ("ip/255.255.255.255:80", "the broadcast address"),
+        ("client-1", "a pod always reaches itself"),
+        ("node/node1", "has no port to ask"),
+    ] {
+        let said = ask(&["client-1", destination]);
+        assert_eq!(said.code, 2, "{destination}: {}", said.stdout);
+        assert!(said.stderr.contains(says), "{destination}: {}", said.stderr);
+        assert!(said.stderr.contains("hint: "), "{destination}");
+    }
+}
+
+/// Who types only a name may mean the Service or the workload that is called so.
+#[test]
+fn a_bare_name_offers_what_has_it() {
+    let said = ask(&["client-1", "api"]);
+    assert_eq!(said.code, 2);
+    for candidate in ["svc/api", "deploy/api"] {
+        assert!(said.stderr.contains(candidate), "{}", said.stderr);
+    }
+}
+
+/// What stands first in every help can be copied.
+#[test]
+fn every_help_begins_with_examples() {
+    for words in [
+        &["--help"][..],
+        &["check", "--help"],
+        &["snapshot", "--help"],
+        &["demo", "--help"],
+        &["explain", "--help"],
+        &["policy", "--help"],
+        &["matrix", "--help"],
+        &["rules", "--help"],
+        &["cleanup", "--help"],
+        &["rbac", "--help"],
+        &["schema", "--help"],
+        &["completion", "--help"],
+        &[],
+        &["help"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_kubectl-netpath"))
+            .args(words)
+            .output()
+            .expect("the program runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{words:?}");
+        assert!(text.starts_with("Examples:\n"), "{words:?}: {text}");
+    }
+}
+
 /// `check` judges, counts and maps to exit codes; JUnit holds what CI shows.
 #[test]
 fn suites_are_judged() {

@@ -8,11 +8,13 @@ mod agent;
 mod causes_page;
 mod check;
 mod complete;
+mod examples;
 mod http;
 mod matrix;
 mod policy;
 mod probe;
 mod rules;
+mod schema;
 mod shell;
 
 use std::path::PathBuf;
@@ -32,6 +34,7 @@ pub use matrix::MatrixArgs;
 pub use policy::PolicyArgs;
 pub use probe::{LaunchArgs, ProbeArgs};
 pub use rules::{RulesArgs, RulesFormat};
+pub use schema::SchemaOf;
 pub use shell::{completion, manual};
 
 /// Find where traffic breaks between a source and a destination in a Kubernetes cluster.
@@ -42,7 +45,8 @@ pub use shell::{completion, manual};
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    disable_help_subcommand = true
+    before_help = examples::TRACE,
+    after_help = examples::EXIT_CODES
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -61,24 +65,43 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Capture what a diagnosis needs, to analyse elsewhere or compare later.
+    #[command(before_help = examples::SNAPSHOT)]
     Snapshot(Box<SnapshotArgs>),
     /// Diagnose a cluster that is built into the program: no cluster needed.
+    #[command(before_help = examples::DEMO)]
     Demo(DemoArgs),
     /// Check many paths against what is expected of each, for CI.
+    #[command(before_help = examples::CHECK, after_help = examples::SUITE)]
     Check(Box<CheckArgs>),
     /// What a cause means, how it is recognised, how it is fixed.
+    #[command(before_help = examples::EXPLAIN)]
     Explain(ExplainArgs),
     /// The policy verdict alone, explained; or many at once.
+    #[command(before_help = examples::POLICY)]
     Policy(Box<PolicyArgs>),
     /// Who may talk to whom: all pairs of workloads.
+    #[command(before_help = examples::MATRIX)]
     Matrix(Box<MatrixArgs>),
     /// Walk packets through a rule dump, offline.
+    #[command(before_help = examples::RULES)]
     Rules(Box<RulesArgs>),
     /// Remove everything that was ever left behind.
+    #[command(before_help = examples::CLEANUP)]
     Cleanup(Box<CleanupArgs>),
-    /// Print the least rights that each depth needs, as a ClusterRole.
+    /// Print the least rights that each depth needs, with bindings for --user and --serviceaccount.
+    #[command(before_help = examples::RBAC)]
     Rbac(RbacArgs),
+    /// Print the JSON schema of suites, or of reports.
+    #[command(before_help = examples::SCHEMA)]
+    Schema {
+        /// Of what.
+        #[arg(value_enum, default_value_t)]
+        of: SchemaOf,
+    },
+    /// Print the version.
+    Version,
     /// Print the completion script of a shell.
+    #[command(before_help = examples::COMPLETION)]
     Completion {
         /// The shell it is for.
         shell: clap_complete::Shell,
@@ -163,6 +186,15 @@ pub struct RbacArgs {
     /// For looks into the nodes, too.
     #[arg(long)]
     pub deep: bool,
+    /// Bind the rights to this user, too.
+    #[arg(long, value_name = "NAME")]
+    pub user: Vec<String>,
+    /// Bind the rights to this ServiceAccount, too.
+    #[arg(long, value_name = "NAMESPACE:NAME", value_parser = service_account)]
+    pub serviceaccount: Vec<(String, String)>,
+    /// Grant probing in this namespace alone: a Role there, beside the ClusterRole for reading.
+    #[arg(long, short, value_name = "NAMESPACE", conflicts_with = "no_probe")]
+    pub namespace: Option<String>,
 }
 
 /// `kubectl netpath SRC DST`.
@@ -202,6 +234,16 @@ pub struct ViewArgs {
     pub snapshot: Option<PathBuf>,
     #[command(flatten)]
     pub kube: KubeArgs,
+}
+
+/// `ci:netpath`, as in kubectl's `create rolebinding`.
+fn service_account(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err("write NAMESPACE:NAME".to_owned()),
+    }
 }
 
 fn protocol(text: &str) -> Result<Protocol, UnknownProtocol> {

@@ -22,7 +22,7 @@ use crate::cluster::{ClusterView, live, snapshot};
 use crate::error::{Error, Exit};
 use crate::log;
 use crate::observe::Depth;
-use crate::probe::rights::cluster_role;
+use crate::probe::rights::{Subjects, roles};
 use crate::report;
 use crate::terminal::Terminal;
 
@@ -47,7 +47,27 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         Some(Command::Cleanup(args)) => cleanup::run(&args, out),
         Some(Command::Rbac(args)) => {
             let depth = Depth::of(args.no_probe, args.deep);
-            report::json::print_yaml(&cluster_role(depth), out)?;
+            let subjects = Subjects {
+                users: &args.user,
+                accounts: &args.serviceaccount,
+            };
+            for (position, object) in roles(depth, args.namespace.as_deref(), subjects)
+                .iter()
+                .enumerate()
+            {
+                if position > 0 {
+                    writeln!(out, "---")?;
+                }
+                report::json::print_yaml(object, out)?;
+            }
+            Ok(Exit::Fine)
+        }
+        Some(Command::Schema { of }) => {
+            out.write_all(of.text().as_bytes())?;
+            Ok(Exit::Fine)
+        }
+        Some(Command::Version) => {
+            writeln!(out, "{} {}", report::Tool::OWN.name, report::Tool::OWN.version)?;
             Ok(Exit::Fine)
         }
         Some(Command::Agent(args)) => agent::run(&args, out),

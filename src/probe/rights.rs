@@ -102,9 +102,81 @@ async fn review(client: &Client, namespace: &str, right: &Right) -> Option<bool>
     answer.pointer("/status/allowed")?.as_bool()
 }
 
+/// Whom rights are bound to: users by name, ServiceAccounts by namespace and name.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Subjects<'a> {
+    pub users: &'a [String],
+    pub accounts: &'a [(String, String)],
+}
+
 /// The least ClusterRole of a depth, as an object.
 #[must_use]
 pub fn cluster_role(depth: Depth) -> Value {
+    let mut rules = reading();
+    rules.extend(probing(depth));
+    role("ClusterRole", &json!({"name": name(depth)}), &rules)
+}
+
+/// The roles of a depth with their bindings. In one namespace only reading is granted for the whole cluster, because
+/// nodes, namespaces and what selects across them live there.
+#[must_use]
+pub fn roles(depth: Depth, namespace: Option<&str>, subjects: Subjects<'_>) -> Vec<Value> {
+    let Some(namespace) = namespace else {
+        let role = cluster_role(depth);
+        let bound = binding(&role, subjects);
+        return [role].into_iter().chain(bound).collect();
+    };
+    let to_read = role("ClusterRole", &json!({"name": name(Depth::Api)}), &reading());
+    let meta = json!({"name": name(depth), "namespace": namespace});
+    let to_probe = role("Role", &meta, &probing(depth));
+    let bound = [&to_read, &to_probe].map(|role| binding(role, subjects));
+    let bound = bound.into_iter().flatten();
+    [to_read.clone(), to_probe.clone()]
+        .into_iter()
+        .chain(bound.collect::<Vec<Value>>())
+        .collect()
+}
+
+const fn name(depth: Depth) -> &'static str {
+    match depth {
+        Depth::Api => "netpath-no-probe",
+        Depth::Probe => "netpath",
+        Depth::Deep => "netpath-deep",
+    }
+}
+
+fn role(kind: &str, metadata: &Value, rules: &[Value]) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "rules": rules,
+    })
+}
+
+/// Binds a role to its subjects, if there are any.
+fn binding(role: &Value, subjects: Subjects<'_>) -> Option<Value> {
+    let users = subjects.users.iter().map(
+        |user| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}),
+    );
+    let accounts = subjects.accounts.iter().map(
+        |(namespace, name)| json!({"kind": "ServiceAccount", "namespace": namespace, "name": name}),
+    );
+    let all: Vec<Value> = users.chain(accounts).collect();
+    let kind = role["kind"].as_str().unwrap_or_default();
+    (!all.is_empty()).then(|| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": format!("{kind}Binding"),
+            "metadata": role["metadata"],
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role["metadata"]["name"]},
+            "subjects": all,
+        })
+    })
+}
+
+/// What an answer from the API reads.
+fn reading() -> Vec<Value> {
     let mut rules: Vec<Value> = Vec::new();
     for group in groups() {
         let resources: Vec<&str> = Resource::ALL
@@ -116,8 +188,14 @@ pub fn cluster_role(depth: Depth) -> Value {
         rules.push(json!({"apiGroups": [group], "resources": resources, "verbs": ["get", "list"]}));
     }
     rules.push(json!({"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["coredns", "coredns-custom", "node-local-dns", "kube-proxy", "kubeadm-config", "cilium-config"], "verbs": ["get"]}));
+    rules
+}
+
+/// What a probe needs beside it.
+fn probing(depth: Depth) -> Vec<Value> {
+    let mut rules = Vec::new();
     if depth != Depth::Api {
-        rules.push(json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["watch"]}));
+        rules.push(json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "watch"]}));
         rules.push(json!({"apiGroups": [""], "resources": ["pods/ephemeralcontainers"], "verbs": ["patch"]}));
         rules.push(
             json!({"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]}),
@@ -128,17 +206,7 @@ pub fn cluster_role(depth: Depth) -> Value {
         rules
             .push(json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "delete"]}));
     }
-    let name = match depth {
-        Depth::Api => "netpath-no-probe",
-        Depth::Probe => "netpath",
-        Depth::Deep => "netpath-deep",
-    };
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": name},
-        "rules": rules,
-    })
+    rules
 }
 
 fn groups() -> Vec<&'static str> {
@@ -189,6 +257,19 @@ mod tests {
                 .all(|right| grants(&deep, right))
         );
         assert!(!grants(&probe, &core("create", "pods", "")));
+        let accounts = [("ci".to_owned(), "netpath".to_owned())];
+        let subjects = Subjects {
+            users: &[],
+            accounts: &accounts,
+        };
+        let split = roles(Depth::Probe, Some("shop"), subjects);
+        let kinds: Vec<&str> = split.iter().filter_map(|one| one["kind"].as_str()).collect();
+        assert_eq!(
+            kinds,
+            ["ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding"]
+        );
+        assert!(probing.iter().all(|right| grants(&split[1], right)));
+        assert_eq!(split[3]["metadata"]["namespace"], "shop");
         let text = api.to_string();
         for word in [
             "create", "patch", "delete", "update", "watch", "secrets", "*", "exec",

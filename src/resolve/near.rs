@@ -1,6 +1,6 @@
 //! What was meant instead of a name that does not exist.
 
-use super::Unresolved;
+use super::{Unresolved, workload};
 use crate::cluster::{ClusterView, Named, Scope, Table};
 use crate::target::Kind;
 use crate::text::nearest;
@@ -34,7 +34,9 @@ pub(super) fn missing(view: &ClusterView, kind: Kind, namespace: &str, name: &st
         .filter(|(at, other)| at != namespace && other == name)
         .map(|(at, other)| format!("{at}/{}/{other}", kind.short()))
         .take(3);
-    let candidates: Vec<String> = elsewhere.chain(here).take(4).collect();
+    let other_kinds = other_kinds(view, kind, namespace, name);
+    let near = elsewhere.chain(here).take(4);
+    let candidates: Vec<String> = other_kinds.into_iter().chain(near).take(4).collect();
     let hint = match candidates.as_slice() {
         [] if names.iter().all(|(at, _)| at != namespace) && !namespace.is_empty() => {
             format!(
@@ -46,6 +48,29 @@ pub(super) fn missing(view: &ClusterView, kind: Kind, namespace: &str, name: &st
         some => format!("did you mean {}?", some.join(" or ")),
     };
     Unresolved { message, hint }
+}
+
+/// Objects of another kind that have this very name: who types `api` may mean svc/api or deploy/api. A name that
+/// only begins those of pods is likely that of their workload.
+fn other_kinds(view: &ClusterView, kind: Kind, namespace: &str, name: &str) -> Vec<String> {
+    const WORKLOADS: [Kind; 3] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
+    let has = |other: Kind| {
+        let mut names = names(view, other).into_iter();
+        other != kind && names.any(|(at, own)| at == namespace && own == name)
+    };
+    let all = [Kind::Service, Kind::Pod].into_iter().chain(WORKLOADS);
+    let mut found: Vec<Kind> = all.filter(|other| has(*other)).collect();
+    // Workloads are read only where they are asked for; their pods tell their names.
+    let owners = view.pods.in_namespace(namespace).filter_map(workload::owner);
+    for (owner, own) in owners {
+        if own == name && owner != kind && !found.contains(&owner) {
+            found.push(owner);
+        }
+    }
+    found
+        .iter()
+        .map(|other| format!("{}/{name}", other.short()))
+        .collect()
 }
 
 /// Namespace and name of every object of a kind.

@@ -39,6 +39,19 @@ pub fn controlled_pods<'v>(
         .collect()
 }
 
+/// The workload behind a pod, as its owner and its template hash tell.
+pub(super) fn owner(pod: &Pod) -> Option<(Kind, String)> {
+    let controller = pod.controller()?;
+    let hash = pod.labels().get("pod-template-hash");
+    let deployment = hash.and_then(|hash| controller.name.strip_suffix(hash)?.strip_suffix('-'));
+    if let Some(name) = deployment {
+        return Some((Kind::Deployment, name.to_owned()));
+    }
+    let mut kinds = Kind::ALL.iter().copied();
+    let kind = kinds.find(|kind| kind.resource().kind() == controller.kind)?;
+    Some((kind, controller.name.clone()))
+}
+
 /// Kind and name of whatever owns the pods themselves.
 fn owners(view: &ClusterView, kind: Kind, namespace: &str, name: &str) -> Vec<(String, String)> {
     let own = |kind: Kind, name: &str| (kind.resource().kind().to_owned(), name.to_owned());

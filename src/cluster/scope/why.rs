@@ -132,12 +132,22 @@ fn events_of(namespace: &str, name: &str) -> Query {
         .at_most(20)
 }
 
-/// An object that was named and is not there: its neighbours, to suggest what was meant.
+/// An object that was named and is not there: its neighbours, and a Service of that name where no kind was named,
+/// to suggest what was meant.
 fn near_names(view: &ClusterView, request: &Request) -> Vec<Query> {
     let ends = [
         (&request.source, &request.source_namespace),
         (&request.destination, &request.destination_namespace),
     ];
+    let services = ends
+        .iter()
+        .filter_map(|(target, default)| match &target.spec {
+            Spec::Bare(name) if view.pods.get(default, name).is_none() && !name.contains('.') => {
+                Some(Query::get(Resource::Services, default, name))
+            }
+            _ => None,
+        });
+    let services: Vec<Query> = services.collect();
     ends.into_iter()
         .filter_map(|(target, default)| match &target.spec {
             Spec::Bare(name) if view.pods.get(default, name).is_none() => Some(
@@ -177,5 +187,6 @@ fn near_names(view: &ClusterView, request: &Request) -> Vec<Query> {
             }
             _ => None,
         })
+        .chain(services)
         .collect()
 }

@@ -37,7 +37,13 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Tra
         let fault = trip.at_node(&node.name, Stage::Nat, Fault::Kernel(fault));
         trail.breaks.push(Break::Node(Box::new(fault)));
     }
-    if let Some(fault) = stale(trip, node) {
+    // What the rules do with every new connection they did with those of our own probe, too: its entries are a
+    // consequence of that, and no evidence.
+    let is_led_astray = trail.hops.iter().any(|hop| {
+        let is_here = hop.at.as_ref().is_some_and(|at| at.name == node.name);
+        hop.stage == Stage::Nat && hop.status != Status::Pass && is_here
+    });
+    if let Some(fault) = stale(trip, node).filter(|_| !is_led_astray) {
         let text = "a connection leads to an endpoint that is gone";
         limp(trip, node, Fault::Proxy(fault), text, trail);
     }
