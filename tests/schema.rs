@@ -102,13 +102,21 @@ fn suites_and_their_reports_are_as_their_schemas_say() {
     let of_suite = schema("suite");
     let found = wrong(&of_suite, &of_suite, &suite, "suite");
     assert!(found.is_empty(), "{}", found.join("\n"));
-    let odd = json!({"apiVersion": "netpath/v1", "kind": "Suite", "checks": [{"from": 1, "too": "b"}]});
+    let odd =
+        json!({"apiVersion": "netpath/v1", "kind": "Suite", "checks": [{"from": 1, "too": "b"}]});
     assert_eq!(wrong(&of_suite, &of_suite, &odd, "suite").len(), 3);
 
     let file = std::env::temp_dir().join(format!("netpath-schema-{}.json", std::process::id()));
     std::fs::write(&file, suite.to_string()).expect("a file");
     let path = file.display().to_string();
-    let report = said(&["check", &path, "--snapshot", "src/demo/world.json", "-o", "json"]);
+    let report = said(&[
+        "check",
+        &path,
+        "--snapshot",
+        "src/demo/world.json",
+        "-o",
+        "json",
+    ]);
     let _ = std::fs::remove_file(&file);
     let report: Value = serde_json::from_str(&report).expect("a report");
     let of_report = schema("suite-report");

@@ -311,6 +311,7 @@ fn every_help_begins_with_examples() {
         &["completion", "--help"],
         &[],
         &["help"],
+        &["help", "check"],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_kubectl-netpath"))
             .args(words)

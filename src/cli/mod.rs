@@ -35,7 +35,7 @@ pub use policy::PolicyArgs;
 pub use probe::{LaunchArgs, ProbeArgs};
 pub use rules::{RulesArgs, RulesFormat};
 pub use schema::SchemaOf;
-pub use shell::{completion, manual};
+pub use shell::{completion, help, manual};
 
 /// Find where traffic breaks between a source and a destination in a Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -45,6 +45,7 @@ pub use shell::{completion, manual};
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
     before_help = examples::TRACE,
     after_help = examples::EXIT_CODES
 )]
@@ -97,6 +98,11 @@ pub enum Command {
         /// Of what.
         #[arg(value_enum, default_value_t)]
         of: SchemaOf,
+    },
+    /// Print this help, or that of a command.
+    Help {
+        /// The command.
+        command: Option<String>,
     },
     /// Print the version.
     Version,

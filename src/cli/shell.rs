@@ -33,6 +33,18 @@ fn without_hidden(command: &Command) -> Command {
     rest
 }
 
+/// The help of the program, or of one of its commands; none if there is no such command.
+#[must_use]
+pub fn help(of: Option<&str>) -> Option<String> {
+    let mut root = Cli::command();
+    root.build();
+    let command = match of {
+        Some(name) => root.find_subcommand_mut(name)?,
+        None => &mut root,
+    };
+    Some(command.render_long_help().to_string())
+}
+
 /// Every manual page with its file name: one per command, and the causes.
 ///
 /// # Errors

@@ -66,8 +66,22 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
             out.write_all(of.text().as_bytes())?;
             Ok(Exit::Fine)
         }
+        Some(Command::Help { command }) => {
+            let text = crate::cli::help(command.as_deref()).ok_or_else(|| {
+                let name = command.unwrap_or_default();
+                let hint = "list the commands with: kubectl netpath help";
+                Error::usage(format!("there is no command {name:?}"), hint)
+            })?;
+            out.write_all(text.as_bytes())?;
+            Ok(Exit::Fine)
+        }
         Some(Command::Version) => {
-            writeln!(out, "{} {}", report::Tool::OWN.name, report::Tool::OWN.version)?;
+            writeln!(
+                out,
+                "{} {}",
+                report::Tool::OWN.name,
+                report::Tool::OWN.version
+            )?;
             Ok(Exit::Fine)
         }
         Some(Command::Agent(args)) => agent::run(&args, out),

@@ -95,19 +95,22 @@ impl Observations {
     }
 
     /// Every attempt at an address, and whether they were datagrams.
-    fn tries(&self, vantage: &Vantage, to: SocketAddr) -> (Vec<&Attempt>, bool) {
+    fn tries<'o>(&'o self, vantage: &'o Vantage, to: SocketAddr) -> (Vec<&'o Attempt>, bool) {
         let mut are_datagrams = false;
-        let attempts = self.at(vantage).filter_map(|seen| {
-            let (Task::Connect { to: own, .. } | Task::Udp { to: own, .. }, Outcome::Attempts(all)) =
-                (&seen.task, &seen.outcome)
-            else {
-                return None;
-            };
-            (*own == to).then(|| {
-                are_datagrams = matches!(seen.task, Task::Udp { .. });
-                all
-            })
-        });
+        let attempts =
+            self.at(vantage).filter_map(|seen| {
+                let (
+                    Task::Connect { to: own, .. } | Task::Udp { to: own, .. },
+                    Outcome::Attempts(all),
+                ) = (&seen.task, &seen.outcome)
+                else {
+                    return None;
+                };
+                (*own == to).then(|| {
+                    are_datagrams = matches!(seen.task, Task::Udp { .. });
+                    all
+                })
+            });
         (attempts.flatten().collect(), are_datagrams)
     }
 

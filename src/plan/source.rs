@@ -61,7 +61,9 @@ impl<'v> Asker<'_, 'v> {
             };
             let all = self.paths_from(site).map(|path| path.backends.len());
             let backends = u32::try_from(all.sum::<usize>()).unwrap_or(u32::MAX);
-            let wanted = backends.saturating_mul(10).clamp(MIN_CONNECTS, MAX_CONNECTS);
+            let wanted = backends
+                .saturating_mul(10)
+                .clamp(MIN_CONNECTS, MAX_CONNECTS);
             let addresses: Vec<SocketAddr> =
                 self.paths_from(site).filter_map(service_address).collect();
             for to in addresses {

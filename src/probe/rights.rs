@@ -126,15 +126,16 @@ pub fn roles(depth: Depth, namespace: Option<&str>, subjects: Subjects<'_>) -> V
         let bound = binding(&role, subjects);
         return [role].into_iter().chain(bound).collect();
     };
-    let to_read = role("ClusterRole", &json!({"name": name(Depth::Api)}), &reading());
+    let to_read = role(
+        "ClusterRole",
+        &json!({"name": name(Depth::Api)}),
+        &reading(),
+    );
     let meta = json!({"name": name(depth), "namespace": namespace});
     let to_probe = role("Role", &meta, &probing(depth));
     let bound = [&to_read, &to_probe].map(|role| binding(role, subjects));
-    let bound = bound.into_iter().flatten();
-    [to_read.clone(), to_probe.clone()]
-        .into_iter()
-        .chain(bound.collect::<Vec<Value>>())
-        .collect()
+    let bound: Vec<Value> = bound.into_iter().flatten().collect();
+    [to_read, to_probe].into_iter().chain(bound).collect()
 }
 
 const fn name(depth: Depth) -> &'static str {
@@ -156,9 +157,10 @@ fn role(kind: &str, metadata: &Value, rules: &[Value]) -> Value {
 
 /// Binds a role to its subjects, if there are any.
 fn binding(role: &Value, subjects: Subjects<'_>) -> Option<Value> {
-    let users = subjects.users.iter().map(
-        |user| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}),
-    );
+    let users = subjects
+        .users
+        .iter()
+        .map(|user| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}));
     let accounts = subjects.accounts.iter().map(
         |(namespace, name)| json!({"kind": "ServiceAccount", "namespace": namespace, "name": name}),
     );
@@ -263,7 +265,10 @@ mod tests {
             accounts: &accounts,
         };
         let split = roles(Depth::Probe, Some("shop"), subjects);
-        let kinds: Vec<&str> = split.iter().filter_map(|one| one["kind"].as_str()).collect();
+        let kinds: Vec<&str> = split
+            .iter()
+            .filter_map(|one| one["kind"].as_str())
+            .collect();
         assert_eq!(
             kinds,
             ["ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding"]

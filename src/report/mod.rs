@@ -21,8 +21,8 @@ use std::io::{self, Write};
 pub use build::build;
 pub use cause::print_cause;
 pub use format::Format;
-pub use measurement::{Aim, Measurement, measure};
 pub use gaps::{Gaps, NotUnderstood};
+pub use measurement::{Aim, Measurement, measure};
 pub use model::{
     End, Left, PathReport, ReportBackend, ReportFinding, ReportHop, ReportPath, ReportSource, Tool,
 };

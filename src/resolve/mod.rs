@@ -205,12 +205,17 @@ impl Flow<'_> {
         let name = &destination.object.name;
         match &destination.place {
             Place::Node { node, .. } => Err(Unresolved {
-                message: format!("node/{} has no port to ask unless one is named", node.name()),
+                message: format!(
+                    "node/{} has no port to ask unless one is named",
+                    node.name()
+                ),
                 hint: format!("name the port, as node/{}:10250", node.name()),
             }),
             Place::Pods(pods) if self.is_own(pods) => Err(Unresolved {
                 message: format!("{name} is source and destination: a pod always reaches itself"),
-                hint: format!("name the port that should answer, as {name}:8080, or another destination"),
+                hint: format!(
+                    "name the port that should answer, as {name}:8080, or another destination"
+                ),
             }),
             _ => Ok(()),
         }

@@ -61,7 +61,10 @@ fn other_kinds(view: &ClusterView, kind: Kind, namespace: &str, name: &str) -> V
     let all = [Kind::Service, Kind::Pod].into_iter().chain(WORKLOADS);
     let mut found: Vec<Kind> = all.filter(|other| has(*other)).collect();
     // Workloads are read only where they are asked for; their pods tell their names.
-    let owners = view.pods.in_namespace(namespace).filter_map(workload::owner);
+    let owners = view
+        .pods
+        .in_namespace(namespace)
+        .filter_map(workload::owner);
     for (owner, own) in owners {
         if own == name && owner != kind && !found.contains(&owner) {
             found.push(owner);

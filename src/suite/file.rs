@@ -177,7 +177,8 @@ impl Suite {
     /// # Errors
     /// When a word is neither a tag nor a name.
     pub fn only(mut self, words: &[String]) -> Result<Self, BadSuite> {
-        let is_meant = |check: &Check, word: &String| check.tags.contains(word) || check.name == *word;
+        let is_meant =
+            |check: &Check, word: &String| check.tags.contains(word) || check.name == *word;
         for word in words {
             if !self.checks.iter().any(|check| is_meant(check, word)) {
                 let tags = self.checks.iter().flat_map(|check| check.tags.clone());
@@ -186,7 +187,8 @@ impl Suite {
                 return Err(BadSuite {
                     message: format!("no check has the tag or name {word:?}"),
                     hint: match tags.as_slice() {
-                        [] => "no check has any tag: add tags: [NAME] to those that are meant".to_owned(),
+                        [] => "no check has any tag: add tags: [NAME] to those that are meant"
+                            .to_owned(),
                         tags => format!("there are the tags {}", tags.join(", ")),
                     },
                 });
@@ -393,8 +395,10 @@ mod tests {
 
     #[test]
     fn a_check_knows_its_line_and_its_tags() {
-        let read = suite("- from: a\n  to: b\n  tags: [fast]\n# a comment\n- from: c\n  to:\n  - d\n  - e\n")
-            .expect("a suite");
+        let read = suite(
+            "- from: a\n  to: b\n  tags: [fast]\n# a comment\n- from: c\n  to:\n  - d\n  - e\n",
+        )
+        .expect("a suite");
         let lines: Vec<usize> = read.checks.iter().map(|check| check.line).collect();
         assert_eq!(lines, [5, 9, 9]);
         let fast = read.clone().only(&["fast".to_owned()]).expect("a tag");
@@ -431,7 +435,11 @@ mod tests {
             ("- {from: a, to: b, loss: 200%}", "is no loss", "percentage"),
             ("- {from: a, to: b, latency: soon}", "is no latency", "20ms"),
             ("- {from: a, to: b, timeout: 0}", "is no time", "5s"),
-            ("- {from: a, to: b, by: lock}", "names no object", "KIND/NAME"),
+            (
+                "- {from: a, to: b, by: lock}",
+                "names no object",
+                "KIND/NAME",
+            ),
             ("- {from: [], to: b}", "checks nothing", ""),
             ("  - [", "line", ""),
         ] {

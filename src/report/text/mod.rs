@@ -119,7 +119,11 @@ fn measured(report: &PathReport, style: Style, out: &mut dyn Write) -> io::Resul
     let services: Vec<String> = of(Aim::Service).map(Measurement::words).collect();
     let backends: Vec<String> = of(Aim::Backend).map(Measurement::words).collect();
     let name = of(Aim::Name).map(Measurement::words);
-    let connects = if services.is_empty() { backends } else { services };
+    let connects = if services.is_empty() {
+        backends
+    } else {
+        services
+    };
     if connects.is_empty() {
         return Ok(());
     }

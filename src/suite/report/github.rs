@@ -16,6 +16,7 @@ pub(super) fn print(report: &SuiteReport, out: &mut dyn Write) -> io::Result<()>
         };
         let mut lines = vec![check.why.clone()];
         lines.extend(text::details(check));
+        lines.extend(text::commands(check));
         writeln!(
             out,
             "::{level} file={},line={},title={}::{}",

@@ -6,7 +6,8 @@
 
 use std::io::{self, Write};
 
-use super::{CheckReport, SuiteReport, text::details};
+use super::text::{commands, details};
+use super::{CheckReport, SuiteReport};
 use crate::suite::Outcome;
 
 pub(super) fn print(report: &SuiteReport, out: &mut dyn Write) -> io::Result<()> {
@@ -43,7 +44,11 @@ pub(super) fn print(report: &SuiteReport, out: &mut dyn Write) -> io::Result<()>
     let notes: Vec<String> = flaky
         .map(|check| format!("flaky: {}: {}", check.name, check.why))
         .collect();
-    writeln!(out, "    <system-out>{}</system-out>", escape(&notes.join("\n")))?;
+    writeln!(
+        out,
+        "    <system-out>{}</system-out>",
+        escape(&notes.join("\n"))
+    )?;
     writeln!(out, "    <system-err></system-err>")?;
     writeln!(out, "  </testsuite>\n</testsuites>")
 }
@@ -62,7 +67,8 @@ fn case(check: &CheckReport, suite: &str, out: &mut dyn Write) -> io::Result<()>
     };
     writeln!(out, "    <testcase {case}>")?;
     let message = escape(&check.message());
-    let text = escape(&details(check).join("\n"));
+    let text = [details(check), commands(check)].concat().join("\n");
+    let text = escape(&text);
     writeln!(
         out,
         "      <{element} type=\"{kind}\" message=\"{message}\">{text}</{element}>"

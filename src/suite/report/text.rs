@@ -85,9 +85,15 @@ pub(super) fn details(check: &CheckReport) -> Vec<String> {
     let fix = Some(&finding.fix.summary).filter(|fix| !fix.is_empty());
     let summary = std::iter::once(finding.summary.clone());
     let fix = fix.into_iter().map(|fix| format!("fix   {fix}"));
-    let commands = finding.fix.commands.iter();
-    let commands = commands.map(|command| format!("      {command}"));
-    summary.chain(blame).chain(fix).chain(commands).collect()
+    summary.chain(blame).chain(fix).collect()
+}
+
+/// The commands of the fix, ready to be pasted: where a table leaves no room for them.
+pub(super) fn commands(check: &CheckReport) -> Vec<String> {
+    let finding = check.path.as_ref().and_then(|path| path.findings.first());
+    finding
+        .filter(|_| check.outcome != Outcome::Passed)
+        .map_or_else(Vec::new, |finding| finding.fix.commands.clone())
 }
 
 /// `3 passed, 1 failed`
