@@ -29,10 +29,14 @@ impl Tables {
     pub fn read(facts: &NodeFacts, order: cilium::ByteOrder) -> (Self, Vec<Unreadable>) {
         let mut reader = Reader::default();
         let calico = match &facts.calico_nat {
-            Some(_) => reader.take("calico/nat-dump.json", &facts.calico_nat, calico::nat_dump),
+            Some(_) => reader.take(
+                "calico/nat-dump.json",
+                facts.calico_nat.as_deref(),
+                calico::nat_dump,
+            ),
             None => reader.take(
                 "calico/nat-dump.txt",
-                &facts.calico_nat_text,
+                facts.calico_nat_text.as_deref(),
                 calico::nat_dump_text,
             ),
         };
@@ -40,7 +44,11 @@ impl Tables {
         let tables = Self {
             cilium: cilium::Agent::read(facts, order, &mut reader),
             calico,
-            ovn: reader.take("ovn/load-balancers.json", balancers, ovn::load_balancers),
+            ovn: reader.take(
+                "ovn/load-balancers.json",
+                balancers.as_deref(),
+                ovn::load_balancers,
+            ),
         };
         (tables, reader.unreadable)
     }
@@ -69,10 +77,10 @@ impl Reader {
     pub(super) fn take<T>(
         &mut self,
         file: &'static str,
-        text: &Option<String>,
+        text: Option<&str>,
         read: impl FnOnce(&str) -> Result<T, BadAnswer>,
     ) -> Option<T> {
-        match read(text.as_deref()?) {
+        match read(text?) {
             Ok(value) => Some(value),
             Err(bad) => {
                 let why = bad.to_string();

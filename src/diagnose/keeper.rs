@@ -119,12 +119,12 @@ fn of_meta(meta: &ObjectMeta) -> Option<String> {
         .or_else(add_on)
         .or_else(rancher)
         .or_else(olm)
-        .or_else(|| named(label("app.kubernetes.io/managed-by")?))
+        .or_else(|| named(&label("app.kubernetes.io/managed-by")?))
         .or_else(|| by_fields(meta.managed_fields.as_deref().unwrap_or_default()))
 }
 
 /// `app.kubernetes.io/managed-by` with a tool that is not told better by its own marks.
-fn named(tool: String) -> Option<String> {
+fn named(tool: &str) -> Option<String> {
     let is_by_hand = ["kubectl", "kustomize", "manual", ""].contains(&tool.to_lowercase().as_str());
     let known = MANAGERS
         .iter()

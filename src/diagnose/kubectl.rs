@@ -41,7 +41,7 @@ pub(crate) fn policy_patch(view: &ClusterView, policy: &PolicyRef, patch: &Value
     });
     let group = own
         .and_then(|own| own.get("apiVersion")?.as_str()?.split_once('/'))
-        .map_or(policy.resource.group(), |(group, _)| group);
+        .map_or_else(|| policy.resource.group(), |(group, _)| group);
     if is_calico {
         object.kind = format!("{}.{group}", policy.resource.plural());
     }

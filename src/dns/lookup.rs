@@ -74,12 +74,12 @@ impl<'v> Lookup<'v> {
     /// them said no).
     #[must_use]
     pub fn deciding(&self) -> Option<&Attempt<'v>> {
-        let first = |is: fn(&Reply<'_>) -> bool| {
+        let first = |is: fn(&Reply<'v>) -> bool| {
             let mut attempts = self.attempts.iter();
             attempts.find(|attempt| is(&attempt.reply))
         };
-        first(|reply| reply.is_settled())
-            .or_else(|| first(|reply| reply.is_in_the_way()))
+        first(Reply::is_settled)
+            .or_else(|| first(Reply::is_in_the_way))
             .or_else(|| first(|reply| matches!(reply, Reply::Forwarded { .. })))
             .or_else(|| first(|reply| matches!(reply, Reply::Refusal { .. })))
             .or_else(|| self.attempts.first())

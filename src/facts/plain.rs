@@ -243,7 +243,7 @@ fn detail(words: &[&str], all: &mut [Object]) -> Option<()> {
         ["inet" | "inet6", address, ..] => {
             let (address, length) = address
                 .split_once('/')
-                .unwrap_or((address, if words[0] == "inet" { "32" } else { "128" }));
+                .unwrap_or_else(|| (address, if words[0] == "inet" { "32" } else { "128" }));
             let address: IpAddr = address.parse().ok()?;
             let entry = json!({
                 "local": address,

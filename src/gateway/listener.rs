@@ -578,13 +578,13 @@ fn parameters(
     let to = parameters.object("ConfigMap", gateway.namespace());
     let is_config_map =
         parameters.group.as_deref().is_none_or(str::is_empty) && to.kind == "ConfigMap";
-    let why = if !is_config_map {
-        let is_istio = controller.is_some_and(|name| name.starts_with("istio.io/"));
-        is_istio.then_some(ReferenceTrouble::Kind)
-    } else {
+    let why = if is_config_map {
         let is_missing = view.config_maps.get(&to.namespace, &to.name).is_none()
             && super::backend::shows_config_maps(view, &to.namespace);
         is_missing.then_some(ReferenceTrouble::Missing)
+    } else {
+        let is_istio = controller.is_some_and(|name| name.starts_with("istio.io/"));
+        is_istio.then_some(ReferenceTrouble::Kind)
     };
     why.map(|why| GatewayTrouble::Parameters(to, why))
 }

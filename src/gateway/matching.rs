@@ -303,7 +303,7 @@ mod tests {
 
     use super::*;
 
-    fn route(name: &str, hostnames: &[&str], rules: serde_json::Value) -> Route {
+    fn route(name: &str, hostnames: &[&str], rules: &serde_json::Value) -> Route {
         let object = json!({
             "metadata": {"name": name, "namespace": "shop"},
             "spec": {"hostnames": hostnames, "rules": rules},
@@ -323,7 +323,7 @@ mod tests {
             route(
                 "prefixes",
                 &[],
-                json!([
+                &json!([
                     {"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]},
                     {"matches": [{"path": {"type": "PathPrefix", "value": "/cart"}}]},
                     {"matches": [{"path": {"type": "Exact", "value": "/cart"}}]},
@@ -332,7 +332,7 @@ mod tests {
                     {"matches": [{"path": {"type": "RegularExpression", "value": "/v[0-9]+/.*"}}]},
                 ]),
             ),
-            route("host", &["b.example"], json!([{}])),
+            route("host", &["b.example"], &json!([{}])),
         ];
         let ask = |path: &str| HttpRequest {
             host: Some("a.example".to_owned()),
@@ -376,7 +376,7 @@ mod tests {
         let routes = [route(
             "odd",
             &[],
-            json!([
+            &json!([
                 {"matches": [{"path": {"type": "RegularExpression", "value": "/(?<=x)"}}]},
             ]),
         )];

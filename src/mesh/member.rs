@@ -175,9 +175,8 @@ fn wish(view: &ClusterView, pod: &Pod) -> Option<Mesh> {
     };
     let has_revision = label("istio.io/rev").is_some();
     match (own("sidecar.istio.io/inject"), label("istio-injection")) {
-        (Some("true"), _) => return Some(Mesh::Istio),
         (Some("false"), _) => {}
-        (_, Some("enabled")) => return Some(Mesh::Istio),
+        (Some("true"), _) | (_, Some("enabled")) => return Some(Mesh::Istio),
         (_, None) if has_revision && label("istio.io/dataplane-mode").is_none() => {
             return Some(Mesh::Istio);
         }

@@ -104,24 +104,24 @@ impl NodeState {
         let iptables = [
             (
                 "iptables-save.txt",
-                &facts.iptables,
+                facts.iptables.as_deref(),
                 Some(Family::V4),
                 false,
             ),
             (
                 "ip6tables-save.txt",
-                &facts.ip6tables,
+                facts.ip6tables.as_deref(),
                 Some(Family::V6),
                 false,
             ),
             (
                 "iptables-legacy-save.txt",
-                &facts.iptables_legacy,
+                facts.iptables_legacy.as_deref(),
                 None,
                 true,
             ),
         ];
-        let nft = gathered(&facts.nft_json).filter(|text| !text.trim().is_empty());
+        let nft = gathered(facts.nft_json.as_deref()).filter(|text| !text.trim().is_empty());
         let mut has_rules = nft.is_some();
         for (file, text, family, legacy) in iptables {
             if let Some(text) = gathered(text) {
@@ -138,8 +138,8 @@ impl NodeState {
             let read = read_nft(&mut rules, text);
             reader.rules("nft-ruleset.json", read, TableFamily::Inet, &mut rules);
         }
-        rules.ipsets = reader.dump("ipset-save.txt", &facts.ipset, read_ipset);
-        rules.virtual_servers = reader.dump("ipvsadm-save.txt", &facts.ipvs, read_ipvs);
+        rules.ipsets = reader.dump("ipset-save.txt", facts.ipset.as_deref(), read_ipset);
+        rules.virtual_servers = reader.dump("ipvsadm-save.txt", facts.ipvs.as_deref(), read_ipvs);
         Self {
             rules: has_rules.then_some(rules),
             dumps: dumps(facts, &reader.unreadable),
@@ -187,8 +187,8 @@ const WAY: [&str; 7] = [
 ];
 
 /// The text of a file, unless it holds the shell's complaint that there is no such tool.
-fn gathered(text: &Option<String>) -> Option<&str> {
-    let text = text.as_deref()?;
+fn gathered(text: Option<&str>) -> Option<&str> {
+    let text = text?;
     let is_complaint = ["not found", "No such file", "Can't initialize ipvs"]
         .iter()
         .any(|words| text.contains(words));
@@ -230,7 +230,7 @@ fn blank(facts: &NodeFacts, unreadable: &[Unreadable]) -> Vec<(Dump, String)> {
 /// `iptables-save` prints nothing where there are no tables, so that an empty dump counts only beside
 /// an nftables listing.
 fn dumps(facts: &NodeFacts, unreadable: &[Unreadable]) -> Vec<Dump> {
-    let lists_all = gathered(&facts.nft_json).is_some_and(|text| !text.trim().is_empty());
+    let lists_all = gathered(facts.nft_json.as_deref()).is_some_and(|text| !text.trim().is_empty());
     let is_told = |text: &Option<String>| {
         text.as_ref()
             .is_some_and(|text| lists_all || !text.trim().is_empty())
@@ -286,12 +286,12 @@ impl PodState {
     pub fn read(facts: &PodFacts) -> Self {
         let mut reader = Reader::default();
         let mut rules = Ruleset::default();
-        let iptables = gathered(&facts.iptables);
+        let iptables = gathered(facts.iptables.as_deref());
         if let Some(text) = iptables {
             let read = read_iptables(&mut rules, text, None, false);
             reader.rules("iptables-save.txt", read, TableFamily::Inet, &mut rules);
         }
-        let nft = gathered(&facts.nft_json).filter(|text| !text.trim().is_empty());
+        let nft = gathered(facts.nft_json.as_deref()).filter(|text| !text.trim().is_empty());
         if let Some(text) = nft {
             let read = read_nft(&mut rules, text);
             reader.rules("nft-ruleset.json", read, TableFamily::Inet, &mut rules);
@@ -338,7 +338,7 @@ impl Reader {
     fn dump<T>(
         &mut self,
         file: &'static str,
-        text: &Option<String>,
+        text: Option<&str>,
         read: impl Fn(&str) -> Result<T, BadDump>,
     ) -> Option<T> {
         match read(gathered(text)?) {

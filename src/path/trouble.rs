@@ -135,7 +135,7 @@ impl DoorTrouble<'_> {
 
     /// Whether traffic still gets through in spite of it.
     #[must_use]
-    pub fn is_partial(&self) -> bool {
+    pub const fn is_partial(&self) -> bool {
         match self {
             Self::Listener { is_part, .. } | Self::Refused { is_part, .. } => *is_part,
             Self::BadBackend { share, .. } | Self::DeadShare { share, .. } => !share.is_all(),

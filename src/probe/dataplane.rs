@@ -1,5 +1,7 @@
 //! Asking the agent of a dataplane that runs on a node already: by exec into its container, never by a pod of our
-//! own. Every command has a time limit of its own, since an agent that hangs answers some of them for ever not.
+//! own.
+//!
+//! Every command has a time limit of its own, since an agent that hangs answers some of them for ever not.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -21,7 +21,7 @@ impl Condition {
     /// Whether it speaks of the object as it is now. The specification demands that controllers say
     /// which generation they looked at; one that does not may be speaking of any.
     #[must_use]
-    pub fn is_current(&self, generation: Option<i64>) -> bool {
+    pub const fn is_current(&self, generation: Option<i64>) -> bool {
         match (self.observed_generation, generation) {
             (Some(seen), Some(now)) => seen >= now,
             // Manifests carry no generation, and some recordings drop it.

@@ -48,35 +48,43 @@ impl Agent {
         texts.iter().any(|text| text.is_some()).then(|| {
             let before = reader.take(
                 "cilium/bpf-metrics-before.json",
-                &facts.cilium_metrics_before,
+                facts.cilium_metrics_before.as_deref(),
                 counters,
             );
             let after = reader.take(
                 "cilium/bpf-metrics-after.json",
-                &facts.cilium_metrics_after,
+                facts.cilium_metrics_after.as_deref(),
                 counters,
             );
             Self {
-                status: reader.take("cilium/status.json", &facts.cilium_status, status),
-                services: reader.take("cilium/bpf-lb-list.json", &facts.cilium_lb_map, service_map),
-                meant: reader.take("cilium/service-list.json", &facts.cilium_services, meant),
+                status: reader.take("cilium/status.json", facts.cilium_status.as_deref(), status),
+                services: reader.take(
+                    "cilium/bpf-lb-list.json",
+                    facts.cilium_lb_map.as_deref(),
+                    service_map,
+                ),
+                meant: reader.take(
+                    "cilium/service-list.json",
+                    facts.cilium_services.as_deref(),
+                    meant,
+                ),
                 endpoints: reader.take(
                     "cilium/endpoint-list.json",
-                    &facts.cilium_endpoints,
+                    facts.cilium_endpoints.as_deref(),
                     endpoints,
                 ),
                 policies: reader.take(
                     "cilium/bpf-policy-get-all.json",
-                    &facts.cilium_policy_maps,
+                    facts.cilium_policy_maps.as_deref(),
                     |text| policy_maps(text, order),
                 ),
                 addresses: reader.take(
                     "cilium/bpf-ipcache-list.json",
-                    &facts.cilium_ipcache,
+                    facts.cilium_ipcache.as_deref(),
                     ipcache,
                 ),
                 drops: facts.cilium_drops.as_deref().map(drops).unwrap_or_default(),
-                counters: before.zip(after).map(|(before, after)| [before, after]),
+                counters: before.zip(after).map(Into::into),
                 programs: facts.bpf_pins.as_deref().and_then(programs),
             }
         })

@@ -114,7 +114,7 @@ pub fn policy_maps(text: &str, order: ByteOrder) -> Result<BTreeMap<u64, PolicyM
         let id = id.ok_or_else(|| bad(COMMAND, format!("endpoint {}", map.endpoint)))?;
         let entries = map.content.unwrap_or_default().into_iter();
         let entries = entries
-            .map(|raw| Entry::of(raw, order))
+            .map(|raw| Entry::of(&raw, order))
             .collect::<Option<_>>();
         let entries = entries.ok_or_else(|| bad(COMMAND, format!("an entry of {id}")))?;
         maps.insert(id, PolicyMap { entries });
@@ -146,7 +146,7 @@ impl PolicyMap {
 }
 
 /// The one of two entries that decides.
-fn between(own: &Entry, any: &Entry) -> Sight {
+const fn between(own: &Entry, any: &Entry) -> Sight {
     if own.denies == any.denies {
         let wins_any = any.bits > own.bits || own.proxy == 0 && any.bits == own.bits;
         return if wins_any { any.sight() } else { own.sight() };
@@ -167,7 +167,7 @@ fn between(own: &Entry, any: &Entry) -> Sight {
 // === impl Entry ===
 
 impl Entry {
-    fn of(raw: RawEntry, order: ByteOrder) -> Option<Self> {
+    fn of(raw: &RawEntry, order: ByteOrder) -> Option<Self> {
         let swap = |port: u16| match order {
             ByteOrder::Little => port.swap_bytes(),
             ByteOrder::Big => port,
@@ -260,7 +260,7 @@ mod tests {
         let wide = entry(0, 0, 40, 0, 0, 0);
         let denies = entry(9, 0, 64, 6, 80, 193);
         let tests = [
-            (vec![wide.clone(), denies.clone()], REFUSED),
+            (vec![wide.clone(), denies], REFUSED),
             (
                 vec![entry(0, 0, 64, 6, 80, 1), entry(9, 0, 64, 6, 80, 0)],
                 REFUSED,

@@ -129,7 +129,7 @@ fn resolved_otherwise(view: &ClusterView, path: &Path<'_>) -> Option<Finding> {
                 .blame(pod.reference(), "")
                 .because(format!("PolicyEndpoints of {policies} for {own} and {peer}, port {}", asked.1))
                 .fix("see whether EKS's network policy controller follows the API")
-                .run(kubectl(pod.namespace(), "get policyendpoints -o yaml".to_owned()))
+                .run(kubectl(pod.namespace(), "get policyendpoints -o yaml"))
         })
     })
 }

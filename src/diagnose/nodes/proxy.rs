@@ -40,7 +40,7 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
             drift(fault, (&service, is_there), difference, *is_older_state, *others)
         }
         ProxyFault::Foreign { rule, to } => {
-            let what = fault.service.as_ref().map_or("packets of its pods".to_owned(), |service| format!("packets for {service}"));
+            let what = fault.service.as_ref().map_or_else(|| "packets of its pods".to_owned(), |service| format!("packets for {service}"));
             let finding = at(fault, Code::KPX_08, &field(rule), format!("a rule on {node} that is not kube-proxy's takes {what} and sends them to {to}"))
                 .because(held(node, rule));
             removing(finding, fault, rule, ("let that rule leave these packets alone, where it is written", None))

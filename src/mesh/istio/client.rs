@@ -41,7 +41,7 @@ impl<'v> Istio<'v> {
         };
         match mesh {
             Mesh::Ambient => {
-                self.through_ztunnel(connection, client, server, &config, (&mut side, passage))
+                self.through_ztunnel(connection, client, server, &config, (&mut side, passage));
             }
             _ => self.through_sidecar(connection, client, server, &config, (&mut side, passage)),
         }
@@ -82,7 +82,7 @@ impl<'v> Istio<'v> {
             Asked::Service { service, port } => {
                 match self.out_of_scope(&scope, config, pod, service, port) {
                     Some((object, field, what)) => {
-                        self.unknown_host(&scope, config, (object, field, what), (side, passage));
+                        Self::unknown_host(&scope, config, (object, field, what), (side, passage));
                     }
                     None => self.speak(
                         connection,
@@ -151,7 +151,6 @@ impl<'v> Istio<'v> {
 
     /// A host the sidecar knows nothing of: blocked, or passed on in plaintext.
     fn unknown_host(
-        &self,
         scope: &Scope<'_>,
         config: &Config,
         (object, field, what): (ObjectRef, &str, String),
@@ -220,13 +219,12 @@ impl<'v> Istio<'v> {
                         "data.mesh",
                     ),
                 };
-                let what = match is_hidden {
-                    true => format!("{object} does not import the ServiceEntry of {what}:{port}"),
-                    false => {
-                        format!("no ServiceEntry that {namespace} sees registers {what}:{port}")
-                    }
+                let what = if is_hidden {
+                    format!("{object} does not import the ServiceEntry of {what}:{port}")
+                } else {
+                    format!("no ServiceEntry that {namespace} sees registers {what}:{port}")
                 };
-                self.unknown_host(scope, config, (object, field, what), (side, passage));
+                Self::unknown_host(scope, config, (object, field, what), (side, passage));
             }
         }
     }

@@ -140,12 +140,11 @@ impl<'v> Place<'_, 'v> {
                 Ok(targets) => candidates.push(targets),
                 Err(doubt) => doubts.push(doubt),
             }
-            match truth {
-                Truth::Maybe(doubt) => doubts.push(doubt),
-                _ => {
-                    is_settled = true;
-                    break;
-                }
+            if let Truth::Maybe(doubt) = truth {
+                doubts.push(doubt);
+            } else {
+                is_settled = true;
+                break;
             }
         }
         if !is_settled {
@@ -212,8 +211,7 @@ impl<'v> Place<'_, 'v> {
                     .into()
             }
             "gateways" => texts(wanted).contains(&"mesh").into(),
-            "name" | "statPrefix" | "ignoreUriCase" => Truth::Yes,
-            "scheme" => Truth::Yes,
+            "name" | "statPrefix" | "ignoreUriCase" | "scheme" => Truth::Yes,
             "queryParams" => request.is(Part::Other("query"), |_| true),
             other => {
                 let at = format!("spec match.{other}");
@@ -266,11 +264,7 @@ impl<'v> Place<'_, 'v> {
             ),
         ] {
             if is_so {
-                return Ok(vec![self.ends(
-                    field,
-                    what.to_owned(),
-                    self.route.reference(),
-                )]);
+                return Ok(vec![self.ends(field, what, self.route.reference())]);
             }
         }
         let destinations = items(&rule["route"]);
@@ -293,11 +287,7 @@ impl<'v> Place<'_, 'v> {
             }
         }
         if targets.is_empty() {
-            targets.push(self.ends(
-                field,
-                "leads to no destination".to_owned(),
-                self.route.reference(),
-            ));
+            targets.push(self.ends(field, "leads to no destination", self.route.reference()));
         }
         Ok(targets)
     }
@@ -317,15 +307,16 @@ impl<'v> Place<'_, 'v> {
                     .iter()
                     .any(|own| is_host(own, &host))
             });
-            return match is_entry {
-                true => Err(self
+            return if is_entry {
+                Err(self
                     .route
-                    .not_understood(field, "leads to a host of a ServiceEntry")),
-                false => Ok(self.ends(
+                    .not_understood(field, "leads to a host of a ServiceEntry"))
+            } else {
+                Ok(self.ends(
                     &format!("{field}.host"),
-                    format!("leads to host {written}, which does not exist"),
+                    &format!("leads to host {written}, which does not exist"),
                     self.route.reference(),
-                )),
+                ))
             };
         };
         let ports = service.ports();
@@ -339,7 +330,7 @@ impl<'v> Place<'_, 'v> {
         };
         let Some(port) = port else {
             let text = format!("leads to a port that {} does not have", service.reference());
-            return Ok(self.ends(&format!("{field}.port"), text, self.route.reference()));
+            return Ok(self.ends(&format!("{field}.port"), &text, self.route.reference()));
         };
         let mut target = Target {
             weight: 1,
@@ -371,7 +362,7 @@ impl<'v> Place<'_, 'v> {
         let Some((rule, index, subset)) = rules.subset(name) else {
             let text =
                 format!("leads to subset {name}, which no DestinationRule of {host} defines");
-            *target = self.ends(&format!("{field}.subset"), text, self.route.reference());
+            *target = self.ends(&format!("{field}.subset"), &text, self.route.reference());
             return;
         };
         target.labels = labels(&subset["labels"]);
@@ -392,7 +383,7 @@ impl<'v> Place<'_, 'v> {
             );
             let mut ends = self.ends(
                 &format!("spec.subsets[{index}].labels"),
-                text,
+                &text,
                 rule.reference(),
             );
             if let Some(stop) = &mut ends.stop {
@@ -407,11 +398,11 @@ impl<'v> Place<'_, 'v> {
 
     /// No rule takes the request.
     fn nothing(&self, list: &str) -> Target<'v> {
-        let text = "has no rule that takes the request, and none for the rest".to_owned();
+        let text = "has no rule that takes the request, and none for the rest";
         self.ends(&format!("spec.{list}"), text, self.route.reference())
     }
 
-    fn ends(&self, field: &str, what: String, object: ObjectRef) -> Target<'v> {
+    fn ends(&self, field: &str, what: &str, object: ObjectRef) -> Target<'v> {
         let route = self.route.reference();
         Target {
             weight: 1,

@@ -79,7 +79,6 @@ impl<'v> Istio<'v> {
     ) -> Ruling {
         let is_ambient = server.mesh() == Some(Mesh::Ambient);
         match (mode.mode, sent.tls) {
-            (_, Tls::Tunnel) => Ruling::Pass,
             (Mode::Strict, Tls::Plain) => Ruling::Stop(Box::new(plaintext(server, mode, sent))),
             (Mode::Strict, Tls::Foreign) => {
                 disagree(server, mode, sent, "brings no certificate of the mesh")
@@ -389,9 +388,10 @@ pub(super) fn unauthorized(denial: &Denial<'_>, call: &Call<'_>, place: &str) ->
         because.push(format!("DENY comes before ALLOW, and rule {rule} matches"));
     }
     Stop {
-        reason: match denial.lacks_requests && place == "ztunnel" {
-            true => Reason::RulesLeftOut,
-            false => Reason::Unauthorized,
+        reason: if denial.lacks_requests && place == "ztunnel" {
+            Reason::RulesLeftOut
+        } else {
+            Reason::Unauthorized
         },
         repair: allow(denial, call, &object),
         object,

@@ -151,8 +151,9 @@ pub(super) fn is_for(
 pub(super) fn binding(service: &Service) -> ObjectRef {
     let labels = service.metadata.labels.as_ref();
     let is_own = labels.is_some_and(|labels| labels.contains_key("istio.io/use-waypoint"));
-    match is_own {
-        true => ObjectRef::new("Service", service.namespace(), service.name()),
-        false => ObjectRef::cluster_wide("Namespace", service.namespace()),
+    if is_own {
+        ObjectRef::new("Service", service.namespace(), service.name())
+    } else {
+        ObjectRef::cluster_wide("Namespace", service.namespace())
     }
 }

@@ -56,8 +56,8 @@ pub(super) struct Outcome {
 
 // === impl Authorization ===
 
-impl<'v> Authorization<'v> {
-    fn unauthenticated(by: String) -> Self {
+impl Authorization<'_> {
+    const fn unauthenticated(by: String) -> Self {
         Self {
             by,
             networks: None,
@@ -208,18 +208,18 @@ impl Linkerd<'_> {
             let name = reference["name"].as_str().unwrap_or_default();
             let place = reference["namespace"]
                 .as_str()
-                .unwrap_or(policy.namespace());
+                .unwrap_or_else(|| policy.namespace());
             match reference["kind"].as_str().unwrap_or_default() {
                 "MeshTLSAuthentication" => match find(&self.by_tls, place, name) {
                     Some(found) if matches!(all.tls, Needs::Nothing) => {
-                        all.tls = self.identities(&found)
+                        all.tls = self.identities(&found);
                     }
                     Some(_) => all.tls = Needs::Never("it asks for several identities at once"),
                     None => all.tls = Needs::Never("its MeshTLSAuthentication does not exist"),
                 },
                 "NetworkAuthentication" => match find(&self.by_network, place, name) {
                     Some(found) if all.networks.is_none() => {
-                        all.networks = Some(networks(found.at("/spec/networks")))
+                        all.networks = Some(networks(found.at("/spec/networks")));
                     }
                     Some(_) => all.tls = Needs::Never("it asks for several networks at once"),
                     None => {
@@ -231,7 +231,7 @@ impl Linkerd<'_> {
                     all.tls = Needs::Identities(vec![self.config.account(place, name)]);
                 }
                 "ServiceAccount" => {
-                    all.tls = Needs::Never("it asks for several identities at once")
+                    all.tls = Needs::Never("it asks for several identities at once");
                 }
                 other => {
                     let why = format!("{other} is not known");
@@ -258,7 +258,9 @@ impl Linkerd<'_> {
             let name = reference["name"].as_str().unwrap_or_default();
             match reference["kind"].as_str().unwrap_or_default() {
                 "ServiceAccount" => {
-                    let place = reference["namespace"].as_str().unwrap_or(found.namespace());
+                    let place = reference["namespace"]
+                        .as_str()
+                        .unwrap_or_else(|| found.namespace());
                     wanted.push(self.config.account(place, name));
                 }
                 "Namespace" => {
@@ -319,7 +321,9 @@ impl Linkerd<'_> {
                         .collect();
                     for account in items(&tls["serviceAccounts"]) {
                         let name = account["name"].as_str().unwrap_or_default();
-                        let place = account["namespace"].as_str().unwrap_or(one.namespace());
+                        let place = account["namespace"]
+                            .as_str()
+                            .unwrap_or_else(|| one.namespace());
                         wanted.push(self.config.account(place, name));
                     }
                     Needs::Identities(wanted)

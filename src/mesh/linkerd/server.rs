@@ -72,7 +72,7 @@ impl<'v> Linkerd<'v> {
                 truth: Truth::Maybe(doubt),
                 ..
             } => Ruling::Open(vec![doubt]),
-            outcome => Ruling::Stop(self.refused(&found, &authorizations, outcome, sent, &who)),
+            outcome => Ruling::Stop(Self::refused(&found, &authorizations, outcome, sent, &who)),
         };
         (summary, ruling)
     }
@@ -242,7 +242,6 @@ impl<'v> Linkerd<'v> {
 
     /// Why a Server refuses.
     fn refused(
-        &self,
         server: &Object<'v>,
         authorizations: &[Authorization<'_>],
         outcome: Outcome,

@@ -35,7 +35,7 @@ impl<'v> Walker<'_, 'v> {
             return paths.push(leg.end(None));
         };
         let branches = mesh::branches(self, &mut leg, service, chosen, |leg| {
-            paths.push(leg.end(None))
+            paths.push(leg.end(None));
         });
         for branch in branches {
             let is_same = branch.service.reference() == service.reference();

@@ -94,18 +94,15 @@ pub(super) fn step<'v>(
         }
         Line::Own(address) => {
             let hop = hop(address, format!("{object} /etc/hosts, its own host name"));
-            match own_name_taken(walker, pod, name, wanted) {
-                Some(service) => {
-                    let name = name.to_owned();
-                    let trouble = NameTrouble::OwnName { pod, name, service };
-                    trail.stop(hop, Break::Name(trouble));
-                    let address = None;
-                    Place::Service { service, address }
-                }
-                None => {
-                    trail.push(hop);
-                    Place::Pods(vec![pod])
-                }
+            if let Some(service) = own_name_taken(walker, pod, name, wanted) {
+                let name = name.to_owned();
+                let trouble = NameTrouble::OwnName { pod, name, service };
+                trail.stop(hop, Break::Name(trouble));
+                let address = None;
+                Place::Service { service, address }
+            } else {
+                trail.push(hop);
+                Place::Pods(vec![pod])
             }
         }
         Line::Alias(address) => {
@@ -143,7 +140,7 @@ fn own_name_taken<'v>(
         Some(Place::Service { service, .. }) => Some(*service),
         Some(_) => None,
         None => {
-            let conf = ResolvConf::cluster_first(pod.namespace(), &walker.dns);
+            let conf = ResolvConf::cluster_first(pod.namespace(), walker.dns);
             let family = pod.ips().first().map_or(Family::V4, |ip| Family::of(*ip));
             match find(walker, &conf, name, family, None) {
                 Found::Place(Place::Service { service, .. }, _) => Some(service),

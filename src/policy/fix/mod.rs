@@ -43,13 +43,12 @@ pub(super) fn admitting(missed: Missed<'_>, cause: &Cause, side: Side<'_>) -> Op
         return None;
     }
     let place = Place::of(policy, section, side.direction, rule);
-    let (patch, what) = match policy.id.resource {
-        Resource::NetworkPolicies => network_policy::admitting(&place, rule, cause, side)?,
-        _ => {
-            let rules = own_language::rules(&place, side)?;
-            let steps = rules.iter().map(|rule| place.insert(rule)).collect();
-            (steps, words::flow(side))
-        }
+    let (patch, what) = if policy.id.resource == Resource::NetworkPolicies {
+        network_policy::admitting(&place, rule, cause, side)?
+    } else {
+        let rules = own_language::rules(&place, side)?;
+        let steps = rules.iter().map(|rule| place.insert(rule)).collect();
+        (steps, words::flow(side))
     };
     Some(Fix {
         policy: policy.id.clone(),

@@ -124,17 +124,17 @@ impl<'v> Rule<'v> {
         if action == Action::Allow && self.is_hidden(at) {
             return Truth::No;
         }
-        let whole =
-            Truth::all([
-                self.alternatives(&self.from, call, at),
-                self.alternatives(&self.to, call, at),
-                Truth::all(self.when.iter().map(
-                    |condition| match condition.attribute.is_hidden(at) {
-                        true => (at != At::Ztunnel).into(),
-                        false => condition.truth(call, at),
-                    },
-                )),
-            ]);
+        let whole = Truth::all([
+            self.alternatives(&self.from, call, at),
+            self.alternatives(&self.to, call, at),
+            Truth::all(self.when.iter().map(|condition| {
+                if condition.attribute.is_hidden(at) {
+                    (at != At::Ztunnel).into()
+                } else {
+                    condition.truth(call, at)
+                }
+            })),
+        ]);
         match self.doubts.first() {
             Some(doubt) => whole.and(Truth::Maybe(doubt.clone())),
             None => whole,
@@ -198,9 +198,10 @@ impl Condition<'_> {
     fn words(&self, call: &Call<'_>) -> String {
         let (field, values) = (&self.field, self.values.join(", "));
         let call = self.attribute.words(call);
-        match self.is_not {
-            true => format!("excludes {field} {values}; this is {call}"),
-            false => format!("asks for {field} {values}; this is {call}"),
+        if self.is_not {
+            format!("excludes {field} {values}; this is {call}")
+        } else {
+            format!("asks for {field} {values}; this is {call}")
         }
     }
 }

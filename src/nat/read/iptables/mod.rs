@@ -141,7 +141,7 @@ impl Header {
     }
 
     /// The command that prints such a dump.
-    fn tool(&self) -> &'static str {
+    const fn tool(&self) -> &'static str {
         match self.family {
             TableFamily::Ip6 => "ip6tables-save",
             TableFamily::Ip | TableFamily::Inet => "iptables-save",

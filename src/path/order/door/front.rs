@@ -54,7 +54,7 @@ pub fn pass<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, plane: &Plane<'v
     if paths.is_empty() {
         return by_node(walker, leg, plane, knock);
     }
-    fold(leg, plane, knock, paths);
+    fold(leg, plane, knock, &paths);
 }
 
 /// The walks from the client to the proxies, by the Services in front of them.
@@ -186,7 +186,7 @@ fn by_node<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, plane: &Plane<'v>
     }
     let nodes: Vec<&str> = on_nodes.iter().filter_map(|pod| pod.node_name()).collect();
     let start = leg.trail.hops.len();
-    fold(leg, plane, knock, paths);
+    fold(leg, plane, knock, &paths);
     if let Some(hop) = leg
         .trail
         .hops
@@ -211,7 +211,7 @@ fn host_port(pod: &Pod, port: u16) -> Option<u16> {
 }
 
 /// Tells the walks to the proxies as one hop: it fails where all of them fail.
-fn fold<'v>(leg: &mut Leg<'_, 'v>, plane: &Plane<'v>, knock: &Knock, paths: Vec<Path<'v>>) {
+fn fold<'v>(leg: &mut Leg<'_, 'v>, plane: &Plane<'v>, knock: &Knock, paths: &[Path<'v>]) {
     let hop = |status, text: String| Hop::new(Stage::Entry, status, text).at(knock.door.clone());
     let failing: Vec<&Path<'v>> = paths
         .iter()
@@ -239,7 +239,7 @@ fn fold<'v>(leg: &mut Leg<'_, 'v>, plane: &Plane<'v>, knock: &Knock, paths: Vec<
         leg.trail
             .push(hop(Status::Unknown, format!("to the proxies, {text}")));
     } else {
-        leg.trail.push(hop(Status::Pass, passed(plane, &paths)));
+        leg.trail.push(hop(Status::Pass, passed(plane, paths)));
     }
     leg.trail.breaks.extend(breaks);
 }

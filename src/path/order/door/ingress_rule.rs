@@ -45,7 +45,7 @@ pub fn routes<'v>(
     // A question about a canary itself is one about its rules.
     let mains = if mains.is_empty() { &canaries } else { &mains };
     let mut routes = chosen(mains, request, product);
-    if request.is_some() && !std::ptr::eq(mains, &canaries) {
+    if request.is_some() && !std::ptr::eq(mains, &raw const canaries) {
         add_canaries(&mut routes, &canaries, request, product);
     }
     if routes.found.is_empty() && routes.unknown.is_empty() {
@@ -171,7 +171,6 @@ fn add_canaries<'v>(
             .unwrap_or(0);
         match is_wanted {
             Some(true) => routes.found = vec![route],
-            Some(false) => {}
             None if weight > 0 => {
                 let percent = weight.min(of) * 100 / of.max(1);
                 route.percent = Some(percent);
@@ -180,7 +179,7 @@ fn add_canaries<'v>(
                 }
                 routes.found.push(route);
             }
-            None => {}
+            Some(false) | None => {}
         }
     }
 }
@@ -325,7 +324,7 @@ mod tests {
     use super::super::products::product;
     use super::*;
 
-    fn ingress(name: &str, annotations: serde_json::Value, kind: &str, paths: &[&str]) -> Ingress {
+    fn ingress(name: &str, annotations: &serde_json::Value, kind: &str, paths: &[&str]) -> Ingress {
         let paths: Vec<_> = paths
             .iter()
             .map(|path| json!({"path": path, "pathType": kind, "backend": {"service": {"name": name, "port": {"number": 80}}}}))
@@ -353,9 +352,9 @@ mod tests {
     #[test]
     fn the_longest_path_of_all_ingresses_takes_the_request() {
         let all = [
-            ingress("web", json!({}), "Prefix", &["/"]),
-            ingress("cart", json!({}), "Prefix", &["/cart"]),
-            ingress("exact", json!({}), "Exact", &["/cart"]),
+            ingress("web", &json!({}), "Prefix", &["/"]),
+            ingress("cart", &json!({}), "Prefix", &["/cart"]),
+            ingress("exact", &json!({}), "Exact", &["/cart"]),
         ];
         for (path, expected) in [
             ("/", "a.example/"),
@@ -385,7 +384,7 @@ mod tests {
             ("unknown.example/controller", "/cart", "/cart/1", 1),
             ("unknown.example/controller", "/ca", "/cart", 0),
         ] {
-            let all = [ingress("web", json!({}), "ImplementationSpecific", &[own])];
+            let all = [ingress("web", &json!({}), "ImplementationSpecific", &[own])];
             assert_eq!(
                 taken(&all, path, controller).len(),
                 expected,
@@ -399,7 +398,7 @@ mod tests {
         let rewrite = json!({"nginx.ingress.kubernetes.io/rewrite-target": "/$2"});
         let all = [ingress(
             "web",
-            rewrite,
+            &rewrite,
             "ImplementationSpecific",
             &["/app(/|$)(.*)"],
         )];
@@ -411,8 +410,8 @@ mod tests {
     fn a_canary_takes_its_part() {
         let canary = json!({"nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "10"});
         let all = [
-            ingress("web", json!({}), "Prefix", &["/"]),
-            ingress("next", canary, "Prefix", &["/"]),
+            ingress("web", &json!({}), "Prefix", &["/"]),
+            ingress("next", &canary, "Prefix", &["/"]),
         ];
         let parts: Vec<_> = taken(&all, "/", "k8s.io/ingress-nginx")
             .into_iter()

@@ -85,22 +85,20 @@ fn by_refusal<'v>(
         leg.trail.stop(hop, seen);
     }
     // What lies behind may have troubles of its own.
-    match one.gateway {
-        Some(gateway) => rules(
+    if let Some(gateway) = one.gateway {
+        rules(
             walker,
             leg,
             &Way::new(walker.view, gateway, None),
             (kind, route),
             paths,
-        ),
-        None => {
-            let all = route.spec.rules.iter().enumerate();
-            let bad = all.flat_map(|(index, rule)| {
-                rule::bad_backends(walker.view, (kind, route), index, rule)
-            });
-            leg.trail.breaks.extend(bad);
-            paths.push(leg.end(None));
-        }
+        );
+    } else {
+        let all = route.spec.rules.iter().enumerate();
+        let bad = all
+            .flat_map(|(index, rule)| rule::bad_backends(walker.view, (kind, route), index, rule));
+        leg.trail.breaks.extend(bad);
+        paths.push(leg.end(None));
     }
 }
 

@@ -32,14 +32,14 @@ pub fn to_url<'v>(
     asked: &AskedUrl,
     paths: &mut Vec<Path<'v>>,
 ) -> bool {
-    follow(walker, leg, asked, &mut Vec::new(), paths)
+    follow(walker, leg, asked, &[], paths)
 }
 
 fn follow<'v>(
     walker: &Walker<'_, 'v>,
     leg: &Leg<'_, 'v>,
     asked: &AskedUrl,
-    seen: &mut Vec<AskedUrl>,
+    seen: &[AskedUrl],
     paths: &mut Vec<Path<'v>>,
 ) -> bool {
     let Some(host) = asked.request.host.clone() else {
@@ -60,7 +60,7 @@ fn follow<'v>(
             leg.clone(),
             gateway,
             asked,
-            &mut seen.clone(),
+            &mut seen.to_vec(),
             &mut own,
         );
         doors.push(own);

@@ -50,8 +50,7 @@ pub(in crate::path) fn step<'v>(
         return;
     }
     // Who asks, in the eyes of the backend, where that is known.
-    let mut client = None;
-    if leg.mode != Mode::ContainerToContainer
+    let client = if leg.mode != Mode::ContainerToContainer
         && let Some(trip) = Trip::new(walker, leg, backend, service, (family, protocol))
     {
         plane::policy(&trip, &mut leg.trail);
@@ -63,13 +62,15 @@ pub(in crate::path) fn step<'v>(
             back::step(&trip, sent, &mut leg.trail);
         }
         tables::step(&trip, sent.as_ref(), &mut leg.trail);
-        client = match &sent {
+        match &sent {
             Some(left) => {
                 Some(left.packet.src).filter(|_| !trip.is_stand_in || left.is_masqueraded)
             }
             None => Some(trip.client).filter(|_| !trip.is_stand_in && trip.asked.is_none()),
-        };
-    }
+        }
+    } else {
+        None
+    };
     let kind = (family, protocol);
     pod::step(walker.nodes, backend, kind, client, &mut leg.trail);
 }

@@ -9,7 +9,7 @@ use super::judge::{Verdict, foreign, judge};
 use super::plane;
 use super::trip::{Trip, node_hop};
 use crate::cluster::{Named, Pod};
-use crate::nat::eval::{Answer, Outcome, Question};
+use crate::nat::eval::{Answer, Outcome, Question, TrailStep};
 use crate::nat::proxy::Mode;
 use crate::net::{Family, Packet};
 use crate::path::trail::Trail;
@@ -234,7 +234,7 @@ fn elsewhere(
         return None;
     }
     // The rule that decided: the one that chose the chain with the translation.
-    let translating = first.trail.iter().rposition(|step| step.translates())?;
+    let translating = first.trail.iter().rposition(TrailStep::translates)?;
     let choosing = first.trail[..translating].iter().rfind(|step| {
         let own = &first.trail[translating].chain;
         step.text.contains(&format!("-j {own}")) || step.text.contains(&format!("goto {own}"))

@@ -11,6 +11,7 @@ use super::super::wire::held;
 use super::ends;
 use crate::cluster::access::NodeExt;
 use crate::cluster::{Named, ObjectRef};
+use crate::dataplane::cilium::Agent;
 use crate::facts::{Link, Overlay};
 use crate::net::{Family, Packet, Protocol};
 use crate::path::{Fault, PlaneFault, WayFault};
@@ -53,7 +54,7 @@ pub fn follow(trip: &Trip<'_, '_>, node: &NodeSite, account: &mut Account) {
         .tables
         .cilium
         .as_ref()
-        .map(|agent| agent.grown())
+        .map(Agent::grown)
         .unwrap_or_default();
     for (reason, packets) in grown {
         let text = format!("{packets} packets dropped while the path was tried: {reason}");
