@@ -73,7 +73,10 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
             [CompletionResult]::new('matrix', 'matrix', [CompletionResultType]::ParameterValue, 'Who may talk to whom: all pairs of workloads')
             [CompletionResult]::new('rules', 'rules', [CompletionResultType]::ParameterValue, 'Walk packets through a rule dump, offline')
             [CompletionResult]::new('cleanup', 'cleanup', [CompletionResultType]::ParameterValue, 'Remove everything that was ever left behind')
-            [CompletionResult]::new('rbac', 'rbac', [CompletionResultType]::ParameterValue, 'Print the least rights that each depth needs, as a ClusterRole')
+            [CompletionResult]::new('rbac', 'rbac', [CompletionResultType]::ParameterValue, 'Print the least rights that each depth needs, with bindings for --user and --serviceaccount')
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON schema of suites, or of reports')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this help, or that of a command')
+            [CompletionResult]::new('version', 'version', [CompletionResultType]::ParameterValue, 'Print the version')
             [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
             break
         }
@@ -124,6 +127,7 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
             break
         }
         'kubectl-netpath;check' {
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Only checks with this tag, or of this name')
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the source, and of the destination unless it names its own')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the source, and of the destination unless it names its own')
@@ -142,10 +146,19 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
             [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'Client key for TLS')
             [CompletionResult]::new('--tls-server-name', '--tls-server-name', [CompletionResultType]::ParameterName, 'Name the API server''s certificate must carry, if not the address')
             [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'Give up on a single API request after this time (1s, 2m, 3h; 0 waits for ever)')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long to wait for one answer; all of the probing ends after twelve times as long')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'Small image for the container that the probe is uploaded to')
+            [CompletionResult]::new('--agent-image', '--agent-image', [CompletionResultType]::ParameterName, 'Image that holds the probe itself (see: kubectl netpath agent image); nothing is uploaded')
+            [CompletionResult]::new('--agent-binary', '--agent-binary', [CompletionResultType]::ParameterName, 'Program to upload as the probe, for nodes of another architecture')
+            [CompletionResult]::new('--debug-namespace', '--debug-namespace', [CompletionResultType]::ParameterName, 'Namespace for the pods of --deep')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to print the results')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to print the results')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the report')
             [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Do not check the API server''s certificate')
+            [CompletionResult]::new('--no-probe', '--no-probe', [CompletionResultType]::ParameterName, 'Create nothing: say what the API says')
+            [CompletionResult]::new('--deep', '--deep', [CompletionResultType]::ParameterName, 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a privileged pod on each, deleted afterwards)')
+            [CompletionResult]::new('--confirm', '--confirm', [CompletionResultType]::ParameterName, 'Ask before anything is created')
+            [CompletionResult]::new('--agent-upload', '--agent-upload', [CompletionResultType]::ParameterName, 'Upload the probe over exec (the default)')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -283,9 +296,37 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
             break
         }
         'kubectl-netpath;rbac' {
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Bind the rights to this user, too')
+            [CompletionResult]::new('--serviceaccount', '--serviceaccount', [CompletionResultType]::ParameterName, 'Bind the rights to this ServiceAccount, too')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Grant probing in this namespace alone: a Role there, beside the ClusterRole for reading')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Grant probing in this namespace alone: a Role there, beside the ClusterRole for reading')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the report')
             [CompletionResult]::new('--no-probe', '--no-probe', [CompletionResultType]::ParameterName, 'For answers from the API alone')
             [CompletionResult]::new('--deep', '--deep', [CompletionResultType]::ParameterName, 'For looks into the nodes, too')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'kubectl-netpath;schema' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the report')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'kubectl-netpath;help' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the report')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'kubectl-netpath;version' {
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the report')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

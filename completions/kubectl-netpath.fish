@@ -74,7 +74,10 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "policy
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "matrix" -d 'Who may talk to whom: all pairs of workloads'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "rules" -d 'Walk packets through a rule dump, offline'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "cleanup" -d 'Remove everything that was ever left behind'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "rbac" -d 'Print the least rights that each depth needs, as a ClusterRole'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "rbac" -d 'Print the least rights that each depth needs, with bindings for --user and --serviceaccount'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "schema" -d 'Print the JSON schema of suites, or of reports'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "help" -d 'Print this help, or that of a command'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "version" -d 'Print the version'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "completion" -d 'Print the completion script of a shell'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l to-namespace -d 'Namespace of the destination, if not that of the source' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l timeout -d 'How long to wait for one answer; all of the probing ends after twelve times as long' -r
@@ -116,6 +119,7 @@ never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -l list -d 'List the demonstrations'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l only -d 'Only checks with this tag, or of this name' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l snapshot -d 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F
@@ -132,14 +136,25 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l client-key -d 'Client key for TLS' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l tls-server-name -d 'Name the API server\'s certificate must carry, if not the address' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l request-timeout -d 'Give up on a single API request after this time (1s, 2m, 3h; 0 waits for ever)' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l timeout -d 'How long to wait for one answer; all of the probing ends after twelve times as long' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l image -d 'Small image for the container that the probe is uploaded to' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l agent-image -d 'Image that holds the probe itself (see: kubectl netpath agent image); nothing is uploaded' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l agent-binary -d 'Program to upload as the probe, for nodes of another architecture' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l debug-namespace -d 'Namespace for the pods of --deep' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s o -l output -d 'How to print the results' -r -f -a "text\t'For people'
 junit\t'For what shows the results of CI'
+sarif\t'For code scanning: where in the suite or in the manifests'
+github\t'Annotations of GitHub Actions'
 json\t''
 yaml\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l no-probe -d 'Create nothing: say what the API says'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l deep -d 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a privileged pod on each, deleted afterwards)'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l confirm -d 'Ask before anything is created'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l agent-upload -d 'Upload the probe over exec (the default)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand explain" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
@@ -255,6 +270,9 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l user -d 'Bind the rights to this user, too' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l serviceaccount -d 'Bind the rights to this ServiceAccount, too' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -s n -l namespace -d 'Grant probing in this namespace alone: a Role there, beside the ClusterRole for reading' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
@@ -262,6 +280,21 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l deep -d 'For looks into the nodes, too'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand schema" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
+always\t''
+never\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand schema" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
+always\t''
+never\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand version" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
+always\t''
+never\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand version" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand version" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand completion" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
