@@ -123,5 +123,5 @@ fn codes(
         .findings
         .iter()
         .filter(|finding| finding.severity != Severity::Notice);
-    faults.map(|finding| finding.code.to_string()).collect()
+    faults.map(|finding| finding.code.clone()).collect()
 }

@@ -42,7 +42,7 @@ fn ask(world: &World<'_>, source: &str, service: &str) -> Option<PathReport> {
 }
 
 /// A difference that keeps pods of the node from a Service's cluster IP altogether.
-fn stops_pods(one: &&Difference) -> bool {
+fn stops_pods(one: &Difference) -> bool {
     let is_whole = matches!(
         one.kind,
         DifferenceKind::ServiceMissing | DifferenceKind::Refused
@@ -98,7 +98,11 @@ fn the_path_and_the_drift_agree() {
                         of.name == service.name() && of.namespace == service.namespace()
                     })
                 };
-                let stopped = drift.differences.iter().filter(of_service).find(stops_pods);
+                let stopped = drift
+                    .differences
+                    .iter()
+                    .filter(of_service)
+                    .find(|one| stops_pods(one));
                 if let Some(difference) = stopped
                     && report.verdict == Verdict::Reachable
                 {

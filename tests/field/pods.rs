@@ -8,7 +8,7 @@ const TO_POD: &[&str] = &["pod/client-1", "pod/api-54dbf8cbb5-jf4st:9090"];
 const OUT: &str = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n";
 
 #[test]
-fn routes_rules_and_addresses_of_both_pods() {
+fn routes_and_rules_of_both_pods() {
     check(&[
         case(
             "the client has no default route",
@@ -98,6 +98,12 @@ fn routes_rules_and_addresses_of_both_pods() {
                 },
             )
         },
+    ]);
+}
+
+#[test]
+fn what_the_client_says_of_itself() {
+    check(&[
         case(
             "the client has another address than its status",
             RED,

@@ -1,7 +1,7 @@
 //! Recordings of real dataplanes, with what their agents answered in `nodes/NODE/cilium/`: as they are, and with one
 //! thing planted in an answer for each cause that only such an answer can show.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use netpath::cluster::{ClusterView, snapshot};
 use netpath::world::World;
@@ -31,7 +31,7 @@ fn recordings() -> Vec<PathBuf> {
         .collect()
 }
 
-fn load(folder: &PathBuf) -> ClusterView {
+fn load(folder: &Path) -> ClusterView {
     snapshot::load(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
 }
 
@@ -110,8 +110,8 @@ const PLANTED: &[(&str, &str, Plant, &str, &[&str])] = &[
         "ok-pod-to-service",
         |view| {
             edit(view, "node1", LB_MAP, |map| {
-                without(map, &format!("{API} (3)"))
-            })
+                without(map, &format!("{API} (3)"));
+            });
         },
         "Degraded",
         &["KPX-09 Node/node1"],
@@ -121,8 +121,8 @@ const PLANTED: &[(&str, &str, Plant, &str, &[&str])] = &[
         "ok-pod-to-service",
         |view| {
             edit(view, "node1", LB_MAP, |map| {
-                map[format!("{API} (2)")] = json!(["backend 17 not found"])
-            })
+                map[format!("{API} (2)")] = json!(["backend 17 not found"]);
+            });
         },
         "Degraded",
         &["KPX-09 Node/node1"],
@@ -142,7 +142,7 @@ const PLANTED: &[(&str, &str, Plant, &str, &[&str])] = &[
         "ok-pod-to-service",
         |view| {
             edit(view, "node1", LB_MAP, |map| {
-                without(map, &format!("{API} (3)"))
+                without(map, &format!("{API} (3)"));
             });
             edit(view, "node1", SERVICES, |list| {
                 let backends = list.as_array_mut().into_iter().flatten();
@@ -162,8 +162,8 @@ const PLANTED: &[(&str, &str, Plant, &str, &[&str])] = &[
         "ok-pod-to-service",
         |view| {
             maps_of(view, "node2", &["770", "1184"], |entries| {
-                entries.retain(|one| one["Key"]["Identity"] != 0)
-            })
+                entries.retain(|one| one["Key"]["Identity"] != 0);
+            });
         },
         "Degraded",
         &["POL-16 Node/node2"],
@@ -173,10 +173,10 @@ const PLANTED: &[(&str, &str, Plant, &str, &[&str])] = &[
         "cnp-denies-by-default",
         |view| {
             maps_of(view, "node1", &["1145"], |entries| {
-                entries.push(entry(0, 0, 0))
+                entries.push(entry(0, 0, 0));
             });
             maps_of(view, "node2", &["770", "1184"], |entries| {
-                entries.push(entry(0, 0, 0))
+                entries.push(entry(0, 0, 0));
             });
         },
         "Degraded",
@@ -208,7 +208,7 @@ const PLANTED: &[(&str, &str, Plant, &str, &[&str])] = &[
             });
             edit(view, "node1", IPCACHE, |map| {
                 map["10.244.2.239/32"] =
-                    json!(["identity=2 encryptkey=0 tunnelendpoint=172.30.0.12 flags=hastunnel"])
+                    json!(["identity=2 encryptkey=0 tunnelendpoint=172.30.0.12 flags=hastunnel"]);
             });
         },
         "Degraded",
@@ -221,7 +221,7 @@ const PLANTED: &[(&str, &str, Plant, &str, &[&str])] = &[
             edit(view, "node1", ENDPOINTS, |list| {
                 let list = list.as_array_mut().expect("endpoints");
                 list.retain(|one| one["id"] != 650);
-            })
+            });
         },
         "Undetermined",
         &["RTE-35 Node/node1"],
@@ -248,8 +248,8 @@ const PLANTED: &[(&str, &str, Plant, &str, &[&str])] = &[
             edit(view, "node1", IPCACHE, |map| {
                 map["10.244.2.239/32"] = json!([
                     "identity=61861 encryptkey=0 tunnelendpoint=172.30.0.99 flags=hastunnel"
-                ])
-            })
+                ]);
+            });
         },
         "Degraded",
         &["RTE-06 Node/node1"],
@@ -261,7 +261,7 @@ const PLANTED: &[(&str, &str, Plant, &str, &[&str])] = &[
             edit(view, "node1", IPCACHE, |map| {
                 without(map, "10.244.2.239/32");
                 without(map, "10.244.2.0/24");
-            })
+            });
         },
         "Degraded",
         &["RTE-05 Node/node1"],
