@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::cluster::{Named, Pod};
-use crate::facts::{Listener, listeners};
+use crate::facts::{Listener, sockets};
 use crate::net::Protocol;
 use crate::observe::{Attempts, Observations, Vantage};
 use crate::world::World;
@@ -40,7 +40,7 @@ impl Inside {
             by_loopback: observations.attempts(&vantage, SocketAddr::new(loopback, to.port())),
             listeners: facts
                 .and_then(|facts| facts.sockets.as_deref())
-                .map(listeners),
+                .and_then(|text| sockets(text).ok()),
         };
         let is_known = inside.by_address.is_some()
             || inside.by_loopback.is_some()

@@ -27,8 +27,7 @@ pub(super) fn json<T: DeserializeOwned>(command: &'static str, text: &str) -> Re
     serde_json::from_str(text).map_err(|error| bad(command, error.to_string()))
 }
 
-/// Reads a list, or a stream of values one behind the other; `null` is an empty list, and nothing at all is no
-/// answer.
+/// Reads a list, or a stream of values one behind the other; `null` is an empty list.
 pub(super) fn stream<T: DeserializeOwned>(
     command: &'static str,
     text: &str,
@@ -37,7 +36,7 @@ pub(super) fn stream<T: DeserializeOwned>(
     if text.starts_with('[') || text == "null" {
         return json::<Option<Vec<T>>>(command, text).map(Option::unwrap_or_default);
     }
-    if !text.starts_with('{') {
+    if !text.is_empty() && !text.starts_with('{') {
         return Err(refused(command, text));
     }
     let values = Deserializer::from_str(text).into_iter::<T>();

@@ -97,6 +97,11 @@ fn dataplanes_are_known_by_their_objects() {
                 map
             });
         }),
-        case("nobody is known to serve", OPEN, &[], without_kube_proxy),
+        case(
+            "kube-proxy is meant to run and wrote nothing",
+            RED,
+            &["KPX-01"],
+            without_kube_proxy,
+        ),
     ]);
 }

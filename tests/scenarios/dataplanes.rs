@@ -321,7 +321,6 @@ fn what_is_no_answer_makes_nothing_red() {
             "cilium/status.json",
         ] {
             for text in [
-                "",
                 "Direct access to local BPF maps\n\nUsage:\n",
                 "<stdin>:0: unknown command",
                 "{\"10.96.1",

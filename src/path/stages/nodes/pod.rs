@@ -108,10 +108,12 @@ fn look(
         return Some((format!("{} routes", pod.reference()), Some(fault), text));
     }
     let empty = Vec::new();
+    let is_unreadable = state.unreadable.iter().any(|one| one.file == "sockets.txt");
     // A recording has no file where the list is empty; that holds only where the namespace was
     // entered at all.
     let listeners = match &state.listeners {
         Some(listeners) => listeners,
+        None if is_unreadable => return None,
         None if state.host.links.is_some() && nodes.records_sockets() => &empty,
         None => return None,
     };
