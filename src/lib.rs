@@ -23,6 +23,7 @@
 //!     source_namespace: "shop".to_owned(),
 //!     destination_namespace: "shop".to_owned(),
 //!     protocol: None,
+//!     http: Default::default(),
 //! };
 //! let report = examine(&World::of(&view), &request, &Observations::default())?;
 //! assert_eq!(report.findings[0].code, "SVC-01");

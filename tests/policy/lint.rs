@@ -112,7 +112,7 @@ fn what_was_not_read_is_not_missed() {
         "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {app: nobody}}}]}]}",
         "{podSelector: {matchLabels: {app: nobody}}}",
     ]);
-    view.provenance = netpath::cluster::Provenance::Live;
+    view.cover(netpath::cluster::Coverage::default());
     let ends = Ends::new(&view);
     let web = ends.named("shop/Pod/web").expect("web");
     assert_eq!(lint_of(&view, &[&web[0]]), []);

@@ -89,7 +89,10 @@ fn complaints(runtime: &Runtime, asked: &Asked, coarser: &mut Vec<String>) -> Ve
         ));
     }
     if live != whole {
-        coarser.push(format!("{}: live {live:?}, of everything {whole:?}", asked.name));
+        coarser.push(format!(
+            "{}: live {live:?}, of everything {whole:?}",
+            asked.name
+        ));
     }
     complaints
 }

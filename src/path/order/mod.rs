@@ -175,7 +175,8 @@ impl<'v> Walker<'_, 'v> {
             let (status, text) = if is_judged {
                 // The proxy decides by the name; who resolves it outside is not the cluster's.
                 let hops = leg.trail.hops.iter_mut();
-                let open = hops.filter(|hop| hop.stage == Stage::Dns && hop.status == Status::Unknown);
+                let open =
+                    hops.filter(|hop| hop.stage == Stage::Dns && hop.status == Status::Unknown);
                 open.for_each(|hop| hop.status = Status::Pass);
                 (Status::Pass, format!("{name}, outside the cluster"))
             } else {
