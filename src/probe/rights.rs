@@ -124,7 +124,7 @@ pub fn roles(depth: Depth, namespace: Option<&str>, subjects: Subjects<'_>) -> V
     let Some(namespace) = namespace else {
         let role = cluster_role(depth);
         let bound = binding(&role, subjects);
-        return [role].into_iter().chain(bound).collect();
+        return std::iter::once(role).chain(bound).collect();
     };
     let to_read = role(
         "ClusterRole",

@@ -59,7 +59,7 @@ pub fn measure(case: &Case<'_, '_>, seen: &Observations) -> Vec<Measurement> {
             let to = SocketAddr::new(backend.address?, backend.port);
             Some((Aim::Backend, Some(to)))
         });
-        let aims = [(Aim::Name, None)].into_iter().chain(service);
+        let aims = std::iter::once((Aim::Name, None)).chain(service);
         for (aim, to) in aims.chain(backends) {
             let key = (vantage.clone(), to);
             if done.contains(&key) {

@@ -43,10 +43,9 @@ pub(super) fn print(
 fn add(table: &mut Table, check: &CheckReport, style: Style) {
     let status = match check.outcome {
         Outcome::Passed => Status::Pass,
-        Outcome::Flaky => Status::Warn,
         Outcome::Failed => Status::Fail,
         Outcome::Undetermined => Status::Unknown,
-        Outcome::NotAsked => Status::Warn,
+        Outcome::Flaky | Outcome::NotAsked => Status::Warn,
     };
     let mark = Cell::new(style.mark(status));
     let mark = match style.color(status) {
