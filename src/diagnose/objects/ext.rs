@@ -12,6 +12,7 @@ use crate::diagnose::kubectl::{kubectl, merge_patch};
 use crate::diagnose::{Case, Finding};
 use crate::net::Family;
 use crate::path::{EXCLUDED, Stage};
+use crate::shell::words;
 use crate::text::list;
 
 /// EXT-03 from outside, SVC-11 from inside.
@@ -53,7 +54,7 @@ pub(in crate::diagnose) fn no_local_endpoint(
             "use policy Cluster, or run an endpoint on {node} (a DaemonSet)"
         ))
     };
-    finding.patch(merge_patch(&object, &patch), patch.to_string())
+    finding.patch(merge_patch(&object, &patch))
 }
 
 /// EXT-15: nothing leads in.
@@ -76,7 +77,7 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
         .fix("go through a Service of type LoadBalancer or NodePort, an Ingress, or port-forward")
         .run(kubectl(
             &object.namespace,
-            format!("port-forward pod/{}{port}", object.name),
+            words!("port-forward pod/{}{}", object.name, port),
         ));
     }
     let patch = json!({"spec": {"type": "NodePort"}});
@@ -88,10 +89,10 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
     .blame(object.clone(), "spec.type")
     .because("it has no node port, no load-balancer address and no external IP")
     .fix("make it NodePort or LoadBalancer, put an Ingress in front, or port-forward")
-    .patch(merge_patch(object, &patch), patch.to_string())
+    .patch(merge_patch(object, &patch))
     .run(kubectl(
         &object.namespace,
-        format!("port-forward svc/{}{port}", object.name),
+        words!("port-forward svc/{}{}", object.name, port),
     ))
 }
 
@@ -145,7 +146,7 @@ pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Se
     }
     finding
         .fix("install a load-balancer controller (cloud controller, MetalLB …) or free an address in its pool")
-        .run(kubectl(service.namespace(), format!("describe svc {}", service.name())))
+        .run(kubectl(service.namespace(), words!("describe svc {}", service.name())))
 }
 
 /// EXT-07.
@@ -184,7 +185,7 @@ pub(in crate::diagnose) fn source_range(
     } else {
         "add the client's range"
     })
-    .patch(merge_patch(&object, &patch), patch.to_string())
+    .patch(merge_patch(&object, &patch))
 }
 
 /// Whether a client is one of the cluster's own.
@@ -205,7 +206,7 @@ pub(in crate::diagnose) fn nobody_announces(case: &Case<'_, '_>, service: &Servi
         .because(format!("every node carries {EXCLUDED}"))
         .because("MetalLB and cloud controllers leave such nodes out; kubeadm labels its control plane so")
         .fix("take the label off the nodes that may take traffic")
-        .run(kubectl("", format!("label nodes --all {EXCLUDED}-")))
+        .run(kubectl("", words!("label nodes --all {}-", EXCLUDED)))
 }
 
 /// EXT-10: a pod that no node can take, because others hold the host port it wants.
@@ -234,7 +235,7 @@ pub(in crate::diagnose) fn host_port_taken(pod: &Pod, stage: Stage) -> Option<Fi
         .fix("use another host port, fewer replicas than nodes, or a Service instead")
         .run(kubectl(
             pod.namespace(),
-            format!("describe pod {}", pod.name()),
+            words!("describe pod {}", pod.name()),
         ))
     })
 }
