@@ -8,11 +8,9 @@ use crate::support::project;
 
 /// The modules of the library, from what knows nothing to what knows everything. A module uses only what
 /// stands before it.
-const ORDER: [&str; 38] = [
+const ORDER: [&str; 36] = [
     "log",
     "text",
-    "visible",
-    "shell",
     "causes",
     "duration",
     "net",

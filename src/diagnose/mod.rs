@@ -19,7 +19,6 @@ mod keeper;
 pub(crate) mod kubectl;
 mod nodes;
 mod objects;
-mod patch;
 mod probes;
 mod verdict;
 

@@ -10,7 +10,6 @@
 
 mod access;
 mod all;
-mod bounds;
 mod connect;
 mod fetch;
 mod kubeconfig;
@@ -27,7 +26,6 @@ use crate::target::Request;
 
 pub use access::KubeArgs;
 pub use all::{read_all, read_whole};
-pub use bounds::line;
 pub use connect::{Connection, connect};
 pub use fetch::{Answer, LiveError, fetch};
 pub use patience::patiently;

@@ -9,9 +9,7 @@ use crate::diagnose::{Case, Finding};
 use crate::nat::eval::TrailStep;
 use crate::nat::owner::Owner;
 use crate::nat::proxy::{Difference, DifferenceKind, Mode, NodePortAddresses};
-use crate::nat::read::rule_words;
 use crate::path::{NodeFault, ProxyFault};
-use crate::shell::{Command, words};
 use crate::text::list;
 
 /// The pods of kube-proxy, as kubeadm labels them.
@@ -27,7 +25,7 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
         ProxyFault::Absent => at(fault, Code::KPX_01, "rules of kube-proxy", format!("{node} has no rules for any Service: kube-proxy does not work there"))
             .because(format!("Node/{node}: no chain KUBE-SERVICES, no table kube-proxy, no virtual server"))
             .fix("bring kube-proxy up on that node; its log says what keeps it down")
-            .run(words!("kubectl -n kube-system get pods -l {} -o wide --field-selector spec.nodeName={}", KUBE_PROXY, node))
+            .run(format!("kubectl -n kube-system get pods -l {KUBE_PROXY} -o wide --field-selector spec.nodeName={node}"))
             .run(restart(KUBE_PROXY, node)),
         ProxyFault::Unreferenced { missing } => at(fault, Code::KPX_03, "rules of kube-proxy", format!("the rules for Services on {node} were flushed in part: packets never reach them"))
             .because(format!("Node/{node}: chains of Services are there; missing: {}", list(missing)))
@@ -87,16 +85,16 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
             .because(format!("Node/{node} conntrack: {entry}"))
             .fix("delete the entry; new sockets of the client are not affected")
             .run(on_node(&fault.at))
-            .run(words!("conntrack -D -p udp --reply-src {}", endpoint)),
+            .run(format!("conntrack -D -p udp --reply-src {endpoint}")),
         ProxyFault::NoHostPort { pod, port } => at(fault, Code::EXT_10, "rules of CNI portmap", format!("no rule of {node} leads host port {port} to {}", pod.name))
             .because(format!("Node/{node} iptables-save, nft list: no CNI-HOSTPORT-DNAT, no table cni_hostport with {port}; nothing listens on it either"))
             .fix("put the portmap plugin into the CNI configuration; rules that were flushed come back with the pod alone")
-            .run(words!("kubectl -n {} delete pod {}", pod.namespace, pod.name)),
+            .run(format!("kubectl -n {} delete pod {}", pod.namespace, pod.name)),
         ProxyFault::NoHairpin { port } => at(fault, Code::KPX_16, "bridge port hairpin", format!("a pod on {node} cannot reach itself through {service}: its bridge port {port} sends nothing back"))
             .because(format!("Node/{node} bridge -d link: {port} hairpin off"))
             .fix("set hairpinMode in the CNI configuration; for the pod as it is, switch the port")
             .run(on_node(&fault.at))
-            .run(words!("bridge link set dev {} hairpin on", port)),
+            .run(format!("bridge link set dev {port} hairpin on")),
     }
 }
 
@@ -116,7 +114,7 @@ fn ambiguous(fault: &NodeFault, service: &str, modes: &[Mode]) -> Finding {
         );
         return at(fault, Code::KPX_18, "rules of kube-proxy", summary)
             .fix("remove the rules of the one that no longer runs (kube-proxy --cleanup), or stop one of them")
-            .run(words!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={}", node));
+            .run(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={node}"));
     }
     let summary = format!("{node} holds two sets of rules for {service}");
     at(fault, Code::KPX_04, "rules of kube-proxy", summary)
@@ -204,7 +202,7 @@ fn drift(
         _ => finding
             .fix("make kube-proxy write its rules again; its log says whether it reaches the API server")
             .run(restart(KUBE_PROXY, node))
-            .run(words!("kubectl -n kube-system logs -l {} --tail=50", KUBE_PROXY)),
+            .run(format!("kubectl -n kube-system logs -l {KUBE_PROXY} --tail=50")),
     }
 }
 
@@ -334,7 +332,7 @@ pub(super) fn removing(
     finding: Finding,
     fault: &NodeFault,
     rule: &TrailStep,
-    (advice, gentle): (&str, Option<Command>),
+    (advice, gentle): (&str, Option<String>),
 ) -> Finding {
     let owner = Owner::of(rule);
     let advice = owner.map_or_else(
@@ -346,18 +344,16 @@ pub(super) fn removing(
             )
         },
     );
+    let depends = owner.map_or_else(
+        || "whoever wrote it may depend on it".to_owned(),
+        |owner| format!("{} depends on it and may write it again", owner.name),
+    );
     let finding = finding.fix(advice).run(on_node(&fault.at));
     let finding = match gentle {
         Some(command) => finding.run(command),
         None => finding,
     };
-    let removal = removal(rule).with("  # removes the rule:");
-    finding.run(match owner {
-        Some(owner) => removal
-            .with(owner.name)
-            .with("depends on it and may write it again"),
-        None => removal.with("whoever wrote it may depend on it"),
-    })
+    finding.run(format!("{}   # removes the rule: {depends}", removal(rule)))
 }
 
 /// Whether a rule stands in a table of nftables' own.
@@ -381,39 +377,23 @@ pub(super) fn command(rule: &TrailStep) -> (&'static str, &str) {
     (program, table)
 }
 
-/// Where a rule of nftables stands, as `nft` takes it: family, table and chain.
-pub(super) fn place(rule: &TrailStep) -> impl Iterator<Item = &str> {
-    rule.table.split_whitespace().chain([rule.chain.as_str()])
-}
-
-/// The command that removes a rule, or opens a policy: `iptables -D` takes the rule's own words, split
-/// as iptables-restore splits them. A rule that cannot be split is removed by nothing that could be
-/// pasted.
-pub(super) fn removal(rule: &TrailStep) -> Command {
+/// The command that removes a rule, or opens a policy: `iptables -D` takes the rule's own words.
+pub(super) fn removal(rule: &TrailStep) -> String {
+    let (table, chain) = (&rule.table, &rule.chain);
     let is_policy = &*rule.text == "policy drop";
     if is_native(rule) {
-        return native_removal(rule, is_policy);
+        return if is_policy {
+            format!("nft 'chain {table} {chain} {{ policy accept; }}'")
+        } else {
+            format!(
+                "nft -a list chain {table} {chain}   # then: nft delete rule {table} {chain} handle N"
+            )
+        };
     }
     let (program, table) = command(rule);
     if is_policy {
-        return words!("{} -t {} -P {} ACCEPT", program, table, rule.chain);
+        return format!("{program} -t {table} -P {chain} ACCEPT");
     }
-    let rest = rule.text.strip_prefix("-A ").unwrap_or(&rule.text);
-    rule_words(rest).map_or_else(Command::default, |words| {
-        words!("{} -t {} -D", program, table).and(words)
-    })
-}
-
-/// The same in a table of nftables' own, which removes by numbers that only a listing shows.
-fn native_removal(rule: &TrailStep, is_policy: bool) -> Command {
-    if is_policy {
-        let (table, chain) = (&rule.table, &rule.chain);
-        let block = format!("chain {table} {chain} {{ policy accept; }}");
-        return words!("nft {}", block);
-    }
-    Command::from("nft -a list chain")
-        .and(place(rule))
-        .with("  # then: nft delete rule")
-        .and(place(rule))
-        .with("handle N")
+    let words = rule.text.strip_prefix("-A ").unwrap_or(&rule.text);
+    format!("{program} -t {table} -D {words}")
 }

@@ -13,7 +13,6 @@ use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::{Case, Finding};
 use crate::path::{Break, Path, Stage, class_name, ingress_reference, slices};
 use crate::resolve::Place;
-use crate::shell::words;
 use crate::text::{count, list};
 
 /// Everything found beside the breaks.
@@ -69,7 +68,7 @@ fn shared_addresses(case: &Case<'_, '_>) -> Vec<Finding> {
                 .fix("delete all of them; then find out why the CNI's address store lost count")
                 .run(kubectl(
                     pod.namespace(),
-                    words!("delete pod {}", pod.name()),
+                    format!("delete pod {}", pod.name()),
                 )),
             );
         }
@@ -229,7 +228,7 @@ fn captured_address(
     .fix("take the address out of externalIPs")
     .run(kubectl(
         service.namespace(),
-        words!("edit svc {}", service.name()),
+        format!("edit svc {}", service.name()),
     ));
     Some(if asked.as_ref() == Some(ip) {
         finding.degraded()
@@ -329,7 +328,7 @@ fn flapping(case: &Case<'_, '_>) -> Vec<Finding> {
                 .fix("see what ends it: limits, liveness probe, the application")
                 .run(kubectl(
                     pod.namespace(),
-                    words!("logs {} --previous -c {}", pod.name(), status.name),
+                    format!("logs {} --previous -c {}", pod.name(), status.name),
                 )),
             )
         })

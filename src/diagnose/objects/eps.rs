@@ -18,7 +18,6 @@ use crate::diagnose::{Case, Finding};
 use crate::net::Family;
 use crate::path::{Stage, resolve_port, selected, slices};
 use crate::resolve::template_labels;
-use crate::shell::words;
 use crate::text::{count, list};
 
 /// Why a Service has no endpoint for a port and family: the deepest cause that the objects show.
@@ -121,11 +120,10 @@ fn name_of_a_sidecar(
         return finding.fix("use the number of the port");
     };
     let patch = json!([{"op": "replace", "path": format!("/spec/ports/{index}/targetPort"), "value": number}]);
-    finding
-        .fix("use the number of the port")
-        .patch(crate::diagnose::kubectl::json_patch(
-            &object, service, &patch,
-        ))
+    finding.fix("use the number of the port").patch(
+        crate::diagnose::kubectl::json_patch(&object, &patch),
+        patch.to_string(),
+    )
 }
 
 /// What the slices alone tell where pods may not be read. That the Service leads nowhere is proved; a pod
@@ -215,7 +213,7 @@ fn no_replica(
         .fix("scale it up, unless it is down on purpose")
         .run(kubectl(
             &object.namespace,
-            words!("scale {} {} --replicas=1", kind, object.name),
+            format!("scale {kind} {} --replicas=1", object.name),
         ));
     }
     let failure = replica_failure(case, object);
@@ -239,7 +237,7 @@ fn no_replica(
         .fix("see what keeps it from making pods (quota, admission, missing node)")
         .run(kubectl(
             &object.namespace,
-            words!("describe {} {}", kind, object.name),
+            format!("describe {kind} {}", object.name),
         ))
 }
 
@@ -294,7 +292,7 @@ fn in_another_namespace(
     .blame(service.reference(), "metadata.namespace")
     .because(format!("{} with {selector} in {namespace}, none in {}", count(pods, "pod"), service.namespace()))
     .fix(format!("a selector looks only in its own namespace: make the Service in {namespace}, or an ExternalName here that points there"))
-    .run(kubectl(namespace, words!("get pods -l {}", selector)))
+    .run(kubectl(namespace, format!("get pods -l {selector}")))
 }
 
 /// SVC-13.
@@ -323,7 +321,7 @@ fn wrong_family(service: &Service, family: Family, pods: &[&Pod]) -> Finding {
     ))
     .run(kubectl(
         &object.namespace,
-        words!("get svc {} -o yaml", object.name),
+        format!("get svc {} -o yaml", object.name),
     ))
 }
 
@@ -363,9 +361,10 @@ fn unknown_name(service: &Service, port: &ServicePort, name: &str, pods: &[&Pod]
             finding
                 .because(format!("they name {}", list(&known)))
                 .fix("use a name the pods have, or the number")
-                .patch(crate::diagnose::kubectl::json_patch(
-                    &object, service, &patch,
-                ))
+                .patch(
+                    crate::diagnose::kubectl::json_patch(&object, &patch),
+                    patch.to_string(),
+                )
         }
         None => finding.because("they name no port at all").fix(format!(
             "name the container port {name}, or use its number as targetPort"
@@ -393,10 +392,9 @@ fn by_hand(case: &Case<'_, '_>, service: &Service, port: &ServicePort) -> Findin
     match named_alike {
         Some(slice) => {
             let object = ObjectRef::new("EndpointSlice", namespace, slice.name());
-            let label = words!(
-                "label endpointslice {} {}={} --overwrite",
+            let label = format!(
+                "label endpointslice {} {SERVICE_NAME}={} --overwrite",
                 slice.name(),
-                SERVICE_NAME,
                 service.name()
             );
             finding(
@@ -447,7 +445,7 @@ fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) 
     };
     let edit = kubectl(
         service.namespace(),
-        words!("edit {} {}", kind.to_lowercase(), name),
+        format!("edit {} {name}", kind.to_lowercase()),
     );
     let wanted = port.name.as_deref().unwrap_or_default();
     let ports = slice.ports.as_deref().unwrap_or_default();
@@ -511,6 +509,6 @@ pub(in crate::diagnose) fn stale(service: &Service, slice: &ObjectRef, address: 
     .fix("delete the slice; its controller makes a right one")
     .run(kubectl(
         &slice.namespace,
-        words!("delete endpointslice {}", slice.name),
+        format!("delete endpointslice {}", slice.name),
     ))
 }

@@ -12,7 +12,6 @@ use crate::diagnose::kubectl::{kubectl, merge_patch};
 use crate::diagnose::{Case, Finding};
 use crate::net::Family;
 use crate::path::{EXCLUDED, Stage};
-use crate::shell::words;
 use crate::text::list;
 
 /// EXT-03 from outside, SVC-11 from inside.
@@ -54,7 +53,7 @@ pub(in crate::diagnose) fn no_local_endpoint(
             "use policy Cluster, or run an endpoint on {node} (a DaemonSet)"
         ))
     };
-    finding.patch(merge_patch(&object, &patch))
+    finding.patch(merge_patch(&object, &patch), patch.to_string())
 }
 
 /// EXT-15: nothing leads in.
@@ -77,7 +76,7 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
         .fix("go through a Service of type LoadBalancer or NodePort, an Ingress, or port-forward")
         .run(kubectl(
             &object.namespace,
-            words!("port-forward pod/{}{}", object.name, port),
+            format!("port-forward pod/{}{port}", object.name),
         ));
     }
     let patch = json!({"spec": {"type": "NodePort"}});
@@ -89,10 +88,10 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
     .blame(object.clone(), "spec.type")
     .because("it has no node port, no load-balancer address and no external IP")
     .fix("make it NodePort or LoadBalancer, put an Ingress in front, or port-forward")
-    .patch(merge_patch(object, &patch))
+    .patch(merge_patch(object, &patch), patch.to_string())
     .run(kubectl(
         &object.namespace,
-        words!("port-forward svc/{}{}", object.name, port),
+        format!("port-forward svc/{}{port}", object.name),
     ))
 }
 
@@ -146,7 +145,7 @@ pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Se
     }
     finding
         .fix("install a load-balancer controller (cloud controller, MetalLB …) or free an address in its pool")
-        .run(kubectl(service.namespace(), words!("describe svc {}", service.name())))
+        .run(kubectl(service.namespace(), format!("describe svc {}", service.name())))
 }
 
 /// EXT-07.
@@ -185,7 +184,7 @@ pub(in crate::diagnose) fn source_range(
     } else {
         "add the client's range"
     })
-    .patch(merge_patch(&object, &patch))
+    .patch(merge_patch(&object, &patch), patch.to_string())
 }
 
 /// Whether a client is one of the cluster's own.
@@ -206,7 +205,7 @@ pub(in crate::diagnose) fn nobody_announces(case: &Case<'_, '_>, service: &Servi
         .because(format!("every node carries {EXCLUDED}"))
         .because("MetalLB and cloud controllers leave such nodes out; kubeadm labels its control plane so")
         .fix("take the label off the nodes that may take traffic")
-        .run(kubectl("", words!("label nodes --all {}-", EXCLUDED)))
+        .run(kubectl("", format!("label nodes --all {EXCLUDED}-")))
 }
 
 /// EXT-10: a pod that no node can take, because others hold the host port it wants.
@@ -235,7 +234,7 @@ pub(in crate::diagnose) fn host_port_taken(pod: &Pod, stage: Stage) -> Option<Fi
         .fix("use another host port, fewer replicas than nodes, or a Service instead")
         .run(kubectl(
             pod.namespace(),
-            words!("describe pod {}", pod.name()),
+            format!("describe pod {}", pod.name()),
         ))
     })
 }

@@ -7,12 +7,11 @@ use crate::causes::Code;
 use crate::cluster::ObjectRef;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::gateway_api::GROUP;
-use crate::diagnose::kubectl::{kubectl, merge_patch};
+use crate::diagnose::kubectl::{kubectl, merge_patch, quote};
 use crate::diagnose::{Case, Finding};
 use crate::gateway::listener::{GatewayTrouble, ReferenceTrouble, SlotTrouble};
 use crate::gateway::{BackendTrouble, Refusal, grant};
 use crate::path::{DoorTrouble, Share, Stage, ports_text};
-use crate::shell::words;
 use crate::text::list;
 
 /// What is wrong at a Gateway or a route. Where a way to its proxies is broken, that is named by its own
@@ -117,22 +116,22 @@ fn not_programmed(case: &Case<'_, '_>, gateway: &ObjectRef, trouble: &GatewayTro
                 [] => finding.fix("install an implementation of the Gateway API, or its GatewayClass").run("kubectl get gatewayclass"),
                 _ => finding
                     .fix("name a class that its controller accepts")
-                    .run(kubectl(&gateway.namespace, words!("edit gateway {}", gateway.name))),
+                    .run(kubectl(&gateway.namespace, format!("edit gateway {}", gateway.name))),
             }
         }
         GatewayTrouble::Parameters(to, why) => finding(&format!("its parameters {to} {}", reference_words(*why)))
             .blame(gateway.clone(), "spec.infrastructure.parametersRef")
             .fix("name parameters that exist, of a kind that its implementation takes")
-            .run(kubectl(&gateway.namespace, words!("edit gateway {}", gateway.name))),
+            .run(kubectl(&gateway.namespace, format!("edit gateway {}", gateway.name))),
         GatewayTrouble::ClientCertificate(to, why) => finding(&format!("its certificate for backends, {to}, {}", reference_words(*why)))
             .blame(gateway.clone(), "spec.tls.backend.clientCertificateRef")
             .fix("name a Secret of type kubernetes.io/tls that it may refer to")
-            .run(kubectl(&gateway.namespace, words!("edit gateway {}", gateway.name))),
+            .run(kubectl(&gateway.namespace, format!("edit gateway {}", gateway.name))),
         GatewayTrouble::Status { condition, reason, message } => finding(reason)
             .blame(gateway.clone(), "status.conditions")
             .because(format!("{condition} is False, {reason}: {message}"))
             .fix("its controller says why; look at its events, and at the Service and Deployment made for it")
-            .run(kubectl(&gateway.namespace, words!("describe gateway {}", gateway.name))),
+            .run(kubectl(&gateway.namespace, format!("describe gateway {}", gateway.name))),
     }
 }
 
@@ -163,7 +162,7 @@ fn listener(
     };
     let edit = kubectl(
         &owner.namespace,
-        words!("edit {} {}", owner.kind.to_lowercase(), owner.name),
+        format!("edit {} {}", owner.kind.to_lowercase(), owner.name),
     );
     let finding = Finding::new(Code::ING_13, Stage::Gateway, summary)
         .blame(owner.clone(), format!("{field}.{part}"))
@@ -188,7 +187,7 @@ fn listener(
             .run(edit),
         SlotTrouble::Status { .. } => finding.fix("its controller says why").run(kubectl(
             &owner.namespace,
-            words!("describe {} {}", owner.kind.to_lowercase(), owner.name),
+            format!("describe {} {}", owner.kind.to_lowercase(), owner.name),
         )),
     }
 }
@@ -208,7 +207,7 @@ fn set_not_admitted(set: &ObjectRef, gateway: &ObjectRef, exists: bool) -> Findi
         .fix("name a Gateway that exists")
         .run(kubectl(
             &set.namespace,
-            words!("edit listenerset {}", set.name),
+            format!("edit listenerset {}", set.name),
         ));
     }
     let from = if set.namespace == gateway.namespace {
@@ -221,7 +220,7 @@ fn set_not_admitted(set: &ObjectRef, gateway: &ObjectRef, exists: bool) -> Findi
         .blame(set.clone(), "spec.parentRef")
         .because(format!("spec.allowedListeners of {gateway} does not admit namespace {}; without it no ListenerSet is admitted", set.namespace))
         .fix("admit ListenerSets of that namespace")
-        .patch(merge_patch(gateway, &patch))
+        .patch(merge_patch(gateway, &patch), patch.to_string())
 }
 
 /// ING-11.
@@ -234,7 +233,7 @@ fn refused(
     let field = format!("spec.parentRefs[{index}]");
     let edit = kubectl(
         &route.namespace,
-        words!("edit {} {}", route.kind.to_lowercase(), route.name),
+        format!("edit {} {}", route.kind.to_lowercase(), route.name),
     );
     let finding = |why: String| {
         let summary = format!("{parent} does not take {}: {why}", route.name);
@@ -265,7 +264,7 @@ fn refused(
         Refusal::SetNotAdmitted { gateway } => finding(format!("{gateway} does not admit its listeners"))
             .blame(gateway.clone(), "spec.allowedListeners")
             .fix("admit ListenerSets of that namespace")
-            .run(kubectl(&gateway.namespace, words!("edit gateway {}", gateway.name))),
+            .run(kubectl(&gateway.namespace, format!("edit gateway {}", gateway.name))),
         Refusal::NoSection { asked, has } => finding(format!("it has no listener {asked}"))
             .blame(route.clone(), field)
             .because(format!("it has {}", list(has)))
@@ -275,13 +274,13 @@ fn refused(
             .blame(parent.clone(), "spec.listeners[].allowedRoutes.kinds")
             .because(if takes.is_empty() { "they take no kind of route".to_owned() } else { format!("they take {}", list(takes)) })
             .fix("attach it to a listener of its protocol, or allow its kind there")
-            .run(kubectl(&parent.namespace, words!("edit {} {}", parent.kind.to_lowercase(), parent.name))),
+            .run(kubectl(&parent.namespace, format!("edit {} {}", parent.kind.to_lowercase(), parent.name))),
         Refusal::Namespace { from } => finding(format!("its listeners take no routes of namespace {}", route.namespace))
             .blame(route.clone(), field)
             .because(format!("allowedRoutes.namespaces.from is {}", list(from)))
             .because(format!("labels of {}: {}", route.namespace, labels(case, &route.namespace)))
             .fix(format!("let the listener take routes of namespace {} (from: All, or a Selector that matches it)", route.namespace))
-            .run(kubectl(&parent.namespace, words!("edit {} {}", parent.kind.to_lowercase(), parent.name))),
+            .run(kubectl(&parent.namespace, format!("edit {} {}", parent.kind.to_lowercase(), parent.name))),
         Refusal::Hostname { listeners } => finding("no host name of it is one of its listeners".to_owned())
             .blame(route.clone(), "spec.hostnames")
             .because(format!("listeners are {}; a wildcard takes names below it, not itself", list(listeners)))
@@ -291,7 +290,7 @@ fn refused(
             .blame(route.clone(), field)
             .because(format!("its controller says {reason}: {message}"))
             .fix("its controller says why")
-            .run(kubectl(&route.namespace, words!("describe {} {}", route.kind.to_lowercase(), route.name))),
+            .run(kubectl(&route.namespace, format!("describe {} {}", route.kind.to_lowercase(), route.name))),
     }
 }
 
@@ -319,7 +318,7 @@ fn bad_backend(
     };
     let edit = kubectl(
         &route.namespace,
-        words!("edit {} {}", route.kind.to_lowercase(), route.name),
+        format!("edit {} {}", route.kind.to_lowercase(), route.name),
     );
     let finding = |why: String, part: &str| {
         let field = format!("{field}{part}");
@@ -406,12 +405,13 @@ fn permit(
             to.namespace
         )),
     };
+    let text = quote(&grant.to_string());
     finding
         .fix(format!(
             "let namespace {} permit it, if that is meant",
             to.namespace
         ))
-        .run(words!("echo {} | kubectl apply -f -", grant))
+        .run(format!("echo {text} | kubectl apply -f -"))
 }
 
 /// ING-12, of a kind that no implementation is known to have.
@@ -430,7 +430,7 @@ fn odd_backend(route: &ObjectRef, field: &str, to: &ObjectRef, group: &str) -> F
     .fix("name a Service, or a kind that the Gateway's implementation documents")
     .run(kubectl(
         &route.namespace,
-        words!("describe {} {}", route.kind.to_lowercase(), route.name),
+        format!("describe {} {}", route.kind.to_lowercase(), route.name),
     ))
 }
 
@@ -461,7 +461,7 @@ fn dead_share(
     ))
     .run(kubectl(
         &route.namespace,
-        words!("edit {} {}", route.kind.to_lowercase(), route.name),
+        format!("edit {} {}", route.kind.to_lowercase(), route.name),
     ))
 }
 
@@ -484,7 +484,7 @@ fn no_rule(door: &ObjectRef, asked: &str, near: &[String]) -> Finding {
     .fix("ask for a host, path, method and headers that a rule takes, or add the rule")
     .run(kubectl(
         &door.namespace,
-        words!("describe {} {}", door.kind.to_lowercase(), door.name),
+        format!("describe {} {}", door.kind.to_lowercase(), door.name),
     ))
 }
 
@@ -505,7 +505,7 @@ fn no_backends(route: &ObjectRef, rule: usize, is_weightless: bool) -> Finding {
     .fix("name a backend with a weight")
     .run(kubectl(
         &route.namespace,
-        words!("edit {} {}", route.kind.to_lowercase(), route.name),
+        format!("edit {} {}", route.kind.to_lowercase(), route.name),
     ))
 }
 
@@ -533,7 +533,7 @@ fn redirect_loop(route: &ObjectRef, rule: usize, url: &str, shadowed: Option<&st
     };
     finding
         .fix("put the redirect into a route of its own, attached to the HTTP listener alone (sectionName)")
-        .run(kubectl(&route.namespace, words!("edit {} {}", route.kind.to_lowercase(), route.name)))
+        .run(kubectl(&route.namespace, format!("edit {} {}", route.kind.to_lowercase(), route.name)))
 }
 
 /// ING-10: what keeps the Service in front of the proxies from leading anywhere.
@@ -566,7 +566,7 @@ fn no_proxy_ready(door: &ObjectRef, pods: &[ObjectRef]) -> Finding {
         .fix("bring them up; their events and logs say what keeps them")
         .run(kubectl(
             &first.namespace,
-            words!("describe pod {}", first.name),
+            format!("describe pod {}", first.name),
         ))
 }
 
@@ -587,7 +587,7 @@ fn backend_tls(policy: &ObjectRef, service: &ObjectRef, why: &str) -> Finding {
     .fix("name a ConfigMap with the authority in ca.crt, or wellKnownCACertificates: System")
     .run(kubectl(
         &policy.namespace,
-        words!("edit backendtlspolicy {}", policy.name),
+        format!("edit backendtlspolicy {}", policy.name),
     ))
 }
 

@@ -9,7 +9,6 @@ use crate::diagnose::kubectl::{json_patch, kubectl};
 use crate::diagnose::{Case, Finding};
 use crate::net::Family;
 use crate::path::{PortTrouble, Stage, ports_text};
-use crate::shell::words;
 use crate::target::PortSpec;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
@@ -60,7 +59,7 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
                 "ask with {}, or add the port for {asked} too",
                 port.protocol()
             ))
-            .patch(json_patch(&object, service, &patch))
+            .patch(json_patch(&object, &patch), patch.to_string())
         }
         PortTrouble::Headless {
             service,
@@ -78,7 +77,7 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
                 .blame(object.clone(), format!("spec.ports[{index}]"))
                 .because(format!("clusterIP None: clients get pod addresses and connect to {port} there, the pods listen on {target}"))
                 .fix(format!("connect to port {target}, or make port and targetPort equal"))
-                .patch(json_patch(&object, service, &patch))
+                .patch(json_patch(&object, &patch), patch.to_string())
         }
     }
 }
@@ -111,7 +110,7 @@ fn undeclared(service: &Service, asked: &PortSpec) -> Finding {
         (None, [only]) => finding.fix(format!("ask for port {}, or add {asked} to the Service", only.number())),
         (None, _) => finding.fix(format!("ask for a port it has, or add {asked}")),
     }
-    .run(kubectl(&object.namespace, words!("get svc {} -o wide", object.name)))
+    .run(kubectl(&object.namespace, format!("get svc {} -o wide", object.name)))
 }
 
 /// SVC-13, seen from a source that has none of the Service's families.
@@ -140,7 +139,7 @@ pub(in crate::diagnose) fn no_common_family(
     .fix("use ipFamilyPolicy PreferDualStack, or give the Service the family the client has")
     .run(kubectl(
         &object.namespace,
-        words!("get svc {} -o yaml", object.name),
+        format!("get svc {} -o yaml", object.name),
     ))
 }
 

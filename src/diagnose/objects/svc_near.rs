@@ -61,7 +61,7 @@ pub(in crate::diagnose) fn selector_misses(
             list(&said)
         ))
         .fix(format!("select what {} has, if that was meant", meant.what))
-        .patch(merge_patch(&object, &patch))
+        .patch(merge_patch(&object, &patch), patch.to_string())
 }
 
 /// The kinds of what makes pods, and pods, that may hold something nearer than what was read.

@@ -13,7 +13,6 @@ use crate::cluster::ObjectRef;
 use crate::diagnose::Verdict;
 use crate::path::Basis;
 use crate::terminal::Terminal;
-use crate::visible::field;
 pub(crate) use style::Style;
 
 /// How much is told.
@@ -183,19 +182,11 @@ fn notes(report: &PathReport) -> Vec<String> {
     notes.extend(report.unread.iter().map(|unread| {
         format!(
             "not read: {} ({}); needs {}",
-            field(&unread.what),
-            field(&unread.why),
-            field(&unread.grant)
+            unread.what, unread.why, unread.grant
         )
     }));
     let rejected = report.rejected.iter().take(5);
-    notes.extend(rejected.map(|one| {
-        format!(
-            "not understood: {}: {}",
-            field(&one.object),
-            field(&one.why)
-        )
-    }));
+    notes.extend(rejected.map(|one| format!("not understood: {}: {}", one.object, one.why)));
     if report.rejected.len() > 5 {
         notes.push(format!(
             "not understood: {} more",
