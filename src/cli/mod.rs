@@ -218,7 +218,7 @@ pub struct TraceArgs {
     /// Protocol to ask for; without it, what the destination's port declares.
     #[arg(long, value_name = "PROTOCOL", value_parser = clap::builder::ValueParser::new(protocol))]
     pub protocol: Option<Protocol>,
-    /// Port of the destination, as :PORT behind its name.
+    /// Port of the destination, same as appending :PORT.
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
     #[command(flatten)]

@@ -23,7 +23,7 @@ pub struct PolicyArgs {
     /// Protocol to ask for; without it, what the destination's port declares.
     #[arg(long, value_name = "PROTOCOL", value_parser = clap::builder::ValueParser::new(protocol))]
     pub protocol: Option<Protocol>,
-    /// Port of the destination, as :PORT behind its name.
+    /// Port of the destination, same as appending :PORT.
     #[arg(long, value_name = "PORT")]
     pub port: Option<String>,
     /// Answer many questions: a file of JSON lines, or - for standard input.

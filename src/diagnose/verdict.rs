@@ -147,10 +147,10 @@ fn works_anyway(case: &Case<'_, '_>, seen: &Break<'_>, address: SocketAddr) -> O
     let path = paths.clone().find(leads_there).or_else(|| paths.next())?;
     let finding = name(case, path, seen).notice();
     let finding = Finding {
-        summary: format!("works now, though {}", finding.summary),
+        summary: format!("works now, although {}", finding.summary),
         ..finding
     };
-    Some(finding.because(format!("{address} is open all the same")))
+    Some(finding.because(format!("{address} is open nevertheless")))
 }
 
 /// A headless Service with nothing ready has no name, and for the same reason no endpoint.

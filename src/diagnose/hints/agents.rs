@@ -25,7 +25,7 @@ const PROXY: Agent = Agent {
     names: &["kube-proxy"],
     code: Code::KPX_01,
     stage: Stage::Nat,
-    doubt: "the Service rules there may be missing or old",
+    doubt: "the Service rules there may be missing or stale",
 };
 
 const NETWORK: Agent = Agent {
@@ -50,7 +50,7 @@ const CACHE: Agent = Agent {
     names: &["node-local-dns", "nodelocaldns"],
     code: Code::DNS_17,
     stage: Stage::Dns,
-    doubt: "lookups of its pods may fail",
+    doubt: "DNS lookups of its pods may fail",
 };
 
 pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
@@ -102,7 +102,7 @@ fn down_on(case: &Case<'_, '_>, node: &Node, agent: &Agent) -> Option<Finding> {
         Some(message) => finding.because(message),
         None => finding.because(format!("{}: {state}", pod.reference())),
     };
-    Some(finding.fix("see why it does not come up").run(kubectl(
+    Some(finding.fix("find out why it does not start").run(kubectl(
         pod.namespace(),
         format!("logs {} --all-containers --tail=50", pod.name()),
     )))

@@ -26,14 +26,14 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
         hint(
             Code::DNS_05,
             Stage::Dns,
-            format!("{} ran out of memory a short while ago", pod.name()),
+            format!("{} was recently OOM-killed", pod.name()),
         )
         .blame(pod.reference(), "spec.containers[].resources.limits.memory")
         .because(format!(
-            "{}: last ended OOMKilled; lookups are lost while it starts again",
+            "{}: last terminated as OOMKilled; queries are lost while it restarts",
             pod.reference()
         ))
-        .fix("raise the memory limit of CoreDNS, or run more of it")
+        .fix("raise the memory limit of CoreDNS, or run more replicas")
         .run(kubectl(
             pod.namespace(),
             format!("describe pod {}", pod.name()),

@@ -75,14 +75,14 @@ fn one_of_a_zone(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
         hint(
             Code::SVC_16,
             Stage::Endpoints,
-            format!("from {name} everything goes to 1 of {ready} endpoints of {}", service.name()),
+            format!("from {name} all traffic goes to 1 of {ready} endpoints of {}", service.name()),
         )
         .blame(service.reference(), "spec.trafficDistribution")
         .because(format!(
-            "the EndpointSlices' hints keep traffic near ({}): if that endpoint is bad or slow, every client here is",
+            "topology hints keep traffic in the {}: if that endpoint is bad or slow, every client here is affected",
             if choice.topology == Topology::SameNode { "same node" } else { "same zone" }
         ))
-        .fix("run more endpoints there, or drop the preference")
+        .fix("run more endpoints there, or remove the preference")
     })
 }
 
@@ -102,14 +102,14 @@ fn several_owners(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
         hint(
             Code::SVC_08,
             Stage::Endpoints,
-            format!("{} leads to pods of {}", service.name(), list(&names)),
+            format!("{} selects pods of {}", service.name(), list(&names)),
         )
         .blame(service.reference(), "spec.selector")
         .because(format!(
-            "{} carries the labels, too; meant for a canary or blue and green, by accident for a job",
+            "{} has the labels too; intended for a canary or blue-green deployment, often a mistake for a Job",
             pod.reference()
         ))
-        .fix("if some do not belong, narrow the selector by a label they lack"),
+        .fix("if some of them do not belong, narrow the selector by a label that they do not have"),
     )
 }
 
@@ -148,15 +148,15 @@ fn probe_elsewhere(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
             hint(
                 Code::EPS_02,
                 Stage::Endpoints,
-                format!("the readiness probe asks port {asked}, which nothing else mentions"),
+                format!("the readiness probe uses port {asked}, which neither the pod nor the Service declares"),
             )
             .blame(pod.reference(), "spec.containers[].readinessProbe")
             .because(format!(
-                "container {} declares no such port, and {} does not lead there",
+                "container {} does not declare the port, and {} does not target it",
                 container.name,
                 service.name()
             ))
-            .fix("if the application answers at its own port, correct the probe's")
+            .fix("if the application responds on its own port, correct the port of the probe")
         })
     })
 }
@@ -189,11 +189,11 @@ fn probe_unanswered(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
         hint(
             Code::POL_22,
             Stage::Endpoints,
-            format!("the kubelet's probe of {} gets no answer at all", pod.name()),
+            format!("kubelet probes of {} time out", pod.name()),
         )
         .blame(pod.reference(), "status.conditions[Ready]")
         .because(event.message.clone().unwrap_or_default())
-        .because("a slow application, or a host policy that keeps the node from its own pods")
-        .fix("ask the probe's address from the node; if that hangs, admit the host in the CNI's host policy"),
+        .because("either the application is slow, or a host policy blocks the node from its own pods")
+        .fix("request the probe URL from the node; if that hangs, allow the host in the host policy of the CNI"),
     )
 }

@@ -42,11 +42,11 @@ fn clients_network(case: &Case<'_, '_>) -> Option<Finding> {
         Finding::new(
             Code::EXT_13,
             Stage::Entry,
-            "this is a kind cluster: its node addresses exist only on the host that runs it",
+            "this is a kind cluster: its node addresses are reachable from its host only",
         )
         .notice()
         .blame(node.reference(), "spec.providerID")
-        .because("on macOS and Windows not even that host reaches them")
+        .because("on macOS and Windows even the host cannot reach them")
         .fix("use extraPortMappings, port-forward, or cloud-provider-kind"),
     )
 }
@@ -57,7 +57,7 @@ fn not_announced(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
     let finding = hint(
         Code::EXT_05,
         Stage::Entry,
-        format!("perhaps nobody announces {addresses} on the network"),
+        format!("{addresses} may not be announced on the network"),
     );
     let speaker = case.view.workloads_of(Resource::DaemonSets).find(|set| {
         let labels = set.meta.labels.as_ref();
@@ -75,7 +75,7 @@ fn not_announced(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
                 ObjectRef::new("DaemonSet", speaker.namespace(), speaker.name()),
                 "status.numberReady",
             )
-            .because("no pod of MetalLB's speaker is ready, and only it answers ARP or speaks BGP")
+            .because("no MetalLB speaker pod is ready, and only the speaker answers ARP or announces over BGP")
             .fix("bring the speaker up")
             .run(kubectl(
                 speaker.namespace(),
@@ -91,11 +91,11 @@ fn health_check(service: &Service) -> Option<Finding> {
         hint(
             Code::EXT_08,
             Stage::Entry,
-            format!("a balancer that cannot ask port {port} of the nodes holds all of them for dead"),
+            format!("a load balancer that cannot reach health check port {port} treats all nodes as down"),
         )
         .blame(service.reference(), "spec.healthCheckNodePort")
-        .because("externalTrafficPolicy Local: nodes say there (GET /healthz) whether they have an endpoint")
-        .fix(format!("let the balancer reach port {port} of every node"))
+        .because("externalTrafficPolicy Local: nodes report there (GET /healthz) whether they have a local endpoint")
+        .fix(format!("let the load balancer reach port {port} of every node"))
     })
 }
 
@@ -121,13 +121,13 @@ fn without_certificate(ingress: &Ingress, host: &str) -> Finding {
         Code::ING_05,
         Stage::Ingress,
         format!(
-            "no tls entry of {} names {host}: clients get the controller's own certificate",
+            "no tls entry of {} names {host}: clients get the default certificate of the controller",
             object.name
         ),
     )
     .blame(object, "spec.tls")
     .because(
-        "a certificate is served for the hosts of its entry only; the Secret itself is never read",
+        "a certificate is served only for the hosts of its tls entry; netpath does not read Secrets",
     )
     .fix(format!(
         "add {host} to spec.tls, with a Secret that holds its certificate"

@@ -52,11 +52,11 @@ fn above_the_packet(case: &Case<'_, '_>) -> Option<Finding> {
             hint(
                 Code::POL_18,
                 Stage::IngressPolicy,
-                format!("{name} decides by request or by name, too"),
+                format!("{name} also filters by request or by DNS name"),
             )
             .blame(ObjectRef::new(resource.kind(), namespace, name), "spec")
-            .because("it has http, kafka, dns or toFQDNs rules: a connection may open and a request still be refused")
-            .fix("compare the request with its rules"),
+            .because("it has http, kafka, dns or toFQDNs rules: a connection may succeed and a request may still be denied")
+            .fix("compare the request with the rules"),
         )
     })
 }
@@ -100,16 +100,16 @@ fn nobody_enforces(case: &Case<'_, '_>) -> Option<Finding> {
         hint(
             Code::POL_15,
             Stage::IngressPolicy,
-            "nothing seems to enforce policies here: the denied traffic may pass",
+            "no agent seems to enforce network policies here: the denied traffic may pass",
         )
         .blame(
             ObjectRef::new("DaemonSet", flannel.namespace(), flannel.name()),
             "",
         )
         .because(format!(
-            "flannel enforces no NetworkPolicy and no other agent is there; {} may stand open",
+            "flannel does not enforce NetworkPolicies and there is no other agent; {} may be reachable",
             list(&pods)
         ))
-        .fix("install a policy engine (Calico as Canal, kube-network-policies …)")
+        .fix("install a policy engine (for example Canal or kube-network-policies)")
     })
 }

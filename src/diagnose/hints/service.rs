@@ -39,7 +39,7 @@ fn one_client_one_endpoint(service: &Service) -> Option<Finding> {
         )
         .notice()
         .blame(service.reference(), "spec.sessionAffinity")
-        .because("a client that landed on a bad endpoint fails until the affinity ends")
+        .because("a client on a bad endpoint fails until the affinity times out")
     })
 }
 
@@ -69,17 +69,17 @@ fn undeclared_target(case: &Case<'_, '_>, service: &Service) -> Option<Finding> 
                 hint(
                     Code::SVC_03,
                     Stage::Service,
-                    format!("targetPort {target} is no port that the pods declare"),
+                    format!("targetPort {target} is not a port that the pods declare"),
                 )
                 .blame(
                     service.reference(),
                     format!("spec.ports[{index}].targetPort"),
                 )
                 .because(format!(
-                    "they declare {}, which binds nobody: only a probe tells who listens",
+                    "they declare {}; containerPort is informational, so only a probe can tell what listens",
                     list(&declared)
                 ))
-                .fix("compare with what the application listens on")
+                .fix("compare it with the port that the application listens on")
             })
         })
 }
@@ -115,12 +115,12 @@ fn out_of_range(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
             Code::SVC_10,
             Stage::Service,
             format!(
-                "cluster IP {stray} of {} lies in no range of the cluster",
+                "cluster IP {stray} of {} is outside the Service ranges of the cluster",
                 service.name()
             ),
         )
         .blame(service.reference(), "spec.clusterIP")
         .because(format!("the ServiceCIDRs are {}", list(&ranges)))
-        .fix("if it does not answer, make the Service again: it gets an address of the range"),
+        .fix("if it does not respond, recreate the Service to get an address from the range"),
     )
 }

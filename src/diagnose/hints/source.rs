@@ -38,16 +38,13 @@ fn proxied(case: &Case<'_, '_>) -> Option<Finding> {
             hint(
                 Code::SRC_05,
                 Stage::Source,
-                format!(
-                    "HTTP clients in {} go through the proxy {proxy}",
-                    pod.name()
-                ),
+                format!("HTTP clients in {} use the proxy {proxy}", pod.name()),
             )
             .blame(pod.reference(), "spec.containers[].env")
             .because(format!(
-                "NO_PROXY is {excluded:?} and leaves out neither .svc nor .cluster.local"
+                "NO_PROXY is {excluded:?} and excludes neither .svc nor .cluster.local"
             ))
-            .fix("add .svc,.cluster.local and the cluster's ranges to NO_PROXY")
+            .fix("add .svc,.cluster.local and the Service and pod ranges to NO_PROXY")
         })
     })
 }
@@ -82,13 +79,13 @@ fn same_name_elsewhere(case: &Case<'_, '_>) -> Option<Finding> {
             Code::SRC_12,
             Stage::Dns,
             format!(
-                "{name} means the one in {}; there is {}, too",
+                "{name} resolves to the one in {}; {} exists too",
                 found.namespace(),
                 list(&others)
             ),
         )
         .blame(found.reference(), "metadata.name")
-        .because("a short name is looked up in the client's own namespace first")
-        .fix(format!("if another was meant, ask for {}", others[0]))
+        .because("a short name is looked up in the namespace of the client first")
+        .fix(format!("if another one is intended, use {}", others[0]))
     })
 }

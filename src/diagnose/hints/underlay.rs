@@ -62,10 +62,15 @@ fn same_tunnel_end(nodes: &[&Node]) -> Option<Finding> {
         hint(
             Code::RTE_09,
             Stage::Route,
-            format!("the overlay of several nodes ends at the same address {address}"),
+            format!("several nodes have the same overlay address {address}"),
         )
-        .blame(node.reference(), format!("metadata.annotations[{PUBLIC_IP}]"))
-        .because("packets between these nodes have nowhere to go: the overlay is bound to the wrong interface")
+        .blame(
+            node.reference(),
+            format!("metadata.annotations[{PUBLIC_IP}]"),
+        )
+        .because(
+            "packets between these nodes cannot be delivered: the overlay uses the wrong interface",
+        )
         .fix("tell flannel which interface to use (--iface)"),
     )
 }
@@ -88,7 +93,7 @@ fn unlike_tunnels(node: &Node, other: &Node) -> Option<Finding> {
             Code::RTE_10,
             Stage::Route,
             format!(
-                "{} and {} use another overlay {what}: {own} and {theirs}",
+                "{} and {} use different overlay {what}s: {own} and {theirs}",
                 node.name(),
                 other.name()
             ),
@@ -97,10 +102,8 @@ fn unlike_tunnels(node: &Node, other: &Node) -> Option<Finding> {
             other.reference(),
             format!("metadata.annotations[{BACKEND_DATA}]"),
         )
-        .because(
-            "an upgrade that stopped halfway leaves nodes that cannot read each other's packets",
-        )
-        .fix("give every node the same configuration and restart its CNI agent")
+        .because("after a partial upgrade nodes cannot decode each other's packets")
+        .fix("use the same configuration on every node and restart the CNI agent")
     })
 }
 
@@ -113,14 +116,14 @@ fn without_route(node: &Node) -> Option<Finding> {
             Code::RTE_18,
             Stage::Route,
             format!(
-                "the cloud's network may not know the pods of {}",
+                "the cloud network may not route the pods of {}",
                 node.name()
             ),
         )
         .blame(node.reference(), "status.conditions[NetworkUnavailable]")
         .because(format!("Node {}: {message}", node.name()))
         .fix(
-            "see the route controller of the cloud-controller-manager, and the cloud's route table",
+            "check the route controller of cloud-controller-manager and the route table of the cloud",
         )
         .run(kubectl("", format!("describe node {}", node.name())))
     })
@@ -141,7 +144,7 @@ fn node_in_pod_range(case: &Case<'_, '_>) -> Option<Finding> {
         })?;
         Some(overlap(
             format!(
-                "node {} has address {address} inside the pod range {range}",
+                "node/{} has address {address} inside the pod range {range}",
                 node.name()
             ),
             node.reference(),
@@ -176,7 +179,9 @@ fn target_in_range(case: &Case<'_, '_>) -> Option<Finding> {
         .chain(pod_ranges)
         .find(|(range, _)| range.contains(&addr))?;
     Some(overlap(
-        format!("{addr} lies in {range}, the cluster's range for {whose}, and belongs to none"),
+        format!(
+            "{addr} is in {range}, the range of the cluster for {whose}, and belongs to none of them"
+        ),
         case.flow.destination.object.clone(),
         "",
     ))
@@ -185,8 +190,10 @@ fn target_in_range(case: &Case<'_, '_>) -> Option<Finding> {
 fn overlap(summary: String, object: crate::cluster::ObjectRef, field: &str) -> Finding {
     hint(Code::RTE_17, Stage::Route, summary)
         .blame(object, field)
-        .because("packets to such an address may end inside the cluster instead of at their host")
-        .fix("give the cluster ranges that nothing else uses")
+        .because(
+            "packets to such an address may be routed inside the cluster instead of to the host",
+        )
+        .fix("use cluster ranges that do not overlap with other networks")
 }
 
 /// RTE-33: a pod outside its node's range while others of the node are inside. Where all are
@@ -212,10 +219,10 @@ fn outside_its_range(case: &Case<'_, '_>, pod: &Pod, stage: Stage) -> Option<Fin
         )
         .blame(pod.reference(), "status.podIP")
         .because(format!(
-            "node {name} has {}, and its other pods are inside: a second CNI configuration may have made this one",
+            "node {name} has {}, and its other pods are inside the range: a second CNI configuration may have created this one",
             list(&shown)
         ))
-        .fix("look into /etc/cni/net.d of the node, keep one configuration, and make the pod again")
+        .fix("keep one configuration in /etc/cni/net.d of the node, and recreate the pod")
     })
 }
 
@@ -245,13 +252,13 @@ fn api_server_elsewhere(case: &Case<'_, '_>) -> Option<Finding> {
         hint(
             Code::EGR_01,
             Stage::Endpoints,
-            format!("the API server is announced at {stray}, where none of its pods is"),
+            format!("the API server is advertised at {stray}, which is not an address of its pods"),
         )
         .blame(
             crate::cluster::ObjectRef::new("EndpointSlice", "default", "kubernetes"),
             "endpoints",
         )
         .because(format!("its pods have {}", list(&servers)))
-        .fix("set --advertise-address of the API server to an address that pods reach"),
+        .fix("set --advertise-address of the API server to an address that pods can reach"),
     )
 }

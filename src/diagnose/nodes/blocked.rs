@@ -57,18 +57,18 @@ pub(super) fn cause(
         (
             Code::POL_16,
             format!(
-                "the policy engine on {node} {verb} {what} {packet}, which the policies admit: it is behind, or broken"
+                "the policy engine on {node} {verb} {what} {packet}, which the policies allow: the agent is behind or broken"
             ),
         )
     } else if is_policy_of_chain && rule.chain.to_uppercase().contains("FORWARD") {
         (
             Code::RTE_02,
-            format!("{node} forwards nothing that no rule accepts, and none accepts {packet}"),
+            format!("the FORWARD policy of {node} is DROP, and no rule accepts {packet}"),
         )
     } else if from_outside {
         (
             Code::EXT_01,
-            format!("a firewall on {node} {verb} {what} {packet} that come from outside"),
+            format!("a firewall on {node} {verb} {what} {packet} from outside"),
         )
     } else {
         (
@@ -79,10 +79,10 @@ pub(super) fn cause(
     let finding = at(fault, code, &field(rule), summary).because(held(node, rule));
     match code {
         Code::POL_16 => finding
-            .fix("make the policy agent of that node write its rules again; its log says why it is behind")
+            .fix("restart the policy agent of that node; its log says why it is behind")
             .run(format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}")),
         Code::RTE_02 => finding
-            .fix("accept the pods' range in FORWARD, or set its policy to ACCEPT; Docker sets it to DROP when it starts")
+            .fix("accept the pod range in FORWARD, or set its policy to ACCEPT (Docker sets it to DROP at start)")
             .run(on_node(&fault.at))
             .run(accept(case, rule, entering)),
         _ => {
@@ -108,7 +108,7 @@ pub(super) fn share(
     at(fault, Code::RTE_24, &field(rule), summary)
         .degraded()
         .because(held(node, rule))
-        .fix("remove the rule, if it is not there on purpose")
+        .fix("remove the rule, unless it is there on purpose")
         .run(on_node(&fault.at))
         .run(removal(rule))
 }

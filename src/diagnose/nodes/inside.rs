@@ -41,7 +41,7 @@ pub(super) fn cause(
                 return one_of_many(case, path, fault, pods.len(), finding);
             }
             let finding = at(fault, Code::DST_01, "", format!("nothing in {name} listens on port {port}"))
-                .fix("see why the server does not run, or which port it uses")
+                .fix("find out why the server does not run, or which port it uses")
                 .run(logs);
             if open.is_empty() {
                 finding.because(format!("{pod} sockets: none listens for others"))
@@ -50,7 +50,7 @@ pub(super) fn cause(
                 finding.because(format!("{pod} sockets: it listens on {}", list(&open)))
             }
         }
-        PodFault::LoopbackOnly { port, address } => at(fault, Code::DST_02, "", format!("{name} listens on {address}:{port} only, where nobody else can reach it"))
+        PodFault::LoopbackOnly { port, address } => at(fault, Code::DST_02, "", format!("{name} listens on {address}:{port} only, which other pods cannot reach"))
             .because(format!("{pod} sockets: the only one on port {port} is bound to {address}"))
             .fix("bind the server to all addresses (0.0.0.0 or [::]) instead of localhost")
             .run(logs),
@@ -60,21 +60,21 @@ pub(super) fn cause(
             family,
         } => at(fault, Code::DST_03, "", format!("{name} does not listen on port {port} for {family}"))
             .because(format!("{pod} sockets: bound to {address}"))
-            .fix("bind the server to both families"),
+            .fix("bind the server to both IP families"),
         PodFault::QueueFull {
             port,
             waiting,
             backlog,
-        } => at(fault, Code::DST_04, "", format!("the accept queue of port {port} of {name} is full: the server does not take connections"))
+        } => at(fault, Code::DST_04, "", format!("the accept queue of port {port} of {name} is full: the server does not accept connections"))
             .degraded()
-            .because(format!("{pod} sockets: {waiting} connections wait, the backlog is {backlog}"))
-            .fix("the application is stuck or too slow: look at its threads, limits and logs")
+            .because(format!("{pod} sockets: {waiting} connections are waiting, the backlog is {backlog}"))
+            .fix("the application hangs or is too slow: check its threads, limits and logs")
             .run(logs),
         PodFault::Filtered { port, rule, is_source } => {
             let what = if *is_source { "packets to" } else { "traffic of" };
             at(fault, Code::DST_05, &field(rule), format!("a packet filter inside {name} stops {what} port {port}"))
                 .because(held("pod", rule).replace("Node/pod", &pod.to_string()))
-                .fix("look at init containers and sidecars that write rules in the pod")
+                .fix("check init containers and sidecars that write rules in the pod")
                 .run(kubectl(&pod.namespace, format!("get pod {} -o yaml", pod.name)))
         }
         PodFault::NoRoute { to, why } => at(fault, Code::SRC_10, "ip route", format!("{name} has no way to {to}: {why}"))
@@ -84,14 +84,14 @@ pub(super) fn cause(
             .run(kubectl(&pod.namespace, format!("delete pod {}", pod.name))),
         PodFault::AnswersFrom { address, entries } => {
             let [question, answer] = entries;
-            at(fault, Code::DST_10, "", format!("{name} answers datagrams from {address}, not from the address that was asked: clients do not take them"))
+            at(fault, Code::DST_10, "", format!("{name} replies to datagrams from {address}, not from the address they were sent to: clients ignore the replies"))
                 .degraded()
-                .because(format!("conntrack of its node: {question} has no answer, and {answer} belongs to nothing"))
-                .fix("bind the server to the address it is asked at, or have it answer from there (IP_PKTINFO)")
+                .because(format!("conntrack of its node: {question} has no reply, and {answer} belongs to no connection"))
+                .fix("bind the server to the address that clients use, or reply from it (IP_PKTINFO)")
         }
         PodFault::AddressGone { address, has } => {
             let has: Vec<String> = has.iter().map(ToString::to_string).collect();
-            at(fault, Code::DST_09, "status.podIPs", format!("{name} does not have {address} any more"))
+            at(fault, Code::DST_09, "status.podIPs", format!("{name} no longer has {address}"))
                 .because(format!("{pod} interfaces: {}", list(&has)))
                 .fix("delete the pod; if its status stays wrong, restart the kubelet of its node")
                 .run(kubectl(&pod.namespace, format!("delete pod {}", pod.name)))
@@ -177,7 +177,7 @@ fn one_of_many(
     Finding {
         code: Code::EPS_04,
         summary: format!(
-            "{failing} of {} endpoints is ready and does not answer: {} ({})",
+            "{failing} of {} endpoints is ready and does not respond: {} ({})",
             failing + working,
             fault.at.name,
             finding.summary
@@ -185,10 +185,10 @@ fn one_of_many(
         ..finding
     }
     .blame(fault.at.clone(), "")
-    .because(format!("{working} of its siblings listen"))
+    .because(format!("{working} of the other endpoints listen"))
     .because(if readiness {
-        "its readiness probe does not notice"
+        "its readiness probe does not detect it"
     } else {
-        "it has no readiness probe, so running counts as ready"
+        "it has no readiness probe, so a running pod counts as ready"
     })
 }

@@ -16,7 +16,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             };
             at(fault, code, setting, format!("{node} does not forward {family} packets"))
                 .because(format!("Node/{node} sysctl {setting} = 0"))
-                .fix("switch forwarding on, and find the file in /etc/sysctl.d that switches it off")
+                .fix("enable forwarding, and find the file in /etc/sysctl.d that disables it")
                 .run(set(fault, setting, 1))
         }
         KernelFault::ReversePath {
@@ -25,10 +25,10 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             source,
             back,
             is_entering: true,
-        } => at(fault, Code::EXT_12, setting, format!("what enters {node} by {interface} would be answered by {back}: {node} drops it"))
+        } => at(fault, Code::EXT_12, setting, format!("packets enter {node} through {interface} and the way back leaves through {back}: {node} drops them"))
             .because(format!("Node/{node} sysctl {setting} = 1 (strict reverse-path filtering)"))
             .because(format!("Node/{node} routes: the way back to {source} is {back}"))
-            .fix("route answers by the interface that questions come in by (a policy rule by source address), or use loose filtering (2)")
+            .fix("route replies through the interface that requests arrive on (a policy rule by source address), or use loose filtering (2)")
             .run(set(fault, setting, 2)),
         KernelFault::ReversePath {
             setting,
@@ -36,10 +36,10 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             source,
             back,
             ..
-        } => at(fault, Code::RTE_14, setting, format!("{node} drops packets from {source} that come in by {interface}: its own way there is {back}"))
+        } => at(fault, Code::RTE_14, setting, format!("{node} drops packets from {source} that arrive on {interface}: its route back is {back}"))
             .because(format!("Node/{node} sysctl {setting} = 1 (strict reverse-path filtering)"))
             .because(format!("Node/{node} routes: {source} by {back}"))
-            .fix("use loose filtering (2), or route answers by the interface that questions come in by")
+            .fix("use loose filtering (2), or route replies through the interface that requests arrive on")
             .run(set(fault, setting, 2)),
         KernelFault::BridgeBypass {
             setting,
@@ -51,10 +51,10 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             } else {
                 format!("{setting} does not exist: br_netfilter is not loaded")
             };
-            let finding = at(fault, Code::KPX_17, setting, format!("on {node} answers between pods of {bridge} are not translated back: a Service fails where its endpoint is on the client's own node"))
+            let finding = at(fault, Code::KPX_17, setting, format!("on {node} replies between pods on {bridge} are not translated back: a Service fails when its endpoint is on the node of the client"))
                 .because(format!("Node/{node} sysctl {how}"))
                 .because(format!("client and endpoint are ports of the same bridge {bridge}"))
-                .fix("load br_netfilter and switch the setting on (kubeadm's preflight asks for both)");
+                .fix("load br_netfilter and enable the setting (kubeadm preflight checks require both)");
             let finding = if value.is_none() {
                 finding.run(format!(
                     "kubectl debug node/{node} -it --image=busybox --profile=sysadmin -- chroot /host modprobe br_netfilter"
@@ -64,10 +64,10 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             };
             finding.run(set(fault, setting, 1))
         }
-        KernelFault::ConnectionsFull { count, max } => at(fault, Code::KPX_11, "net.netfilter.nf_conntrack_max", format!("the connection table of {node} is full: new connections are dropped"))
+        KernelFault::ConnectionsFull { count, max } => at(fault, Code::KPX_11, "net.netfilter.nf_conntrack_max", format!("the conntrack table of {node} is full: new connections are dropped"))
             .degraded()
             .because(format!("Node/{node} sysctl nf_conntrack_count = {count}, nf_conntrack_max = {max}"))
-            .fix("raise the limit, and find who opens so many connections")
+            .fix("raise the limit, and find out what opens so many connections")
             .run(set(fault, "net.netfilter.nf_conntrack_max", max * 2)),
         KernelFault::NeighboursFull { count, max } => at(fault, Code::RTE_19, "net.ipv4.neigh.default.gc_thresh3", format!("the neighbour table of {node} is full: new neighbours are not resolved"))
             .degraded()
@@ -75,25 +75,25 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
             .fix("raise gc_thresh1, 2 and 3")
             .run(set(fault, "net.ipv4.neigh.default.gc_thresh3", max * 4)),
         KernelFault::Collides { count, among } => collides(fault, *count, among),
-        KernelFault::LetsStraysPass { count } => at(fault, Code::KPX_12, LIBERAL, format!("packets that belong to no connection pass {node} untranslated: long transfers through a Service may end in a reset"))
+        KernelFault::LetsStraysPass { count } => at(fault, Code::KPX_12, LIBERAL, format!("{node} passes packets of unknown connections untranslated: long transfers through a Service may be reset"))
             .degraded()
             .suspected()
-            .because(format!("Node/{node} conntrack statistics: {count} more invalid packets at the end of the look than at its beginning"))
-            .because(format!("Node/{node} sysctl {LIBERAL} = 0, and no rule drops what is INVALID"))
-            .fix("accept packets outside of the window as part of their connection")
+            .because(format!("Node/{node} conntrack statistics: {count} more invalid packets at the end of the check than at its start"))
+            .because(format!("Node/{node} sysctl {LIBERAL} = 0, and no rule drops INVALID packets"))
+            .fix("accept out-of-window packets as part of their connection")
             .run(set(fault, LIBERAL, 1)),
-        KernelFault::Program(program) => at(fault, Code::RTE_31, &program.device, format!("a program on {} of {node} sees packets before its rules do, and what it does is not known", program.device))
+        KernelFault::Program(program) => at(fault, Code::RTE_31, &program.device, format!("a program on {} of {node} handles packets before the rules do, and its effect is unknown", program.device))
             .notice()
             .suspected()
             .because(format!("Node/{node} bpftool net: {} {} {}", program.device, program.hook, program.name))
-            .because("nobody who is known to use such programs left a sign on the node")
-            .fix("find whose it is; one that a removed agent left behind can be detached")
+            .because("no known CNI or agent on this node would have attached it")
+            .fix("find out what attached it; a leftover of a removed agent can be detached")
             .run(super::on_node(&fault.at))
             .run(detach(&program.device, &program.hook)),
-        KernelFault::ForgetsIdle { setting, seconds } => at(fault, Code::KPX_19, setting, format!("{node} forgets a connection that is silent for {seconds} s: the next packet through a Service finds no way"))
+        KernelFault::ForgetsIdle { setting, seconds } => at(fault, Code::KPX_19, setting, format!("{node} forgets connections that are idle for {seconds} s: the next packet through a Service is lost"))
             .degraded()
-            .because(format!("Node/{node} sysctl {setting} = {seconds}; the kernel's own value is {DEFAULT_TIMEOUT}, kube-proxy sets 86400"))
-            .fix("raise the setting, or let clients send TCP keepalives more often than that")
+            .because(format!("Node/{node} sysctl {setting} = {seconds}; the kernel default is {DEFAULT_TIMEOUT}, kube-proxy sets 86400"))
+            .fix("raise the setting, or let clients send TCP keepalives more often")
             .run(set(fault, setting, DEFAULT_TIMEOUT)),
     }
 }
@@ -106,16 +106,16 @@ fn collides(fault: &NodeFault, count: u64, among: &Colliding) -> Finding {
     let finding = match among {
         Colliding::Lookups { kernel } => Finding {
             stage: Stage::Dns,
-            ..at(fault, Code::DNS_15, "conntrack", format!("{node} loses new connections to collisions: a lookup of both address families may wait 5 s"))
-                .because(format!("Node/{node} status.nodeInfo.kernelVersion is {kernel}; from 5.7 on the kernel resolves them"))
+            ..at(fault, Code::DNS_15, "conntrack", format!("{node} loses new connections to conntrack collisions: DNS lookups may be delayed by 5 s"))
+                .because(format!("Node/{node} status.nodeInfo.kernelVersion is {kernel}; kernels from 5.7 resolve such collisions"))
                 .fix("use a newer kernel or NodeLocal DNSCache; `options single-request-reopen` helps glibc clients")
         },
-        Colliding::Ports { rule } => at(fault, Code::KPX_13, &super::proxy::field(rule), format!("{node} loses new connections to collisions: masqueraded ones may get the same source port"))
+        Colliding::Ports { rule } => at(fault, Code::KPX_13, &super::proxy::field(rule), format!("{node} loses new connections to conntrack collisions: masqueraded connections may get the same source port"))
             .because(super::proxy::held(node, rule))
-            .fix("let the rule pick ports at random (--random-fully), or masquerade as more addresses"),
+            .fix("let the rule choose random ports (--random-fully), or masquerade to more addresses"),
     };
     finding.degraded().suspected().because(format!(
-        "Node/{node} conntrack statistics: insert_failed is {count} larger at the end of the look than at its beginning"
+        "Node/{node} conntrack statistics: insert_failed grew by {count} during the check"
     ))
 }
 

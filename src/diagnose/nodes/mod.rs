@@ -49,10 +49,10 @@ fn cache(fault: &NodeFault, address: std::net::IpAddr, lacks_address: bool) -> F
     } else {
         format!("Node/{node} sockets: nothing listens on {address}:53/UDP")
     };
-    let summary = format!("pods of {node} ask the DNS cache at {address}, which is not there");
+    let summary = format!("pods of {node} ask the DNS cache at {address}, which is not running");
     at(fault, Code::DNS_17, "NodeLocal DNSCache", summary)
         .because(proof)
-        .fix("bring its pod on that node up again")
+        .fix("restart its pod on that node")
         .run(restart("k8s-app=node-local-dns", node))
 }
 
@@ -64,7 +64,7 @@ fn at(fault: &NodeFault, code: Code, field: &str, summary: String) -> Finding {
 /// What a command has to be run in: a shell on the node.
 fn on_node(node: &ObjectRef) -> String {
     format!(
-        "kubectl debug node/{} -it --image=nicolaka/netshoot --profile=sysadmin -- sh   # the commands below in its host network",
+        "kubectl debug node/{} -it --image=nicolaka/netshoot --profile=sysadmin -- sh   # run the commands below in the host network",
         node.name
     )
 }

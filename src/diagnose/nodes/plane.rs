@@ -147,8 +147,8 @@ fn services(
     }
     finding = match others {
         0 => finding.because("the entries of all other Services are right"),
-        1 => finding.because("1 address of another Service differs, too"),
-        many => finding.because(format!("{many} addresses of other Services differ, too")),
+        1 => finding.because("1 address of another Service differs too"),
+        many => finding.because(format!("{many} addresses of other Services differ too")),
     };
     if matches!(
         (difference.kind, difference.endpoint),

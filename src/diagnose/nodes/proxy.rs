@@ -22,14 +22,14 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
         .as_ref()
         .map_or_else(|| "the Service".to_owned(), ToString::to_string);
     match kind {
-        ProxyFault::Absent => at(fault, Code::KPX_01, "rules of kube-proxy", format!("{node} has no rules for any Service: kube-proxy does not work there"))
-            .because(format!("Node/{node}: no chain KUBE-SERVICES, no table kube-proxy, no virtual server"))
-            .fix("bring kube-proxy up on that node; its log says what keeps it down")
+        ProxyFault::Absent => at(fault, Code::KPX_01, "rules of kube-proxy", format!("{node} has no Service rules: kube-proxy does not work there"))
+            .because(format!("Node/{node}: no KUBE-SERVICES chain, no kube-proxy table, no IPVS virtual server"))
+            .fix("restart kube-proxy on that node; its log says why it is down")
             .run(format!("kubectl -n kube-system get pods -l {KUBE_PROXY} -o wide --field-selector spec.nodeName={node}"))
             .run(restart(KUBE_PROXY, node)),
-        ProxyFault::Unreferenced { missing } => at(fault, Code::KPX_03, "rules of kube-proxy", format!("the rules for Services on {node} were flushed in part: packets never reach them"))
-            .because(format!("Node/{node}: chains of Services are there; missing: {}", list(missing)))
-            .fix("make kube-proxy write its rules again, and keep firewall tools from flushing tables (firewalld: FlushAllOnReload=no)")
+        ProxyFault::Unreferenced { missing } => at(fault, Code::KPX_03, "rules of kube-proxy", format!("the Service rules on {node} were partly flushed: packets do not reach them"))
+            .because(format!("Node/{node}: the Service chains exist; missing: {}", list(missing)))
+            .fix("restart kube-proxy to rewrite its rules, and keep firewall tools from flushing tables (firewalld: FlushAllOnReload=no)")
             .run(restart(KUBE_PROXY, node)),
         ProxyFault::Drift {
             difference,
@@ -56,17 +56,17 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
             };
             removing(finding, fault, rule, (advice, None))
         }
-        ProxyFault::Contested { rule, to, why } => at(fault, Code::KPX_08, &field(rule), format!("a rule on {node} that is not kube-proxy's sends packets for {service} to {to} where it is asked first"))
+        ProxyFault::Contested { rule, to, why } => at(fault, Code::KPX_08, &field(rule), format!("a rule on {node} that does not belong to kube-proxy may redirect packets for {service} to {to} before kube-proxy does"))
             .suspected()
             .because(held(node, rule))
             .because(undecided(why))
             .fix("let that rule leave these packets alone, where it is written")
             .run(on_node(&fault.at))
             .run(removal(rule)),
-        ProxyFault::Masqueraded { rule } => at(fault, Code::RTE_26, &field(rule), format!("a rule on {node} hides the client's address from {service}: policies and logs see the node"))
+        ProxyFault::Masqueraded { rule } => at(fault, Code::RTE_26, &field(rule), format!("a rule on {node} hides the client address from {service}: policies and logs see the node"))
             .notice()
             .because(held(node, rule))
-            .fix("leave pod ranges out of the rule (nonMasqueradeCIDRs of ip-masq-agent, ipMasq of the CNI)"),
+            .fix("exclude the pod ranges from the rule (nonMasqueradeCIDRs of ip-masq-agent, ipMasq of the CNI)"),
         ProxyFault::Untracked { rule } => {
             let finding = at(fault, Code::KPX_20, &field(rule), format!("{node} does not track packets for {service}, so its address is never translated"))
                 .because(held(node, rule));
@@ -80,19 +80,19 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
             answers,
             addresses,
         } => elsewhere(fault, *asked, answers, addresses),
-        ProxyFault::StaleConnection { entry, endpoint } => at(fault, if fault.service.as_ref().is_some_and(|service| service.name == "kube-dns") { Code::DNS_19 } else { Code::KPX_10 }, "conntrack", format!("a UDP connection on {node} still leads to {endpoint}, which is no endpoint of {service} any more"))
+        ProxyFault::StaleConnection { entry, endpoint } => at(fault, if fault.service.as_ref().is_some_and(|service| service.name == "kube-dns") { Code::DNS_19 } else { Code::KPX_10 }, "conntrack", format!("a UDP connection on {node} still leads to {endpoint}, which is no longer an endpoint of {service}"))
             .degraded()
             .because(format!("Node/{node} conntrack: {entry}"))
-            .fix("delete the entry; new sockets of the client are not affected")
+            .fix("delete the conntrack entry; new sockets of the client are not affected")
             .run(on_node(&fault.at))
             .run(format!("conntrack -D -p udp --reply-src {endpoint}")),
-        ProxyFault::NoHostPort { pod, port } => at(fault, Code::EXT_10, "rules of CNI portmap", format!("no rule of {node} leads host port {port} to {}", pod.name))
+        ProxyFault::NoHostPort { pod, port } => at(fault, Code::EXT_10, "rules of CNI portmap", format!("no rule on {node} forwards host port {port} to {}", pod.name))
             .because(format!("Node/{node} iptables-save, nft list: no CNI-HOSTPORT-DNAT, no table cni_hostport with {port}; nothing listens on it either"))
-            .fix("put the portmap plugin into the CNI configuration; rules that were flushed come back with the pod alone")
+            .fix("add the portmap plugin to the CNI configuration; flushed rules come back only when the pod is recreated")
             .run(format!("kubectl -n {} delete pod {}", pod.namespace, pod.name)),
-        ProxyFault::NoHairpin { port } => at(fault, Code::KPX_16, "bridge port hairpin", format!("a pod on {node} cannot reach itself through {service}: its bridge port {port} sends nothing back"))
+        ProxyFault::NoHairpin { port } => at(fault, Code::KPX_16, "bridge port hairpin", format!("a pod on {node} cannot reach itself through {service}: hairpin mode is off on its bridge port {port}"))
             .because(format!("Node/{node} bridge -d link: {port} hairpin off"))
-            .fix("set hairpinMode in the CNI configuration; for the pod as it is, switch the port")
+            .fix("set hairpinMode in the CNI configuration; for the running pod, enable it on the port")
             .run(on_node(&fault.at))
             .run(format!("bridge link set dev {port} hairpin on")),
     }
@@ -100,7 +100,7 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
 
 /// What the rules leave open, and what settles it.
 fn undecided(why: &str) -> String {
-    format!("{why}: no dump shows which, a probe of the address does")
+    format!("{why}: a rule dump cannot tell which one applies; a probe of the address can")
 }
 
 /// Two rule sets: of one proxy in two backends of iptables, or of two proxies.
@@ -118,7 +118,7 @@ fn ambiguous(fault: &NodeFault, service: &str, modes: &[Mode]) -> Finding {
     }
     let summary = format!("{node} holds two sets of rules for {service}");
     at(fault, Code::KPX_04, "rules of kube-proxy", summary)
-        .fix("flush the rule set that is not in use, and restart the node")
+        .fix("restart the node, or flush the rule set that is not in use")
 }
 
 /// A node port that was asked for at another address than those that answer.
@@ -143,14 +143,14 @@ fn elsewhere(
         }
         NodePortAddresses::Primary | NodePortAddresses::All => (
             Code::KPX_14,
-            "nftables mode serves node ports on the primary address alone unless nodePortAddresses says otherwise"
+            "nftables mode serves node ports on the primary address only, unless nodePortAddresses is set"
                 .to_owned(),
         ),
     };
-    let summary = format!("node ports of {node} answer on {on}; {asked} was asked");
+    let summary = format!("node ports of {node} are served on {on}, not on {asked}");
     at(fault, code, "kube-proxy nodePortAddresses", summary)
         .because(why)
-        .fix(format!("set nodePortAddresses in kube-proxy's configuration so that it holds {asked}, or ask an address that answers"))
+        .fix(format!("set nodePortAddresses in kube-proxy's configuration so that it includes {asked}, or use an address that is served"))
         .run("kubectl -n kube-system edit configmap kube-proxy")
 }
 
@@ -166,7 +166,7 @@ fn drift(
     let node = &fault.at.name;
     let (code, summary) = what((service, is_there), node, difference, is_older_state);
     let mut finding = at(fault, code, "rules of kube-proxy", summary).because(format!(
-        "Node/{node} {}: to be {}, is {}",
+        "Node/{node} {}: expected {}, found {}",
         difference.entry,
         list(&difference.expected),
         list(&difference.actual)
@@ -178,11 +178,11 @@ fn drift(
         finding
     } else if others > 0 {
         finding.because(match others {
-            1 => "1 address of another Service differs, too".to_owned(),
-            many => format!("{many} addresses of other Services differ, too"),
+            1 => "1 address of another Service differs too".to_owned(),
+            many => format!("{many} addresses of other Services differ too"),
         })
     } else {
-        finding.because("the rules of all other Services are right")
+        finding.because("the rules of all other Services are correct")
     };
     match difference.kind {
         Kind::MasqueradeUnexpected => finding
@@ -197,10 +197,10 @@ fn drift(
             .fix("ask the Service by its name or cluster IP inside the cluster, or update kube-proxy"),
         Kind::EndpointStale => finding
             .degraded()
-            .fix("make kube-proxy write its rules again")
+            .fix("restart kube-proxy to rewrite its rules")
             .run(restart(KUBE_PROXY, node)),
         _ => finding
-            .fix("make kube-proxy write its rules again; its log says whether it reaches the API server")
+            .fix("restart kube-proxy to rewrite its rules; its log says whether it reaches the API server")
             .run(restart(KUBE_PROXY, node))
             .run(format!("kubectl -n kube-system logs -l {KUBE_PROXY} --tail=50")),
     }
@@ -227,7 +227,7 @@ fn what(
             (
                 Code::KPX_09,
                 format!(
-                    "the rule of node {node} for endpoint {endpoint} of {service} leads to {}",
+                    "the rule of node/{node} for endpoint {endpoint} of {service} points to {}",
                     list(&to)
                 ),
             )
@@ -235,12 +235,14 @@ fn what(
         Kind::MasqueradeMissing => (
             Code::KPX_07,
             format!(
-                "{node} does not masquerade packets for {service} that need it: answers do not come back"
+                "{node} does not masquerade packets for {service} that need it: replies do not come back"
             ),
         ),
         Kind::MasqueradeUnexpected => (
             Code::KPX_05,
-            format!("{node} hides who calls {service}: pods are taken for outsiders"),
+            format!(
+                "{node} masquerades clients of {service}: pods are treated as external clients"
+            ),
         ),
         Kind::Refused if is_local_drop(difference) && !difference.is_local => (
             Code::EXT_03,
@@ -252,13 +254,13 @@ fn what(
         Kind::Refused if is_there && is_local_drop(difference) => (
             Code::KPX_06,
             format!(
-                "kube-proxy on {node} does not take the endpoint there for its own, and drops packets for {service}"
+                "kube-proxy on {node} does not treat the endpoint there as local, and drops packets for {service}"
             ),
         ),
         Kind::Refused => (
             Code::KPX_02,
             format!(
-                "{node} refuses {service} although it has endpoints: its rules are from an earlier time"
+                "{node} rejects {service} although it has endpoints: its rules are out of date"
             ),
         ),
         Kind::ServiceMissing => (
@@ -271,13 +273,13 @@ fn what(
         Kind::IdleTarget => (
             Code::KPX_09,
             format!(
-                "behind the rule of node {node} for endpoint {endpoint} of {service} stands another, which kube-proxy did not write and nothing reaches"
+                "after the rule of node/{node} for endpoint {endpoint} of {service} there is another one, which kube-proxy did not write and no packet reaches"
             ),
         ),
         Kind::EndpointStale if is_older_state => (
             Code::KPX_02,
             format!(
-                "{node} sends packets for {service} to {endpoint}, which is no endpoint any more"
+                "{node} sends packets for {service} to {endpoint}, which is no longer an endpoint"
             ),
         ),
         Kind::EndpointMissing if is_older_state => (
@@ -286,11 +288,13 @@ fn what(
         ),
         Kind::EndpointStale => (
             Code::KPX_09,
-            format!("a rule of {node} for {service} leads to {endpoint}, which is no endpoint"),
+            format!(
+                "a rule of {node} for {service} points to {endpoint}, which is not an endpoint"
+            ),
         ),
         _ => (
             Code::KPX_09,
-            format!("the rules of {node} for {service} leave out endpoint {endpoint}"),
+            format!("the rules of {node} for {service} do not include endpoint {endpoint}"),
         ),
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
                 Code::RTE_08,
                 "bridge fdb",
                 format!(
-                    "{node} does not know to which node {device} has to send packets for {gateway}"
+                    "{node} does not know to which node {device} must send packets for {gateway}"
                 ),
             )
             .because(format!("Node/{node} {missing}, and none for all others"))
@@ -37,12 +37,12 @@ pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
             fault,
             Code::RTE_08,
             "ip neigh",
-            format!("{node} sends to a link address that the other end of {device} does not have"),
+            format!("{node} sends to a MAC address that the other end of {device} does not have"),
         )
         .because(format!(
             "Node/{node} ip neigh: {noted}; the other end has {real}"
         ))
-        .because("systemd gives tunnels a new address unless MACAddressPolicy=none"),
+        .because("systemd assigns tunnels a new MAC address unless MACAddressPolicy=none"),
         TunnelFault::WrongPeer { device, to, peer } => {
             let peer: Vec<String> = peer.iter().map(ToString::to_string).collect();
             at(
@@ -86,17 +86,17 @@ pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
                 fault,
                 Code::RTE_07,
                 &field(rule),
-                format!("a firewall on {node} stops the packets of {device}, UDP {port}: nothing crosses between the pods of these nodes"),
+                format!("a firewall on {node} blocks the packets of {device}, UDP {port}: pods of these nodes cannot reach each other"),
             )
             .because(held(node, rule))
             .because(format!("{device} sends {packet}"))
-            .fix(format!("let UDP {port} pass between the nodes, both ways"))
+            .fix(format!("allow UDP {port} between the nodes in both directions"))
             .run(on_node(&fault.at))
             .run(removal(rule));
         }
     };
     finding
-        .fix("restart the CNI agent on both nodes: it writes the tunnel's entries")
+        .fix("restart the CNI agent on both nodes: it writes the tunnel entries")
         .run(format!(
             "kubectl get pods -A -o wide --field-selector spec.nodeName={node}"
         ))

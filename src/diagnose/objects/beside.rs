@@ -64,8 +64,8 @@ fn shared_addresses(case: &Case<'_, '_>) -> Vec<Finding> {
                 )
                 .degraded()
                 .blame(pod.reference(), "status.podIPs")
-                .because(format!("packets to {ip} reach one or the other"))
-                .fix("delete all of them; then find out why the CNI's address store lost count")
+                .because(format!("packets to {ip} reach either of them"))
+                .fix("find out why the CNI assigned the address twice, then delete the pods to get new addresses")
                 .run(kubectl(
                     pod.namespace(),
                     format!("delete pod {}", pod.name()),
@@ -120,8 +120,8 @@ fn overlapping_ranges(case: &Case<'_, '_>) -> Vec<Finding> {
                 )
                 .degraded()
                 .blame(node.reference(), "spec.podCIDRs")
-                .because("packets for addresses in both go to whichever node the route names")
-                .fix("remove one of the nodes from the cluster and join it again"),
+                .because("packets for addresses in both ranges go to the node that the route names")
+                .fix("drain one of the nodes, remove it from the cluster, and join it again"),
             );
         }
     }
@@ -179,7 +179,7 @@ fn unnamed_port_on_some(case: &Case<'_, '_>, service: &Service) -> Option<Findin
             Code::SVC_05,
             Stage::Endpoints,
             format!(
-                "{} of {} lack a port the Service names and get no traffic",
+                "{} of {} do not have a port that the Service names and get no traffic",
                 count(without.len(), "pod"),
                 service.name()
             ),
@@ -189,8 +189,8 @@ fn unnamed_port_on_some(case: &Case<'_, '_>, service: &Service) -> Option<Findin
             ObjectRef::new("Pod", service.namespace(), *first),
             "spec.containers[].ports",
         )
-        .because(format!("without it: {}", list(&without)))
-        .because(format!("{} with it", count(with, "endpoint")))
+        .because(format!("without the port: {}", list(&without)))
+        .because(format!("{} with the port", count(with, "endpoint")))
         .fix("name the port in every version of the pods")
     })
 }
@@ -217,15 +217,15 @@ fn captured_address(
         Code::SVC_15,
         Stage::Service,
         format!(
-            "{} takes {ip}, which is the address of node {node}",
+            "{} claims {ip}, which is the address of node/{node}",
             service.name()
         ),
     )
     .blame(service.reference(), "spec.externalIPs")
     .because(format!(
-        "every node sends packets for {ip} on the Service's ports to its endpoints"
+        "every node redirects packets for {ip} on the ports of the Service to its endpoints"
     ))
-    .fix("take the address out of externalIPs")
+    .fix("remove the address from externalIPs")
     .run(kubectl(
         service.namespace(),
         format!("edit svc {}", service.name()),
@@ -285,7 +285,7 @@ fn same_rule_twice(
                     "both have class {}",
                     class.as_deref().unwrap_or("(none)")
                 ))
-                .fix("remove one of the rules; most controllers obey the older one")
+                .fix("remove one of the rules; most controllers use the older one")
             })
         })
         .collect()
@@ -315,7 +315,7 @@ fn flapping(case: &Case<'_, '_>) -> Vec<Finding> {
                     Code::EPS_11,
                     stage,
                     format!(
-                        "{} keeps restarting ({reason}): refusals in bursts",
+                        "{} keeps restarting ({reason}): connections are refused in bursts",
                         pod.name()
                     ),
                 )
@@ -325,7 +325,7 @@ fn flapping(case: &Case<'_, '_>) -> Vec<Finding> {
                     "container {} restarted {} times, last ended with {reason} (exit {})",
                     status.name, status.restart_count, ended.exit_code
                 ))
-                .fix("see what ends it: limits, liveness probe, the application")
+                .fix("find out why it terminates: memory limit, liveness probe, or the application")
                 .run(kubectl(
                     pod.namespace(),
                     format!("logs {} --previous -c {}", pod.name(), status.name),
@@ -354,7 +354,7 @@ fn resolver_limits(case: &Case<'_, '_>) -> Option<Finding> {
                 Code::DNS_24,
                 Stage::Dns,
                 format!(
-                    "the resolver configuration of {} was cut: some names may never resolve",
+                    "the resolver configuration of {} was truncated: some names may never resolve",
                     pod.name()
                 ),
             )
@@ -364,7 +364,7 @@ fn resolver_limits(case: &Case<'_, '_>) -> Option<Finding> {
                 "/etc/resolv.conf",
             )
             .because(event.message.clone().unwrap_or_default())
-            .fix("keep at most 3 name servers and 32 search domains on the node and in dnsConfig"),
+            .fix("keep at most 3 nameservers and 32 search domains on the node and in dnsConfig"),
         )
     })
 }

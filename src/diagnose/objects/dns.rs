@@ -24,13 +24,13 @@ pub(in crate::diagnose) fn name(case: &Case<'_, '_>, trouble: &NameTrouble<'_>) 
         NameTrouble::HostAlias { pod, name, address } => Finding::new(
             Code::SRC_09,
             Stage::Dns,
-            format!("the hosts file of {} sends {name} to {address}", pod.name()),
+            format!("the hosts file of {} maps {name} to {address}", pod.name()),
         )
         .blame_template(pod, "spec.hostAliases")
         .because(format!(
-            "spec.hostAliases has {address} {name}, and the hosts file is asked before the DNS"
+            "spec.hostAliases maps {name} to {address}; the hosts file takes precedence over DNS"
         ))
-        .fix("remove the alias from the pod's template")
+        .fix("remove the alias from the pod template")
         .run(edit_maker(pod)),
         NameTrouble::Bypassed { pod, name } => bypassed(pod, name),
         NameTrouble::Search { pod, name, full } => search(pod, name, full),
@@ -66,7 +66,7 @@ fn no_service(case: &Case<'_, '_>, namespace: &str, name: &str) -> Finding {
             Code::DNS_02,
             Stage::Dns,
             format!(
-                "{name} is not in namespace {namespace}; there is one in {}",
+                "{name} does not exist in namespace {namespace}; it exists in {}",
                 list(&places)
             ),
         )
@@ -76,7 +76,7 @@ fn no_service(case: &Case<'_, '_>, namespace: &str, name: &str) -> Finding {
         )
         .because(format!("NXDOMAIN for {name} in {namespace}"))
         .because(format!("{} exists", first.reference()))
-        .fix(format!("ask for {name}.{}", first.namespace()));
+        .fix(format!("use the name {name}.{}", first.namespace()));
     }
     let here = services()
         .filter(|service| service.namespace() == namespace)
@@ -99,7 +99,7 @@ fn no_service(case: &Case<'_, '_>, namespace: &str, name: &str) -> Finding {
         .collect();
     finding = match (near_here.as_slice(), others.as_slice()) {
         ([], []) => finding
-            .fix("create it, or correct the name")
+            .fix("create the Service, or correct the name")
             .run(kubectl(namespace, "get svc")),
         ([], others) => finding.fix(format!("did you mean {}?", others.join(" or "))),
         (near, _) => finding.fix(format!("did you mean {}?", near.join(" or "))),
@@ -122,16 +122,16 @@ fn nothing_ready(case: &Case<'_, '_>, service: &Service) -> Finding {
                 stage: Stage::Dns,
                 ..deeper
             }
-            .because("a headless Service has records for ready endpoints only");
+            .because("a headless Service has DNS records for ready endpoints only");
         }
         None => Vec::new(),
     };
     let patch = json!({"spec": {"publishNotReadyAddresses": true}});
-    Finding::new(Code::DNS_21, Stage::Dns, format!("{} is headless and has no ready pod, so its name does not exist", service.name()))
+    Finding::new(Code::DNS_21, Stage::Dns, format!("{} is headless and has no ready pod, so its name does not resolve", service.name()))
         .blame(object.clone(), "spec.clusterIP")
-        .because("a headless Service has records for ready endpoints only")
+        .because("a headless Service has DNS records for ready endpoints only")
         .because_all(deeper)
-        .fix("make its pods ready; peers that must find each other before that need publishNotReadyAddresses")
+        .fix("make its pods ready; peers that must discover each other earlier need publishNotReadyAddresses")
         .run(kubectl(service.namespace(), format!("get endpointslices -l kubernetes.io/service-name={}", service.name())))
         .patch(merge_patch(&object, &patch), patch.to_string())
 }
@@ -155,7 +155,7 @@ fn no_hostname(case: &Case<'_, '_>, service: &Service, hostname: &str) -> Findin
                 Code::DNS_22,
                 Stage::Dns,
                 format!(
-                    "StatefulSet {} names serviceName {named:?}, so {asked} does not exist",
+                    "statefulset/{} has serviceName {named:?}, so {asked} does not resolve",
                     set.name()
                 ),
             )
@@ -168,7 +168,7 @@ fn no_hostname(case: &Case<'_, '_>, service: &Service, hostname: &str) -> Findin
                 service.reference()
             ))
             .fix(format!(
-                "make the StatefulSet again with serviceName {} (the field cannot be changed)",
+                "recreate the StatefulSet with serviceName {} (the field is immutable; --cascade=orphan keeps the pods)",
                 service.name()
             ))
             .run(kubectl(
@@ -192,28 +192,28 @@ fn no_hostname(case: &Case<'_, '_>, service: &Service, hostname: &str) -> Findin
         ),
         None => format!("there is no pod {hostname} in {}", service.namespace()),
     };
-    Finding::new(Code::DNS_22, Stage::Dns, format!("{asked} does not exist: {state}"))
+    Finding::new(Code::DNS_22, Stage::Dns, format!("{asked} does not resolve: {state}"))
         .blame(
             pod.map_or_else(|| service.reference(), Pod::reference),
             if pod.is_some() { "spec.subdomain" } else { "" },
         )
         .because(format!("{} has no endpoint with hostname {hostname}", service.reference()))
-        .fix(format!("a pod has this name when it is ready, its hostname is {hostname} and its subdomain (serviceName) is {}", service.name()))
+        .fix(format!("the name resolves when the pod is ready, its hostname is {hostname} and its subdomain (serviceName) is {}", service.name()))
 }
 
 /// A name of no form the cluster's DNS knows.
 fn form(case: &Case<'_, '_>, name: &str) -> Finding {
     let domain = case.world.dns().domain.clone();
     let clusterset = name.contains("clusterset.local");
-    let finding = Finding::new(Code::DNS_01, Stage::Dns, format!("no Service can have the name {name}"))
+    let finding = Finding::new(Code::DNS_01, Stage::Dns, format!("{name} is not a valid Service name"))
         .blame(ObjectRef::cluster_wide("Name", name), "")
-        .because(format!("the cluster's DNS answers SERVICE.NAMESPACE.svc.{domain} and POD.SERVICE.NAMESPACE.svc.{domain}"));
+        .because(format!("the cluster DNS serves SERVICE.NAMESPACE.svc.{domain} and POD.SERVICE.NAMESPACE.svc.{domain}"));
     if clusterset {
         finding.fix(
             "clusterset.local needs a multi-cluster DNS block in the Corefile and a ServiceImport",
         )
     } else {
-        finding.fix("ask for SERVICE or SERVICE.NAMESPACE")
+        finding.fix("use SERVICE or SERVICE.NAMESPACE")
     }
 }
 
@@ -238,7 +238,7 @@ fn own_name(pod: &Pod, name: &str, service: &Service) -> Finding {
             "its /etc/hosts has its own address for {name}, and is asked before the DNS"
         ))
         .fix(format!(
-            "ask for {name}.{}, or give the pod another name",
+            "use the name {name}.{}, or give the pod another name",
             service.namespace()
         ))
 }
@@ -255,7 +255,7 @@ fn bypassed(pod: &Pod, name: &str) -> Finding {
         (
             Code::SRC_03,
             "ClusterFirstWithHostNet",
-            "a hostNetwork pod with dnsPolicy ClusterFirst gets its node's resolver",
+            "a hostNetwork pod with dnsPolicy ClusterFirst uses the resolver of its node",
         )
     } else {
         let want = if host {
@@ -266,7 +266,7 @@ fn bypassed(pod: &Pod, name: &str) -> Finding {
         (
             Code::SRC_02,
             want,
-            "so it asks servers that know nothing of the cluster",
+            "it queries nameservers outside the cluster",
         )
     };
     Finding::new(
@@ -281,7 +281,7 @@ fn bypassed(pod: &Pod, name: &str) -> Finding {
     .because(format!(
         "spec.dnsPolicy is {policy}, spec.hostNetwork is {host}: {why}"
     ))
-    .fix(format!("set dnsPolicy: {want} in the pod's template"))
+    .fix(format!("set dnsPolicy: {want} in the pod template"))
     .run(edit_maker(pod))
 }
 
@@ -291,14 +291,14 @@ fn search(pod: &Pod, name: &str, full: &str) -> Finding {
         Code::SRC_04,
         Stage::Dns,
         format!(
-            "the search list of {} never makes {full} of {name}",
+            "the search list of {} does not expand {name} to {full}",
             pod.name()
         ),
     )
     .blame_template(pod, "spec.dnsConfig")
     .because("dnsConfig overrides ndots or the search list".to_owned())
     .fix(format!(
-        "ask for {full}, or give dnsConfig the cluster's search domains back"
+        "use {full}, or add the cluster search domains to dnsConfig"
     ))
     .run(edit_maker(pod))
 }
@@ -310,7 +310,7 @@ fn unserved(case: &Case<'_, '_>, name: &str) -> Finding {
         Code::DNS_10,
         Stage::Dns,
         format!(
-            "the Corefile serves no cluster zone, so {name} and every other Service has no name"
+            "the Corefile does not serve the cluster zone, so neither {name} nor any other Service name resolves"
         ),
     )
     .blame(object.clone(), "data.Corefile")
@@ -333,7 +333,7 @@ fn other_domain(case: &Case<'_, '_>, pod: &Pod, name: &str, searched: &str) -> F
     Finding::new(
         Code::DNS_08,
         Stage::Dns,
-        format!("{} looks {name} up below {searched}, the cluster's DNS serves {served}", pod.name()),
+        format!("{} looks up {name} in {searched}, but the cluster DNS serves {served}", pod.name()),
     )
     .blame(
         ObjectRef::cluster_wide("Node", pod.node_name().unwrap_or_default()),
@@ -341,7 +341,7 @@ fn other_domain(case: &Case<'_, '_>, pod: &Pod, name: &str, searched: &str) -> F
     )
     .because(format!("its resolv.conf searches svc.{searched}"))
     .because(format!("the Corefile serves {served}"))
-    .fix(format!("set clusterDomain: {served} in the kubelet's configuration, restart it, and make the pods again"))
+    .fix(format!("set clusterDomain: {served} in the kubelet configuration, restart the kubelet, and recreate the pods"))
 }
 
 /// DNS-12.
@@ -354,12 +354,10 @@ fn corefile(case: &Case<'_, '_>, at: Option<&At>, what: &str, name: &str) -> Fin
     Finding::new(
         Code::DNS_12,
         Stage::Dns,
-        format!("the Corefile gives {name} a wrong answer: {what}"),
+        format!("the Corefile returns a wrong answer for {name}: {what}"),
     )
     .blame(object.clone(), at.trim_end())
-    .because(format!(
-        "{at}takes the name before the kubernetes plugin does"
-    ))
+    .because(format!("{at}handles the name before the kubernetes plugin"))
     .fix("correct that block of the Corefile")
     .run(kubectl(
         &object.namespace,
@@ -374,16 +372,19 @@ fn bad_alias(service: &Service, target: &str, why: &str) -> Finding {
     let finding = Finding::new(
         Code::DNS_23,
         Stage::Dns,
-        format!("externalName {target} of {} leads nowhere", service.name()),
+        format!(
+            "externalName {target} of {} does not resolve to a host",
+            service.name()
+        ),
     )
     .blame(object, "spec.externalName")
     .because(why);
     if !is_address && !target.contains(['/', ':', ' ']) {
-        finding.fix("name a host that exists")
+        finding.fix("use a host name that exists")
     } else if is_address {
-        finding.fix("for an address use a Service without selector and an EndpointSlice")
+        finding.fix("for an IP address, use a Service without a selector and an EndpointSlice")
     } else {
-        finding.fix("externalName is a bare host name: no scheme, no port, no path")
+        finding.fix("externalName takes a host name only, without scheme, port or path")
     }
     .run(kubectl(
         service.namespace(),
@@ -402,7 +403,7 @@ pub(in crate::diagnose) fn servers(
             Finding::new(Code::DNS_06, Stage::Dns, "kube-system has no DNS Service")
                 .blame(ObjectRef::new("Service", "kube-system", "kube-dns"), "")
                 .because("no Service with k8s-app=kube-dns, kube-dns or coredns")
-                .fix("install the cluster DNS again (CoreDNS add-on)")
+                .fix("reinstall the cluster DNS (the CoreDNS add-on)")
         }
         DnsTrouble::NoPort { service, protocol } => no_port(service, *protocol),
         DnsTrouble::NoEndpoints(service) => no_endpoints(case, service),
@@ -416,14 +417,14 @@ pub(in crate::diagnose) fn servers(
                 .iter()
                 .map(ToString::to_string)
                 .collect();
-            Finding::new(Code::DNS_07, Stage::Dns, format!("{} asks {asked}, but the cluster's DNS is {}", pod.name(), list(&own)))
+            Finding::new(Code::DNS_07, Stage::Dns, format!("{} queries {asked}, but the cluster DNS is {}", pod.name(), list(&own)))
                 .blame(
                     ObjectRef::cluster_wide("Node", pod.node_name().unwrap_or_default()),
                     "kubelet clusterDNS",
                 )
                 .because(format!("its resolv.conf has nameserver {asked}"))
                 .because(format!("{} has clusterIP {}", service.reference(), list(&own)))
-                .fix("correct clusterDNS in the kubelet's configuration, restart it, and make the pods again")
+                .fix("correct clusterDNS in the kubelet configuration, restart the kubelet, and recreate the pods")
         }
         DnsTrouble::Denied { first, .. } => pol::dns_denied(case, first),
         DnsTrouble::Node { first, .. } => nodes::cause(case, path, first),
@@ -439,7 +440,7 @@ fn no_port(service: &Service, protocol: Protocol) -> Finding {
     };
     let patch = json!([{"op": "add", "path": "/spec/ports/-", "value": {"name": name, "port": 53, "protocol": protocol, "targetPort": 53}}]);
     let effect = match protocol {
-        Protocol::Tcp => "answers that do not fit a UDP packet fail",
+        Protocol::Tcp => "answers that do not fit in a UDP packet fail",
         _ => "every lookup fails",
     };
     Finding::new(
@@ -470,7 +471,7 @@ fn no_endpoints(case: &Case<'_, '_>, service: &Service) -> Finding {
         return Finding::new(Code::DNS_04, Stage::Dns, "CoreDNS forwards to itself and exits")
             .blame(corefile_object(case), "data.Corefile forward")
             .because(format!("{}: {message}", pod.reference()))
-            .fix("forward to a real resolver, or set the kubelet's resolvConf to /run/systemd/resolve/resolv.conf")
+            .fix("forward to another resolver, or set resolvConf of the kubelet to /run/systemd/resolve/resolv.conf")
             .run(kubectl(namespace, "edit configmap coredns"));
     }
     let workload = case
@@ -495,16 +496,16 @@ fn no_endpoints(case: &Case<'_, '_>, service: &Service) -> Finding {
             stage: Stage::Dns,
             ..svc_near::selector_misses(case, service, &selector)
         }
-        .because("no name resolves anywhere");
+        .because("no name resolves in the cluster");
     }
     let scaled_to_zero = workload.is_some_and(|workload| workload.replicas == Some(0));
     let summary = match pods.len() {
         0 if scaled_to_zero => {
-            "the cluster's DNS is scaled to 0: no name resolves anywhere".to_owned()
+            "the cluster DNS is scaled to 0: no name resolves in the cluster".to_owned()
         }
-        0 => "the cluster's DNS has no pod: no name resolves anywhere".to_owned(),
+        0 => "the cluster DNS has no pod: no name resolves in the cluster".to_owned(),
         some => format!(
-            "none of {} of the cluster's DNS is ready: no name resolves anywhere",
+            "none of {} of the cluster DNS is ready: no name resolves in the cluster",
             count(some, "pod")
         ),
     };

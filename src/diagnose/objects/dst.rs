@@ -37,7 +37,7 @@ pub(in crate::diagnose) fn down(case: &Case<'_, '_>, pod: &Pod) -> Finding {
             pod.namespace(),
             pod.phase()
         ))
-        .fix("bring the pod up; its events and logs say what keeps it")
+        .fix("bring the pod up; its events and logs say why it is down")
         .run(kubectl(pod.namespace(), format!("describe pod {name}")))
         .run(kubectl(
             pod.namespace(),

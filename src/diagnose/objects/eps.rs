@@ -142,25 +142,25 @@ fn without_sight(case: &Case<'_, '_>, service: &Service, family: Family) -> Find
             .because(fact)
     };
     if listed.is_empty() {
-        let summary = format!("{name} has no endpoint; it seems to select no pod");
+        let summary = format!("{name} has no endpoints; it seems to select no pod");
         return finding(
             Code::SVC_01,
             summary,
-            "its slices list no endpoint".to_owned(),
+            "its EndpointSlices list no endpoints".to_owned(),
         )
         .suspected();
     }
     let all = count(listed.len(), "endpoint");
     if listed.contains(&true) {
-        let summary = format!("the endpoints of {name} have no such port");
+        let summary = format!("the endpoints of {name} do not have the port");
         return finding(
             Code::SVC_04,
             summary,
-            format!("its slices list {all} without it"),
+            format!("its EndpointSlices list {all} without the port"),
         )
         .suspected();
     }
-    let fact = format!("its slices list {all}, none of them ready");
+    let fact = format!("its EndpointSlices list {all}, none of them ready");
     finding(
         Code::EPS_01,
         format!("no endpoint of {name} is ready"),
@@ -200,7 +200,7 @@ fn no_replica(
 ) -> Finding {
     let kind = object.kind.to_lowercase();
     let for_whom = service.map_or_else(String::new, |service| {
-        format!(", so {} leads nowhere", service.name())
+        format!(", so {} has no endpoints", service.name())
     });
     if replicas == Some(0) {
         return Finding::new(
@@ -210,7 +210,7 @@ fn no_replica(
         )
         .blame(object.clone(), "spec.replicas")
         .because(format!("{object} spec.replicas is 0"))
-        .fix("scale it up, unless it is down on purpose")
+        .fix("scale it up, unless it is scaled down on purpose")
         .run(kubectl(
             &object.namespace,
             format!("scale {kind} {} --replicas=1", object.name),
@@ -234,7 +234,7 @@ fn no_replica(
         )),
     };
     finding
-        .fix("see what keeps it from making pods (quota, admission, missing node)")
+        .fix("find out why it cannot create pods (quota, admission, missing ServiceAccount)")
         .run(kubectl(
             &object.namespace,
             format!("describe {kind} {}", object.name),
@@ -287,11 +287,11 @@ fn in_another_namespace(
     Finding::new(
         Code::SVC_02,
         Stage::Endpoints,
-        format!("the pods {} selects are in namespace {namespace}, the Service is in {}", service.name(), service.namespace()),
+        format!("the pods that {} would select are in namespace {namespace}, not in {}", service.name(), service.namespace()),
     )
     .blame(service.reference(), "metadata.namespace")
     .because(format!("{} with {selector} in {namespace}, none in {}", count(pods, "pod"), service.namespace()))
-    .fix(format!("a selector looks only in its own namespace: make the Service in {namespace}, or an ExternalName here that points there"))
+    .fix(format!("a selector matches pods of its own namespace only: create the Service in {namespace}, or an ExternalName Service here"))
     .run(kubectl(namespace, format!("get pods -l {selector}")))
 }
 
@@ -307,7 +307,7 @@ fn wrong_family(service: &Service, family: Family, pods: &[&Pod]) -> Finding {
         Code::SVC_13,
         Stage::Endpoints,
         format!(
-            "{} answers on {family}, its pods have {other} addresses only",
+            "{} serves {family}, but its pods have {other} addresses only",
             service.name()
         ),
     )
@@ -317,7 +317,7 @@ fn wrong_family(service: &Service, family: Family, pods: &[&Pod]) -> Finding {
         count(pods.len(), "pod")
     ))
     .fix(format!(
-        "make the Service again with ipFamilies [{other}] (its first family cannot be changed), or give its pods {family}"
+        "give its pods {family}, or recreate the Service with ipFamilies [{other}] (the first family is immutable)"
     ))
     .run(kubectl(
         &object.namespace,
@@ -344,7 +344,7 @@ fn unknown_name(service: &Service, port: &ServicePort, name: &str, pods: &[&Pod]
         Code::SVC_04,
         Stage::Endpoints,
         format!(
-            "targetPort {name:?} of {} is the name of no port of its pods",
+            "targetPort {name:?} of {} is not the name of a port of its pods",
             service.name()
         ),
     )
@@ -359,14 +359,14 @@ fn unknown_name(service: &Service, port: &ServicePort, name: &str, pods: &[&Pod]
             let own = first.split(' ').next().unwrap_or_default();
             let patch = json!([{"op": "replace", "path": format!("/spec/ports/{index}/targetPort"), "value": own}]);
             finding
-                .because(format!("they name {}", list(&known)))
-                .fix("use a name the pods have, or the number")
+                .because(format!("they have {}", list(&known)))
+                .fix("use a port name that the pods have, or the number")
                 .patch(
                     crate::diagnose::kubectl::json_patch(&object, &patch),
                     patch.to_string(),
                 )
         }
-        None => finding.because("they name no port at all").fix(format!(
+        None => finding.because("they name no port").fix(format!(
             "name the container port {name}, or use its number as targetPort"
         )),
     }
@@ -399,7 +399,7 @@ fn by_hand(case: &Case<'_, '_>, service: &Service, port: &ServicePort) -> Findin
             );
             finding(
                 format!(
-                    "EndpointSlice {} does not carry the label of Service {}",
+                    "endpointslice/{} does not have the label of service/{}",
                     slice.name(),
                     service.name()
                 ),
@@ -407,9 +407,9 @@ fn by_hand(case: &Case<'_, '_>, service: &Service, port: &ServicePort) -> Findin
                 "metadata.labels",
             )
             .because(format!(
-                "a slice belongs to a Service by the label {SERVICE_NAME} alone, not by its name"
+                "an EndpointSlice belongs to a Service by the label {SERVICE_NAME}, not by its name"
             ))
-            .fix("label it")
+            .fix("add the label")
             .run(kubectl(namespace, label))
         }
         None => finding(
@@ -417,9 +417,9 @@ fn by_hand(case: &Case<'_, '_>, service: &Service, port: &ServicePort) -> Findin
             service.reference(),
             "spec.selector",
         )
-        .because("nothing says where it leads")
+        .because("nothing defines its endpoints")
         .fix(format!(
-            "give it a selector, or write an EndpointSlice with the label {SERVICE_NAME}={}",
+            "add a selector, or create an EndpointSlice with the label {SERVICE_NAME}={}",
             service.name()
         )),
     }
@@ -503,10 +503,10 @@ pub(in crate::diagnose) fn stale(service: &Service, slice: &ObjectRef, address: 
     )
     .blame(slice.clone(), "endpoints")
     .because(format!(
-        "{slice} belongs to {} and names a pod that is gone",
+        "{slice} belongs to {} and names a pod that does not exist",
         service.reference()
     ))
-    .fix("delete the slice; its controller makes a right one")
+    .fix("delete the EndpointSlice; its controller recreates it")
     .run(kubectl(
         &slice.namespace,
         format!("delete endpointslice {}", slice.name),

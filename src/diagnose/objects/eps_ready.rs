@@ -67,10 +67,10 @@ fn not_ready(case: &Case<'_, '_>, service: &Service, pods: &[&Pod]) -> Finding {
     .because_all(probe_failure(case, pods))
     .because_all(states);
     if let Some(probe) = probe {
-        finding = finding.because(format!("its readiness probe: {probe}"));
+        finding = finding.because(format!("readiness probe: {probe}"));
     }
     finding
-        .fix("make the pods ready; if the application answers, the probe itself is wrong (EPS-02)")
+        .fix("make the pods ready; if the application responds, the probe itself is wrong (EPS-02)")
         .run(kubectl(
             first.namespace(),
             format!("describe pod {}", first.name()),
@@ -171,7 +171,7 @@ fn closed(service: &Service, pod: &Pod, gate: &str) -> Finding {
         Code::EPS_08,
         Stage::Endpoints,
         format!(
-            "the readiness gate {gate} keeps the pods of {} out",
+            "the readiness gate {gate} keeps the pods of {} from becoming ready",
             service.name()
         ),
     )
@@ -181,9 +181,9 @@ fn closed(service: &Service, pod: &Pod, gate: &str) -> Finding {
         pod.reference()
     ))
     .because(format!(
-        "condition {gate} is not True; its controller has to set it"
+        "condition {gate} is not True; the controller that owns it must set it"
     ))
-    .fix("run the controller that owns the gate, or drop the gate from the pod template")
+    .fix("run the controller that owns the gate, or remove the gate from the pod template")
     .run(kubectl(
         pod.namespace(),
         format!("get pod {} -o yaml", pod.name()),
@@ -214,7 +214,7 @@ fn on_silent_nodes(service: &Service, pods: &[&Pod]) -> Finding {
         count(pods.len(), "pod"),
         nodes.join(", ")
     ))
-    .fix("bring the node back, or let the pods be made elsewhere")
+    .fix("bring the node back, or let its pods be recreated elsewhere")
     .run(kubectl("", format!("describe node {first}")))
 }
 
@@ -223,8 +223,8 @@ fn not_followed(service: &Service, pods: &[&Pod]) -> Finding {
     Finding::new(Code::EPS_07, Stage::Endpoints, format!("{} of {} are ready, but no EndpointSlice lists them", count(pods.len(), "pod"), service.name()))
         .suspected()
         .blame(service.reference(), "")
-        .because("the EndpointSlice controller has not followed; a pod that became ready a moment ago looks the same")
-        .fix("look at kube-controller-manager: is it running, does it hold its lease?")
+        .because("the EndpointSlice controller has not caught up; a pod that became ready a moment ago looks the same")
+        .fix("check that kube-controller-manager runs and renews its lease")
         .run(kubectl("kube-system", "get lease kube-controller-manager -o yaml"))
 }
 
@@ -273,7 +273,7 @@ fn collided(case: &Case<'_, '_>, service: &Service, pod: &Pod) -> Finding {
         Code::SVC_17,
         Stage::Endpoints,
         format!(
-            "the variables of Service {} break the start of {}",
+            "the environment variables of service/{} break the start of {}",
             object.name,
             pod.name()
         ),
@@ -281,7 +281,7 @@ fn collided(case: &Case<'_, '_>, service: &Service, pod: &Pod) -> Finding {
     .blame(pod.reference(), "spec.enableServiceLinks")
     .because(format!("{}: {}", pod.reference(), message.trim()))
     .because(format!(
-        "every Service of the namespace becomes variables such as {}_PORT=tcp://…",
+        "every Service of the namespace sets environment variables such as {}_PORT=tcp://…",
         object.name.to_uppercase().replace('-', "_")
     ))
     .fix("set enableServiceLinks: false in the pod template")

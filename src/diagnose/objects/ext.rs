@@ -38,7 +38,7 @@ pub(in crate::diagnose) fn no_local_endpoint(
     let patch = json!({"spec": {word: "Cluster"}});
     let has = list(elsewhere);
     let summary = format!(
-        "{word} is Local, and node {node} has no ready endpoint of {}",
+        "{word} is Local, and node/{node} has no ready endpoint of {}",
         service.name()
     );
     let finding = Finding::new(code, Stage::Endpoints, summary)
@@ -47,10 +47,10 @@ pub(in crate::diagnose) fn no_local_endpoint(
             "ready endpoints are on {has} only; kube-proxy on {node} drops the packet"
         ));
     let finding = if from_outside {
-        finding.fix(format!("ask {has}, let a load balancer's health check choose, or use policy Cluster (the client's address is then hidden)"))
+        finding.fix(format!("use {has}, let the health check of a load balancer choose, or set the policy to Cluster (which hides the client address)"))
     } else {
         finding.fix(format!(
-            "use policy Cluster, or run an endpoint on {node} (a DaemonSet)"
+            "run an endpoint on {node} (a DaemonSet), or set the policy to Cluster"
         ))
     };
     finding.patch(merge_patch(&object, &patch), patch.to_string())
@@ -67,13 +67,13 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
             Code::EXT_15,
             Stage::Entry,
             format!(
-                "{} has an address of the pod network, which most networks outside do not route",
+                "{} has an address of the pod network, which is usually not routed outside the cluster",
                 object.name
             ),
         )
         .suspected()
         .blame(object.clone(), "")
-        .fix("go through a Service of type LoadBalancer or NodePort, an Ingress, or port-forward")
+        .fix("use a Service of type LoadBalancer or NodePort, an Ingress, or port-forward")
         .run(kubectl(
             &object.namespace,
             format!("port-forward pod/{}{port}", object.name),
@@ -87,7 +87,9 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
     )
     .blame(object.clone(), "spec.type")
     .because("it has no node port, no load-balancer address and no external IP")
-    .fix("make it NodePort or LoadBalancer, put an Ingress in front, or port-forward")
+    .fix(
+        "use port-forward, put an Ingress in front, or change the type to NodePort or LoadBalancer",
+    )
     .patch(merge_patch(object, &patch), patch.to_string())
     .run(kubectl(
         &object.namespace,
@@ -113,7 +115,7 @@ pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Se
         Code::EXT_04,
         Stage::Entry,
         format!(
-            "no load balancer has taken {}: its address is pending",
+            "no load balancer serves {}: its address is pending",
             service.name()
         ),
     )
@@ -121,7 +123,7 @@ pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Se
     .because("status.loadBalancer.ingress is empty");
     if let Some(class) = class {
         finding = finding.because(format!(
-            "spec.loadBalancerClass is {class}: only the controller of that class answers"
+            "spec.loadBalancerClass is {class}: only the controller of that class serves it"
         ));
     }
     for event in events.take(2) {
@@ -139,7 +141,7 @@ pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Se
         .collect();
     if !node_ports.is_empty() {
         finding = finding.because(format!(
-            "meanwhile its node port {} works on every node",
+            "its node port {} is available on every node",
             list(&node_ports)
         ));
     }
@@ -170,19 +172,19 @@ pub(in crate::diagnose) fn source_range(
         Code::EXT_07,
         Stage::Entry,
         format!(
-            "loadBalancerSourceRanges of {} leave out {client}",
+            "loadBalancerSourceRanges of {} do not include {client}",
             service.name()
         ),
     )
     .blame(object.clone(), "spec.loadBalancerSourceRanges")
     .because(format!(
-        "it admits {}; everything else is dropped",
+        "it allows {}; everything else is dropped",
         list(&ranges)
     ))
     .fix(if is_inside(case, client) {
-        "ask for its name or cluster IP, which no range limits, or add the client's range"
+        "ask for its name or cluster IP, which no range limits, or add the range of the client"
     } else {
-        "add the client's range"
+        "add the range of the client"
     })
     .patch(merge_patch(&object, &patch), patch.to_string())
 }
@@ -202,9 +204,9 @@ pub(in crate::diagnose) fn nobody_announces(case: &Case<'_, '_>, service: &Servi
     Finding::new(Code::EXT_05, Stage::Entry, summary)
         .suspected()
         .blame(object, "metadata.labels")
-        .because(format!("every node carries {EXCLUDED}"))
+        .because(format!("every node has the label {EXCLUDED}"))
         .because("MetalLB and cloud controllers leave such nodes out; kubeadm labels its control plane so")
-        .fix("take the label off the nodes that may take traffic")
+        .fix("remove the label from the nodes that should receive traffic")
         .run(kubectl("", format!("label nodes --all {EXCLUDED}-")))
 }
 
@@ -279,7 +281,7 @@ pub(in crate::diagnose) fn no_such_node_port(
         format!("no Service has node port {port}"),
     )
     .blame(node.reference(), "")
-    .fix("ask a node port that exists; it may have changed when the Service was made again")
+    .fix("use a node port that exists; it may have changed when the Service was recreated")
     .run("kubectl get svc -A -o wide");
     known.fold(finding, |finding, known| {
         finding.because(format!("there is {known}"))

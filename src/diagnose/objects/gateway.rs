@@ -345,7 +345,7 @@ fn bad_backend(
             let found = finding("which does not exist".to_owned(), ".name");
             match near.as_slice() {
                 [] => found
-                    .fix("create the Service or correct the name")
+                    .fix("create the Service, or correct the name")
                     .run(edit),
                 near => found
                     .fix(format!("did you mean {}?", near.join(" or ")))
@@ -361,7 +361,7 @@ fn bad_backend(
             );
             finding(text, ".port")
                 .because(format!("{to} has {has}"))
-                .fix("name a port the Service has")
+                .fix("use a port that the Service declares")
                 .run(edit)
         }
         BackendTrouble::Kind => finding(format!("and a {} is no backend", to.kind), ".kind")

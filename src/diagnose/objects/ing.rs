@@ -45,23 +45,23 @@ fn no_controller(case: &Case<'_, '_>, ingress: &Ingress, class: Option<&str>) ->
     let summary = class.map_or_else(
         || {
             format!(
-                "{} names no class and there is no default: no controller takes it",
+                "{} has no class and there is no default class: no controller serves it",
                 object.name
             )
         },
         |class| {
             format!(
-                "{} asks for class {class}, which does not exist: no controller takes it",
+                "{} has class {class}, which does not exist: no controller serves it",
                 object.name
             )
         },
     );
     let finding = Finding::new(Code::ING_01, Stage::Ingress, summary)
         .blame(object.clone(), "spec.ingressClassName")
-        .because("status.loadBalancer is empty: nobody claimed it");
+        .because("status.loadBalancer is empty: no controller has claimed it");
     let Some(meant) = classes.first() else {
         return finding
-            .because("the cluster has no IngressClass at all")
+            .because("the cluster has no IngressClass")
             .fix("install an ingress controller")
             .run(kubectl("", "get ingressclass"));
     };
@@ -77,7 +77,7 @@ fn elsewhere(ingress: &Ingress, host: &str, found: &[IpAddr]) -> Finding {
     let object = ingress_reference(ingress);
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     let summary = format!(
-        "{host} resolves to {}, which is no address of {}",
+        "{host} resolves to {}, which is not an address of {}",
         list(&found),
         object.name
     );
@@ -86,9 +86,9 @@ fn elsewhere(ingress: &Ingress, host: &str, found: &[IpAddr]) -> Finding {
         .notice()
         .suspected()
         .blame(object, "status.loadBalancer")
-        .because(format!("the source's DNS says {}", list(&found)))
+        .because(format!("the DNS of the source returns {}", list(&found)))
         .because(format!("status.loadBalancer has {}", list(&noted)))
-        .fix("correct the record (or what keeps it, external-dns say), unless a proxy in front of the cluster is meant")
+        .fix("correct the DNS record (or what maintains it, such as external-dns), unless a proxy in front of the cluster is intended")
 }
 
 /// ING-04.
@@ -113,7 +113,7 @@ fn no_rule(ingress: &Ingress, host: &str, path: &str) -> Finding {
     Finding::new(
         Code::ING_04,
         Stage::Ingress,
-        format!("no rule of {} takes {host}{path}", object.name),
+        format!("no rule of {} matches {host}{path}", object.name),
     )
     .blame(object.clone(), "spec.rules")
     .because(format!(
@@ -124,7 +124,7 @@ fn no_rule(ingress: &Ingress, host: &str, path: &str) -> Finding {
             list(&rules)
         }
     ))
-    .fix("ask for a host and path it has, or add the rule")
+    .fix("use a host and path that it has, or add a rule")
     .run(kubectl(
         &object.namespace,
         format!("edit ingress {}", object.name),
@@ -147,13 +147,13 @@ fn no_backend(
             Code::ING_02,
             Stage::Service,
             format!(
-                "{} leads to port {port} of {service}, which it lacks",
+                "{} points to port {port} of service/{service}, which does not exist",
                 object.name
             ),
         )
         .blame(object.clone(), format!("{field}.backend.service.port"))
         .because(format!("{} has {}", found.reference(), ports_text(found)))
-        .fix("name a port the Service has")
+        .fix("use a port that the Service declares")
         .run(kubectl(namespace, format!("edit ingress {}", object.name)));
     }
     let names = case.view.services.in_namespace(namespace).map(Named::name);
@@ -162,14 +162,14 @@ fn no_backend(
         Code::ING_02,
         Stage::Service,
         format!(
-            "{} leads to Service {service}, which does not exist",
+            "{} points to service/{service}, which does not exist",
             object.name
         ),
     )
     .blame(object.clone(), format!("{field}.backend.service.name"))
     .because(format!("there is no Service {service} in {namespace}"));
     match near.as_slice() {
-        [] => finding.fix("create the Service or correct the name"),
+        [] => finding.fix("create the Service, or correct the name"),
         near => finding.fix(format!("did you mean {}?", near.join(" or "))),
     }
     .run(kubectl(namespace, format!("edit ingress {}", object.name)))

@@ -31,7 +31,7 @@ pub(in crate::diagnose) fn denied(case: &Case<'_, '_>, denied: &Denied) -> Findi
             code: Code::POL_13,
             ..finding
         }
-        .because(format!("a rule admits {client}, and the packet arrives under the address of the node it came in by (externalTrafficPolicy Cluster)"));
+        .because(format!("a rule allows {client}, but the packet arrives with the address of a node (externalTrafficPolicy Cluster)"));
     }
     if denied.stage == Stage::EgressPolicy && is_metadata(denied) {
         return Finding {
@@ -44,7 +44,7 @@ pub(in crate::diagnose) fn denied(case: &Case<'_, '_>, denied: &Denied) -> Findi
             code: Code::POL_04,
             ..finding
         }
-        .because("the other side admits it by a rule; both sides must");
+        .because("the other side allows it by a rule; both sides must allow it");
     }
     finding
 }
@@ -66,7 +66,7 @@ pub(in crate::diagnose) fn dns_denied(case: &Case<'_, '_>, denied: &Denied) -> F
         ..finding
     }
     .because(format!(
-        "its name server is {cache}, a cache on its node: rules that select DNS pods do not fit it"
+        "its nameserver is {cache}, a cache on its node: rules that select DNS pods do not match it"
     ))
 }
 
@@ -165,10 +165,10 @@ fn summary(denied: &Denied, for_dns: bool) -> String {
             format!("{rule} denies {destination} {what} from {source}")
         }
         (_, Direction::Egress) => {
-            format!("{policies} isolates {source} and lets out no {what} to {destination}")
+            format!("{policies} isolates {source} and does not allow {what} to {destination}")
         }
         (_, Direction::Ingress) => {
-            format!("{policies} isolates {destination} and admits no {what} from {source}")
+            format!("{policies} isolates {destination} and does not allow {what} from {source}")
         }
     }
 }
@@ -234,9 +234,9 @@ fn fix(
         (Some(advice), _) => advice,
         (None, Some(fix)) => fix.summary.clone(),
         (None, None) if denied.protocol == Protocol::Udp && denied.port == 53 => {
-            "let the pod reach the DNS pods on UDP and TCP 53".to_owned()
+            "allow the pod to reach the DNS pods on UDP and TCP 53".to_owned()
         }
-        (None, None) => "add a rule that admits this traffic".to_owned(),
+        (None, None) => "add a rule that allows this traffic".to_owned(),
     };
     let finding = finding.fix(summary);
     match patch {

@@ -71,19 +71,19 @@ fn no_rules(
     };
     let because = match (is_written, is_named) {
         (true, _) => format!(
-            "{} is an empty list, which admits nothing ([{{}}] would admit everything)",
+            "{} is an empty list, which allows nothing ([{{}}] would allow everything)",
             miss.rule.list
         ),
         (false, true) => format!(
             "policyTypes names {named} and there is no {direction} rule: all of it is denied"
         ),
-        (false, false) => format!("without policyTypes {named} is closed by default"),
+        (false, false) => format!("without policyTypes {named} is denied by default"),
     };
     other_has_rules.then(|| Reading {
         code: Code::POL_19,
         text: because,
         advice: Some(format!(
-            "take {named} out of policyTypes, or write {direction} rules"
+            "remove {named} from policyTypes, or add {direction} rules"
         )),
     })
 }
@@ -96,10 +96,10 @@ fn read_port(case: &Case<'_, '_>, denied: &Denied, port: &PortMiss) -> Option<Re
                 let default = if entry.protocol_written {
                     ""
                 } else {
-                    " (the default, as it names no protocol)"
+                    " (the default, because it sets no protocol)"
                 };
                 let text = format!(
-                    "the rule admits port {} for {}{default}, not {}",
+                    "the rule allows port {} for {}{default}, not {}",
                     denied.port,
                     entry.protocol.map_or_else(
                         || "another protocol".to_owned(),
@@ -126,7 +126,7 @@ fn read_port(case: &Case<'_, '_>, denied: &Denied, port: &PortMiss) -> Option<Re
         });
     let (service, number) = of_service?;
     let text = format!(
-        "the rule admits {number}, the port of Service {service}; policies act on the pod's own port {}, after translation",
+        "the rule allows {number}, the port of service/{service}; policies apply to the pod port {}, after translation",
         denied.port
     );
     reading(
@@ -182,7 +182,7 @@ fn read_peer(
         return reading(
             Code::POL_14,
             Some(
-                "admit the nodes by ipBlock: a hostNetwork pod sends from its node's address"
+                "allow the nodes by ipBlock: a hostNetwork pod sends from the address of its node"
                     .to_owned(),
             ),
         );
@@ -199,10 +199,10 @@ fn read_peer(
         return Some(Reading {
             code: Code::POL_06,
             text: format!(
-                "{}; namespaceSelector and podSelector stand in one entry, so both must match, and {half} alone would",
+                "{}; namespaceSelector and podSelector are in one entry, so both must match; {half} alone would match",
                 peer.words()
             ),
-            advice: Some("write them as two entries of the list if either is enough".to_owned()),
+            advice: Some("write them as two list entries if either is enough".to_owned()),
         });
     }
     peer.leaves.iter().find_map(|leaf| match leaf {
@@ -228,7 +228,7 @@ fn read_peer(
         }),
         LeafMiss::NotAPod { .. } if miss.rule.direction == Direction::Egress && is_api_server(case, denied) => reading(
             Code::POL_20,
-            Some("the API server listens on node addresses, which no selector matches: admit them by ipBlock".to_owned()),
+            Some("the API server listens on node addresses, which no selector matches: allow them by ipBlock".to_owned()),
         ),
         _ => None,
     })

@@ -39,7 +39,7 @@ pub(crate) fn notices(lints: &[Lint]) -> Vec<Finding> {
     }
     let told = notices.into_iter().map(|(mut finding, more)| {
         if more > 0 {
-            finding.summary = format!("{} (and {more} more of its kind)", finding.summary);
+            finding.summary = format!("{} (and {more} more like it)", finding.summary);
         }
         finding
     });
@@ -55,24 +55,24 @@ fn notice(lint: &Lint) -> Finding {
         Idle::SelectsNothing => (
             Code::POL_23,
             format!("{policy} selects no pod of its namespace"),
-            "align its podSelector with the labels of the pods, or delete it",
+            "match its podSelector to the labels of the pods, or delete the policy",
         ),
         Idle::NoSuchNamespace(requirement) => (
             Code::POL_07,
             format!(
-                "a peer of {policy} asks for namespaces with {requirement}, and none has that label"
+                "a peer of {policy} selects namespaces with {requirement}, and no namespace has that label"
             ),
             "select namespaces by kubernetes.io/metadata.name, or label them",
         ),
         Idle::NoSuchPod => (
             Code::POL_08,
-            format!("a peer of {policy} fits no pod and no workload"),
-            "align the selector with the labels of the pods that are meant",
+            format!("a peer of {policy} matches no Pod or workload"),
+            "match the selector to the labels of the intended pods",
         ),
         Idle::ServiceRange(net) => (
             Code::POL_09,
             format!(
-                "a peer of {policy} is {net}, which holds addresses of Services: policies see those of pods"
+                "a peer of {policy} is {net}, which contains Service addresses: policies see pod addresses"
             ),
             "select the pods behind the Service instead",
         ),
@@ -81,15 +81,15 @@ fn notice(lint: &Lint) -> Finding {
             (
                 Code::POL_10,
                 format!(
-                    "{policy} names the port {name:?}, and no pod it is about has a {protocol}port of that name"
+                    "{policy} uses the port name {name:?}, and no pod that it applies to has a {protocol}port of that name"
                 ),
-                "name the port in the pods, or use its number",
+                "name the port in the pods, or use the number",
             )
         }
         Idle::LeftOut(direction) => (
             Code::POL_19,
             format!(
-                "{policy} has {direction} rules that count for nothing: policyTypes leaves {} out",
+                "{policy} has {direction} rules without effect: policyTypes does not include {}",
                 type_name(*direction)
             ),
             "add the direction to policyTypes, or delete the rules",
@@ -97,17 +97,17 @@ fn notice(lint: &Lint) -> Finding {
         Idle::NotClosed => (
             Code::POL_19,
             format!(
-                "{policy} has an empty egress list and no policyTypes, which closes nothing: egress stays open"
+                "{policy} has an empty egress list and no policyTypes, which has no effect: egress stays open"
             ),
-            "write policyTypes: [Egress] to close it, or leave the list out",
+            "set policyTypes: [Egress] to deny egress, or remove the list",
         ),
         Idle::AllClosed(direction) => (
             Code::POL_19,
             format!(
-                "{policy} names {} in policyTypes and has no {direction} rule: all {direction} of its pods is closed",
+                "{policy} has {} in policyTypes and no {direction} rule: all {direction} of its pods is denied",
                 type_name(*direction)
             ),
-            "leave the direction out of policyTypes unless that is meant",
+            "remove the direction from policyTypes, unless that is intended",
         ),
     };
     let is_egress = match &lint.idle {

@@ -19,12 +19,12 @@ pub(in crate::diagnose) fn node_down(node: &Node, stage: Stage) -> Finding {
     Finding::new(
         Code::RTE_34,
         stage,
-        format!("node {name} does not report; what runs there may be cut off"),
+        format!("node/{name} does not report; pods on it may be unreachable"),
     )
     .suspected()
     .blame(node.reference(), "status.conditions[Ready]")
     .because(format!("Node {name}: {message}"))
-    .fix("look at the node: power, network, kubelet")
+    .fix("check the node: power, network, kubelet")
     .run(kubectl("", format!("describe node {name}")))
 }
 
@@ -55,7 +55,7 @@ pub(in crate::diagnose) fn no_network_for(
         Code::RTE_03,
         stage,
         format!(
-            "node {node_name} has no working CNI, so {} has no network",
+            "node/{node_name} has no working CNI, so {} has no network",
             pod.name()
         ),
     );
@@ -66,7 +66,7 @@ pub(in crate::diagnose) fn no_network_for(
                 "status.conditions[Ready]",
             )
             .because(format!("Node {node_name}: {message}"))
-            .fix("install or repair the CNI on that node (/etc/cni/net.d and its agent)")
+            .fix("install or repair the CNI on that node (/etc/cni/net.d and the CNI agent)")
             .run(kubectl(
                 "kube-system",
                 format!("get pods -o wide --field-selector spec.nodeName={node_name}"),
@@ -92,11 +92,11 @@ fn exhausted(
     Finding::new(
         Code::RTE_15,
         stage,
-        format!("node {node_name} has no pod address left{range}, so {} gets none", pod.name()),
+        format!("node/{node_name} has no free pod address{range}, so {} gets none", pod.name()),
     )
     .blame(crate::cluster::ObjectRef::cluster_wide("Node", node_name), "spec.podCIDRs")
     .because(message.to_owned())
-    .fix("clean leaked reservations (/var/lib/cni/networks), move pods away, or give the node a larger range")
+    .fix("move pods away, give the node a larger range, or clean up leaked reservations (/var/lib/cni/networks)")
     .run(kubectl("", format!("get pods -A -o wide --field-selector spec.nodeName={node_name}")))
 }
 

@@ -20,7 +20,7 @@ pub(in crate::diagnose) fn without_network(case: &Case<'_, '_>, pod: &Pod) -> Fi
     Finding::new(
         Code::SRC_01,
         Stage::Source,
-        format!("{name} cannot send anything: {state}"),
+        format!("{name} cannot send traffic: {state}"),
     )
     .blame(pod.reference(), field)
     .because(format!(
@@ -28,27 +28,24 @@ pub(in crate::diagnose) fn without_network(case: &Case<'_, '_>, pod: &Pod) -> Fi
         pod.namespace(),
         pod.phase()
     ))
-    .fix("bring the pod up first, or ask from another pod that runs")
+    .fix("bring the pod up, or use another running pod as the source")
     .run(kubectl(pod.namespace(), format!("describe pod {name}")))
 }
 
-/// SRC-01 for a workload that has no pod to ask from.
+/// SRC-01 for a workload that has no pod to test from.
 pub(in crate::diagnose) fn no_pod(case: &Case<'_, '_>, object: &ObjectRef) -> Finding {
     let zero = case
         .view
         .workload(Resource::Deployments, &object.namespace, &object.name)
         .is_some_and(|deployment| deployment.replicas == Some(0));
     let summary = if zero {
-        format!(
-            "{} is scaled to 0: there is no pod to ask from",
-            object.name
-        )
+        format!("{} is scaled to 0: it has no pod to test from", object.name)
     } else {
-        format!("{} has no pod to ask from", object.name)
+        format!("{} has no pod to test from", object.name)
     };
     Finding::new(Code::SRC_01, Stage::Source, summary)
         .blame(object.clone(), if zero { "spec.replicas" } else { "" })
-        .fix("start a pod of it, or name another source")
+        .fix("scale it up, or use another source")
         .run(kubectl(
             &object.namespace,
             format!("describe {} {}", object.kind.to_lowercase(), object.name),
@@ -58,7 +55,10 @@ pub(in crate::diagnose) fn no_pod(case: &Case<'_, '_>, object: &ObjectRef) -> Fi
 /// What keeps a pod down, and the field that says so.
 pub(in crate::diagnose) fn why_down(pod: &Pod) -> (String, &'static str) {
     if pod.is_finished() {
-        return (format!("it has ended ({})", pod.phase()), "status.phase");
+        return (
+            format!("it has terminated ({})", pod.phase()),
+            "status.phase",
+        );
     }
     if let Some(condition) = pod
         .condition("PodScheduled")
@@ -81,7 +81,7 @@ pub(in crate::diagnose) fn why_down(pod: &Pod) -> (String, &'static str) {
                 format!(": {}", waiting.message)
             };
             if let Some(words) = last_words(pod) {
-                message.push_str(&format!("; last ended with: {words}"));
+                message.push_str(&format!("; last message: {words}"));
             }
             (
                 format!(

@@ -25,13 +25,13 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
             let finding = undeclared(service, asked);
             match proxy_mode(case) {
                 Some("nftables") => finding.because(format!(
-                    "in nftables mode kube-proxy refuses {protocol} to a port the Service lacks"
+                    "in nftables mode kube-proxy rejects {protocol} to a port that the Service does not declare"
                 )),
                 Some(mode) => finding.because(format!(
-                    "in {mode} mode the packet matches no rule and is lost: a timeout"
+                    "in {mode} mode the packet matches no rule and is dropped: the connection times out"
                 )),
                 None => finding.because(
-                    "the client sees a timeout (iptables mode) or a refusal (nftables mode)",
+                    "the connection times out (iptables mode) or is refused (nftables mode)",
                 ),
             }
         }
@@ -48,7 +48,7 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
                 Code::SVC_07,
                 Stage::Service,
                 format!(
-                    "port {number} of {} is {} only, the client speaks {asked}",
+                    "port {number} of {} is {} only, but the client uses {asked}",
                     object.name,
                     port.protocol()
                 ),
@@ -56,7 +56,7 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
             .blame(object.clone(), "spec.ports")
             .because(format!("{object} has {}", ports_text(service)))
             .fix(format!(
-                "ask with {}, or add the port for {asked} too",
+                "use {}, or add the port for {asked}",
                 port.protocol()
             ))
             .patch(json_patch(&object, &patch), patch.to_string())
@@ -73,9 +73,9 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
                 .position(|own| own.number() == *port)
                 .unwrap_or_default();
             let patch = json!([{"op": "replace", "path": format!("/spec/ports/{index}/port"), "value": target}]);
-            Finding::new(Code::SVC_09, Stage::Service, format!("{} is headless: its port {port} is not turned into {target}", object.name))
+            Finding::new(Code::SVC_09, Stage::Service, format!("{} is headless: its port {port} is not translated to {target}", object.name))
                 .blame(object.clone(), format!("spec.ports[{index}]"))
-                .because(format!("clusterIP None: clients get pod addresses and connect to {port} there, the pods listen on {target}"))
+                .because(format!("clusterIP is None: clients connect to port {port} of the pods, which listen on {target}"))
                 .fix(format!("connect to port {target}, or make port and targetPort equal"))
                 .patch(json_patch(&object, &patch), patch.to_string())
         }
@@ -105,12 +105,21 @@ fn undeclared(service: &Service, asked: &PortSpec) -> Finding {
     .because(format!("{object} has {}", ports_text(service)));
     match (behind, service.ports()) {
         (Some(port), _) => finding
-            .because(format!("{asked} is the pods' own port (targetPort); clients of the Service use {} (SRC-07)", port.number()))
-            .fix(format!("ask for port {}", port.number())),
-        (None, [only]) => finding.fix(format!("ask for port {}, or add {asked} to the Service", only.number())),
-        (None, _) => finding.fix(format!("ask for a port it has, or add {asked}")),
+            .because(format!(
+                "{asked} is the targetPort; clients of the Service use port {} (SRC-07)",
+                port.number()
+            ))
+            .fix(format!("use port {}", port.number())),
+        (None, [only]) => finding.fix(format!(
+            "use port {}, or add {asked} to the Service",
+            only.number()
+        )),
+        (None, _) => finding.fix(format!("use a port that it declares, or add {asked}")),
     }
-    .run(kubectl(&object.namespace, format!("get svc {} -o wide", object.name)))
+    .run(kubectl(
+        &object.namespace,
+        format!("get svc {} -o wide", object.name),
+    ))
 }
 
 /// SVC-13, seen from a source that has none of the Service's families.
@@ -125,7 +134,7 @@ pub(in crate::diagnose) fn no_common_family(
         Code::SVC_13,
         Stage::Service,
         format!(
-            "{} answers on {} only, which {} has no address of",
+            "{} serves {} only, and {} has no such address",
             object.name,
             families.join(" and "),
             source.name
@@ -136,7 +145,7 @@ pub(in crate::diagnose) fn no_common_family(
         "{object} spec.ipFamilies is [{}]",
         families.join(", ")
     ))
-    .fix("use ipFamilyPolicy PreferDualStack, or give the Service the family the client has")
+    .fix("set ipFamilyPolicy to PreferDualStack, or serve the family of the client")
     .run(kubectl(
         &object.namespace,
         format!("get svc {} -o yaml", object.name),

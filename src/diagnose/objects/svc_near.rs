@@ -31,12 +31,12 @@ pub(in crate::diagnose) fn selector_misses(
     if !unread.is_empty() {
         return finding
             .because(format!("not all read: {} in {namespace}", list(&unread)))
-            .fix("make the selector match the labels of the pods")
+            .fix("match the selector to the labels of the pods")
             .run(kubectl(namespace, "get pods --show-labels"));
     }
     let Some(meant) = meant(case.view, namespace, selector) else {
         return finding
-            .fix("make the selector match the labels of the pods")
+            .fix("match the selector to the labels of the pods")
             .run(kubectl(namespace, "get pods --show-labels"));
     };
     let said: Vec<String> = meant.changes.iter().map(said).collect();
@@ -56,11 +56,14 @@ pub(in crate::diagnose) fn selector_misses(
     let patch = json!({"spec": {"selector": patch}});
     finding
         .because(format!(
-            "{} comes nearest: it has {}",
+            "{} is the closest match: it has {}",
             meant.what,
             list(&said)
         ))
-        .fix(format!("select what {} has, if that was meant", meant.what))
+        .fix(format!(
+            "match the selector to the labels of {}, if that is the intended target",
+            meant.what
+        ))
         .patch(merge_patch(&object, &patch), patch.to_string())
 }
 

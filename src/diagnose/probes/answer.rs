@@ -39,11 +39,11 @@ pub(super) fn answer(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Findi
             Code::DST_08,
             Stage::Destination,
             format!(
-                "{} is reached, and answers HTTP {status} to {host}{path}",
+                "{} is reachable and responds HTTP {status} to {host}{path}",
                 backend.display()
             ),
         ))
-        .fix("ask for a host and path that it serves: it may want another Host header"),
+        .fix("use a host and path that it serves; it may expect another Host header"),
     };
     let object = backend.pod.map_or_else(
         || ObjectRef::cluster_wide("Address", address.ip().to_string()),
@@ -87,14 +87,14 @@ fn by_another_name(service: &Service, status: u16, host: &str) -> Finding {
     let target = target.and_then(|spec| spec.external_name.as_deref());
     let target = target.unwrap_or("its target");
     let summary =
-        format!("{target} is reached, and answers HTTP {status} to a request for host {host}");
+        format!("{target} is reachable and responds HTTP {status} to a request for host {host}");
     measured(Finding::new(Code::SVC_14, Stage::Destination, summary))
         .blame(service.reference(), "spec.externalName")
         .because(format!(
-            "an ExternalName is a name in the DNS alone: clients still send {host} as the host"
+            "an ExternalName is a DNS alias only: clients still send {host} as the host"
         ))
         .fix(format!(
-            "have clients call {target} by its own name, or send it as the Host header"
+            "let clients use the name {target}, or send it as the Host header"
         ))
 }
 
@@ -105,13 +105,13 @@ fn slow(name: &str, reply: &HttpReply) -> Option<Finding> {
         .checked_sub(connect)
         .filter(|silent| *silent >= SLOW)?;
     let summary = format!(
-        "{name} takes {} to say anything, though the connection took {}",
+        "{name} takes {} to send the first byte, although it connects in {}",
         time(silent),
         time(connect)
     );
     Some(
         Finding::new(Code::DST_06, Stage::Destination, summary)
             .suspected()
-            .fix("see what the application waits for; clients with shorter timeouts give up"),
+            .fix("find out what the application waits for; clients with shorter timeouts fail"),
     )
 }

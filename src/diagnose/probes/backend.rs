@@ -50,7 +50,7 @@ fn one_of_many(symptom: &BackendSymptom<'_>, finding: Finding) -> Finding {
     Finding {
         code: Code::EPS_04,
         summary: format!(
-            "{failing} of {total} endpoints is ready and does not answer: {} ({})",
+            "{failing} of {total} endpoints is ready and does not respond: {} ({})",
             pod.name(),
             finding.summary
         ),
@@ -58,13 +58,13 @@ fn one_of_many(symptom: &BackendSymptom<'_>, finding: Finding) -> Finding {
     }
     .blame(pod.reference(), "")
     .because(format!(
-        "{} of its siblings answer the same client",
+        "{} of the other endpoints respond to the same client",
         symptom.others.open
     ))
     .because(if has_readiness(pod) {
-        "its readiness probe does not notice".to_owned()
+        "its readiness probe does not detect it".to_owned()
     } else {
-        "it has no readiness probe, so running counts as ready".to_owned()
+        "it has no readiness probe, so a running pod counts as ready".to_owned()
     })
 }
 
@@ -100,15 +100,15 @@ fn shaky(symptom: &BackendSymptom<'_>) -> Finding {
         }
         _ => (blamed(symptom), format!("to {}", symptom.backend.display())),
     };
-    measured(Finding::new(Code::RTE_24, Stage::Route, format!("packets {where_} are lost: {lost} of {} attempts met it", attempts.total())).degraded())
+    measured(Finding::new(Code::RTE_24, Stage::Route, format!("packets {where_} are lost: {lost} of {} attempts were affected", attempts.total())).degraded())
         .blame(object, "")
         .because(seen(symptom))
         .because(format!(
-            "of the other backends {} answer as they should, {} badly",
+            "of the other backends, {} respond normally and {} do not",
             others.fine_on_its_node + others.fine_elsewhere,
             others.ailing_on_its_node + others.ailing_elsewhere
         ))
-        .fix("look for loss on the way: interface errors, a full link, a full conntrack table (nstat, ip -s link, conntrack -S)")
+        .fix("look for packet loss: interface errors, a saturated link, a full conntrack table (nstat, ip -s link, conntrack -S)")
 }
 
 /// `client-1 → 10.244.2.5:9090: timeout after 5.0 s`

@@ -29,12 +29,12 @@ pub(super) fn refused(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Find
         return at_pod(
             symptom,
             Code::DST_01,
-            format!("nothing answers on port {port} of {pod}, or only on its loopback"),
+            format!("nothing listens on port {port} of {pod}, or only on its loopback address"),
         )
         .suspected()
         .fix(match symptom.backend.pod {
-            Some(_) => "see what listens in the pod",
-            None => "see what listens there, and whether the port is meant",
+            Some(_) => "check what listens in the pod",
+            None => "check what listens there, and whether the port is right",
         })
         .run(look_inside(symptom));
     };
@@ -47,7 +47,7 @@ pub(super) fn refused(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Find
             symptom,
             Code::DST_02,
             format!(
-                "{pod} listens on {}:{port} only, where nobody else can reach it",
+                "{pod} listens on {}:{port} only, which other pods cannot reach",
                 own[0].address
             ),
         ))
@@ -65,7 +65,7 @@ pub(super) fn refused(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Find
             format!("{pod} does not listen on port {port} for {family}"),
         ))
         .because(format!("its socket is bound to {}", own[0].address))
-        .fix("bind the server to both families");
+        .fix("bind the server to both IP families");
     }
     let from_inside = inside
         .by_address
@@ -74,12 +74,12 @@ pub(super) fn refused(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Find
     let finding = at_pod(
         symptom,
         Code::RTE_21,
-        format!("a firewall refuses {addr}:{port} although {pod} listens there"),
+        format!("a firewall rejects {addr}:{port} although {pod} listens there"),
     )
     .because(format!("the pod listens on {}:{port}", own[0].address))
-    .fix("look for REJECT rules on the pod's node and the source's node; --deep reads them");
+    .fix("look for REJECT rules on the nodes of the pod and of the source; --deep reads them");
     let finding = if from_inside {
-        finding.because("from inside the pod the port is open")
+        finding.because("the port is open from inside the pod")
     } else {
         finding
     };
@@ -105,10 +105,10 @@ fn nothing_on_port(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>, inside: &I
             Code::DST_01,
             format!("nothing in {pod} listens on port {port}"),
         ))
-        .fix("see why the server does not run, or which port it uses")
+        .fix("find out why the server does not run, or which port it uses")
         .run(look_inside(symptom));
         return if open.is_empty() {
-            finding.because("no socket of the pod listens for others")
+            finding.because("no socket of the pod listens on a reachable address")
         } else {
             finding.because(format!("it listens on {}", list(&listening)))
         };
@@ -158,13 +158,13 @@ pub(super) fn silent(symptom: &BackendSymptom<'_>) -> Finding {
         format!("a packet filter inside the pod drops port {port}"),
     ));
     let finding = if loopback_works {
-        finding.because("by loopback it opens, by the pod's own address it does not")
+        finding.because("it is open on the loopback address, but not on the address of the pod")
     } else {
         finding.suspected()
     };
     finding
-        .because("even from inside the pod its own address does not answer")
-        .fix("look at init containers and sidecars that write iptables rules in the pod")
+        .because("even from inside the pod its own address does not respond")
+        .fix("check init containers and sidecars that write iptables rules in the pod")
 }
 
 /// DST-04: a full accept queue drops new connections without a word, so that they hang, or open only
@@ -176,14 +176,14 @@ pub(super) fn overrun(symptom: &BackendSymptom<'_>) -> Option<Finding> {
         listener.port == port && listener.backlog > 0 && listener.waiting > listener.backlog
     })?;
     let summary =
-        format!("the accept queue of port {port} is full: the server does not take connections");
+        format!("the accept queue of port {port} is full: the server does not accept connections");
     Some(
         measured(at_pod(symptom, Code::DST_04, summary))
             .because(format!(
-                "{} connections wait, the backlog is {}",
+                "{} connections are waiting, the backlog is {}",
                 listener.waiting, listener.backlog
             ))
-            .fix("the application is stuck or too slow: look at its threads, limits and logs"),
+            .fix("the application hangs or is too slow: check its threads, limits and logs"),
     )
 }
 
@@ -195,7 +195,7 @@ pub(super) fn reset(symptom: &BackendSymptom<'_>) -> Finding {
         format!("{} resets the connection", symptom.address),
     ))
     .suspected()
-    .fix("the server may expect TLS or another protocol; see its log")
+    .fix("the server may expect TLS or another protocol; check its log")
     .run(look_inside(symptom))
 }
 

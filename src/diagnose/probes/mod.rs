@@ -35,9 +35,9 @@ pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Findin
                 .map(|policy| policy.name.clone())
                 .collect();
             let policies = crate::text::list(&policies);
-            measured(Finding::new(Code::POL_15, denied.stage, format!("{policies} denies {} {address}, and it is open: nothing enforces the policy", source.name())).notice())
+            measured(Finding::new(Code::POL_15, denied.stage, format!("{policies} denies {} {address}, but the connection succeeds: nothing enforces the policy", source.name())).notice())
                 .because(format!("{} → {address} connects", source.name()))
-                .fix("install or repair the policy engine of the CNI, if the policy is meant")
+                .fix("install or repair the policy engine of the CNI, if the policy is intended")
         }
     };
     Some(finding)

@@ -96,34 +96,36 @@ fn unanswered(
     Some(if is_link_local {
         at(
             Code::DNS_17,
-            format!("the DNS cache of node {node} ({resolver}) does not answer"),
+            format!("the DNS cache of node/{node} ({resolver}) does not respond"),
         )
         .blame(suspects.node.clone(), "")
         .fix("restart the node-local-dns pod on that node")
     } else if service.is_some_and(|server| server.answers) {
-        at(Code::DNS_07, format!("{} asks {resolver}, which does not answer; the cluster's DNS at {} does", source.name(), service.map_or_else(String::new, |server| server.address.to_string())))
+        at(Code::DNS_07, format!("{} queries {resolver}, which does not respond; the cluster DNS at {} does", source.name(), service.map_or_else(String::new, |server| server.address.to_string())))
             .blame(suspects.node.clone(), "clusterDNS of the kubelet")
-            .fix("set clusterDNS of the kubelet to the address of the DNS Service, restart it, and make the pods of that node again")
+            .fix("set clusterDNS of the kubelet to the address of the DNS Service, restart the kubelet, and recreate the pods of that node")
     } else if *others_answer == Some(false) && answering > 0 {
-        at(Code::KPX_01, format!("no Service address works from node {node}, so no name resolves there"))
+        at(Code::KPX_01, format!("no Service address works from node/{node}, so no name resolves there"))
             .blame(suspects.node.clone(), "")
-            .because("other Services do not answer either, the DNS pods by their own addresses do: it is the proxy, not the DNS")
-            .fix("look at kube-proxy on that node")
+            .because("other Services do not respond either, but the DNS pods do by their own addresses: the proxy fails, not the DNS")
+            .fix("check kube-proxy on that node")
     } else if *by_tcp == Some(true) && !pods.is_empty() && answering == pods.len() {
         let summary = format!(
-            "the address of the DNS Service answers {} only now and then, every DNS pod by itself always",
+            "the address of the DNS Service responds to {} only sometimes, while every DNS pod responds by its own address",
             source.name()
         );
         at(Code::KPX_09, summary)
             .suspected()
             .degraded()
             .blame(suspects.node.clone(), "")
-            .because("a pod behind the address is not reached by way of it: a wrong rule, or one on the same bridge (KPX-17)")
+            .because("one of the pods cannot be reached through the Service: a wrong rule, or a pod on the same bridge (KPX-17)")
             .fix("--deep reads the rules and settings of that node")
     } else if !pods.is_empty() && answering == pods.len() {
         at(
             Code::KPX_02,
-            format!("the DNS pods answer, their Service's address does not, on node {node}"),
+            format!(
+                "the DNS pods respond, but the address of their Service does not, on node/{node}"
+            ),
         )
         .suspected()
         .blame(suspects.node.clone(), "")
@@ -133,31 +135,32 @@ fn unanswered(
     } else if *kind == NameSymptom::Refused {
         at(
             Code::DNS_03,
-            "the DNS servers refuse: none of them is ready, or the proxy thinks so".to_owned(),
+            "the DNS refuses queries: none of its pods is ready, or the rules of the proxy say so"
+                .to_owned(),
         )
         .suspected()
         .blame(suspects.service.clone(), "")
-        .fix("look at the DNS pods")
+        .fix("check the DNS pods")
     } else if *others_answer == Some(false) {
         at(
             Code::RTE_05,
             format!(
-                "neither the DNS nor any other Service answers {}: nothing leaves node {node}",
+                "neither the DNS nor any other Service responds to {}: nothing leaves node/{node}",
                 source.name()
             ),
         )
         .suspected()
         .blame(suspects.node.clone(), "")
-        .fix("look at that node with --deep: routes, forwarding, firewall")
+        .fix("check that node with --deep: routes, forwarding, firewall")
     } else {
         let zone = &dns.domain;
         at(
             Code::RTE_05,
-            format!("no DNS server of {zone} answers {}", source.name()),
+            format!("no DNS server of {zone} responds to {}", source.name()),
         )
         .suspected()
         .blame(suspects.node.clone(), "")
-        .fix("packets to the DNS pods vanish: look at the nodes with --deep")
+        .fix("packets to the DNS pods are lost: check the nodes with --deep")
     })
 }
 
@@ -199,7 +202,7 @@ fn one_of_many(symptom: &Symptom<'_>, suspects: &Suspects) -> Option<Finding> {
             Code::DNS_18,
             Stage::Dns,
             format!(
-                "{} of {} DNS pods do not answer {}, so that lookups hang now and then: {}",
+                "{} of {} DNS pods do not respond to {}, so some lookups hang: {}",
                 silent.len(),
                 pods.len(),
                 source.name(),
@@ -207,7 +210,7 @@ fn one_of_many(symptom: &Symptom<'_>, suspects: &Suspects) -> Option<Finding> {
             ),
         )
         .blame(object, "")
-        .fix("look at that pod and its node"),
+        .fix("check that pod and its node"),
     )
 }
 
@@ -226,15 +229,15 @@ fn answered(
     let logs = "kubectl -n kube-system logs -l k8s-app=kube-dns --tail=50";
     match kind {
         NameSymptom::Error(rcode) if is_cluster_name => {
-            at(Code::DNS_09, format!("the DNS answers {rcode} for a name of the cluster"))
+            at(Code::DNS_09, format!("the DNS returns {rcode} for a name of the cluster"))
                 .blame(suspects.service.clone(), "")
-                .fix("see its log: it may not be allowed to read Services and EndpointSlices, or not reach the API server")
+                .fix("check its log: it may lack permission to read Services and EndpointSlices, or not reach the API server")
                 .run(logs)
         }
         NameSymptom::Error(rcode) => {
-            let finding = at(Code::DNS_11, format!("the DNS answers {rcode} for {name}: its upstream resolver does not work"))
+            let finding = at(Code::DNS_11, format!("the DNS returns {rcode} for {name}: its upstream resolver does not work"))
                 .blame(suspects.corefile.clone(), "data.Corefile forward")
-                .fix("check the forward targets of the Corefile, and whether the DNS pods may reach them")
+                .fix("check the forward targets of the Corefile, and whether the DNS pods can reach them")
                 .run(logs);
             match control {
                 Some(true) => finding.because("names of the cluster resolve"),
@@ -243,36 +246,36 @@ fn answered(
             }
         }
         NameSymptom::NoName if is_cluster_name && *control == Some(false) => {
-            at(Code::DNS_10, format!("the DNS knows no name of the cluster, not even that of the API server; {name} neither"))
+            at(Code::DNS_10, format!("the DNS resolves no name of the cluster, neither {name} nor that of the API server"))
                 .blame(suspects.corefile.clone(), "data.Corefile")
-                .fix("look at the kubernetes plugin of the Corefile and the zone it serves")
+                .fix("check the kubernetes plugin of the Corefile and the zone that it serves")
                 .run(logs)
         }
         NameSymptom::NoName if is_cluster_name => {
-            at(Code::DNS_20, format!("the DNS does not know {name}, which the API says exists"))
+            at(Code::DNS_20, format!("the DNS does not resolve {name}, which exists in the API"))
                 .suspected()
                 .blame(suspects.service.clone(), "")
-                .because("other names of the cluster resolve: a name that was asked for before it existed is remembered as missing for up to 30 s")
-                .fix("wait half a minute and ask again; if it stays, look at rewrite and template lines of the Corefile")
+                .because("other names of the cluster resolve: a name that was queried before it existed is cached as missing for up to 30 s")
+                .fix("wait 30 seconds and retry; if it persists, check rewrite and template lines of the Corefile")
         }
         NameSymptom::Wrong(got) => {
-            at(Code::DNS_12, format!("{name} resolves to {got}, which is not the Service's address"))
+            at(Code::DNS_12, format!("{name} resolves to {got}, which is not the address of the Service"))
                 .blame(suspects.corefile.clone(), "data.Corefile")
-                .fix("look for hosts, rewrite and template lines in the Corefile, and for another Service of that name")
+                .fix("check hosts, rewrite and template lines in the Corefile, and other Services of that name")
         }
         NameSymptom::Hijacked(found) => {
-            at(Code::DNS_13, format!("{name} is found as {found}: a search domain of the pod answers every name"))
+            at(Code::DNS_13, format!("{name} resolves as {found}: a search domain of the pod matches every name"))
                 .blame(suspects.node.clone(), "search list of resolv.conf")
-                .fix("ask the name with a final dot, lower ndots, or take that domain out of the node's resolv.conf")
+                .fix("use the name with a final dot, lower ndots, or remove that domain from resolv.conf of the node")
         }
         NameSymptom::NoTcp => {
-            at(Code::DNS_16, "the DNS answers over UDP only: answers that do not fit a packet fail".to_owned())
+            at(Code::DNS_16, "the DNS responds over UDP only: answers that do not fit in a packet fail".to_owned())
                 .degraded()
                 .blame(suspects.service.clone(), "spec.ports")
                 .fix("allow TCP 53 to the DNS in policies, firewalls and the Service")
         }
         _ => at(Code::DNS_26, format!("{name} does not exist"))
             .blame(ObjectRef::cluster_wide("Name", name), "")
-            .fix("check the name; ask it from outside the cluster, too"),
+            .fix("check the name, also from outside the cluster"),
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn cause(
     }
     match failure {
         Failure::HostUnreachable if elapsed < AT_ONCE_US => rejected(case, symptom)
-            .because("\"no route to host\" at once is an ICMP answer of a firewall (host- or admin-prohibited), or an unreachable route"),
+            .because("\"no route to host\" at once is an ICMP message of a firewall (host- or admin-prohibited), or an unreachable route"),
         Failure::Denied => rejected(case, symptom)
             .because("\"permission denied\" is what an administratively prohibited IPv6 packet looks like, or a filter inside the source pod"),
         Failure::HostUnreachable => dead_neighbour(symptom),
@@ -74,25 +74,25 @@ fn outside(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     let at = |code, summary: String| measured(Finding::new(code, Stage::Route, summary));
     let address = symptom.address;
     let finding = match symptom.service {
-        Some(service) if is_api(service) => at(Code::EGR_01, format!("the API server does not answer {} at {address}", symptom.source.name()))
+        Some(service) if is_api(service) => at(Code::EGR_01, format!("the API server does not respond to {} at {address}", symptom.source.name()))
             .blame(service.reference(), "")
-            .fix("look at the API server's own address and firewall, and at what lets pods out to the nodes' network"),
-        Some(service) => at(Code::EGR_04, format!("{address}, which {} leads to, does not answer", service.name()))
+            .fix("check the address and firewall of the API server, and whether pods can reach the network of the nodes"),
+        Some(service) => at(Code::EGR_04, format!("{address}, an endpoint of {}, does not respond", service.name()))
             .blame(service.reference(), "")
-            .fix("see whether that host is up and takes connections from the cluster; correct the EndpointSlice if it is the wrong one"),
-        None if is_link_local => at(Code::EGR_05, format!("{address} is link-local and does not answer pods"))
+            .fix("check that the host is up and accepts connections from the cluster; correct the EndpointSlice if it is the wrong host"),
+        None if is_link_local => at(Code::EGR_05, format!("{address} is link-local and does not respond to pods"))
             .blame(blamed(symptom), "")
-            .fix("cloud metadata is often closed to pods on purpose: use workload identity, or allow it on the node"),
-        None => at(Code::EGR_02, format!("{address} does not answer {}", symptom.source.name()))
+            .fix("cloud metadata is often blocked for pods on purpose: use workload identity, or allow it on the node"),
+        None => at(Code::EGR_02, format!("{address} does not respond to {}", symptom.source.name()))
             .blame(blamed(symptom), "")
-            .fix("ask it from a node: if that works, pods lack masquerading or a firewall tells them apart; else the host or the way to it is down"),
+            .fix("test it from a node: if that works, pod traffic is not masqueraded or is filtered; otherwise the host or the path to it is down"),
     };
     let finding = match (symptom.attempts.refusal, &symptom.from_source_node) {
         (Some(icmp), _) => finding.because(format!("{} answers \"{}\"", icmp.from, icmp.words())),
         (None, Some(attempts)) if attempts.none_open() => {
-            finding.because("the source's node does not reach it either")
+            finding.because("the node of the source does not reach it either")
         }
-        (None, Some(_)) => finding.because("the source's node reaches it"),
+        (None, Some(_)) => finding.because("the node of the source reaches it"),
         (None, None) => finding.suspected(),
     };
     match heard(case.view, symptom) {
@@ -138,7 +138,7 @@ fn no_route(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
         Some(node) => measured(Finding::new(Code::RTE_05, Stage::Route, format!("node {node} has no route to {ip}")))
             .blame(ObjectRef::cluster_wide("Node", node), "")
             .because(format!("it answers \"network unreachable\" ({})", by.map_or_else(String::new, |from| from.to_string())))
-            .fix("look at the CNI agent of that node: it keeps the routes to the other nodes' pods"),
+            .fix("check the CNI agent of that node: it maintains the routes to the pods of other nodes"),
         None if symptom.by_other_family == Some(true) => measured(Finding::new(Code::SRC_08, Stage::Source, format!("{} has no way to {ip}, and the same pod answers over the other family", symptom.source.name())))
             .blame(symptom.source.reference(), "")
             .fix("give the pod a route of that family, or make the Service SingleStack: clients that try this address first wait or fail"),

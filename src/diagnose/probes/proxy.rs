@@ -32,15 +32,15 @@ pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Finding {
     let finding = if *is_own_backend {
         Finding::new(Code::KPX_16, Stage::Nat, format!("{} does not reach itself through {name}", source.name()))
             .blame(source.reference(), "")
-            .fix("allow hairpin on the bridge port (hairpinMode of the CNI), or do not call oneself through the Service")
+            .fix("enable hairpin mode on the bridge port (hairpinMode of the CNI), or do not call the Service from its own pod")
     } else if *only_local && !attempts.all_open() {
-        at_node(Code::KPX_17, format!("{name} fails where its endpoint is on the client's own node {node}"))
+        at_node(Code::KPX_17, format!("{name} fails when its endpoint is on {node}, the node of the client"))
             .suspected()
             .fix("load br_netfilter and set net.bridge.bridge-nf-call-iptables=1; --deep reads the setting")
     } else if !attempts.none_open() {
         at_node(
             Code::KPX_09,
-            format!("one of the endpoints in the rules of node {node} for {name} is wrong"),
+            format!("one of the endpoints in the rules of node/{node} for {name} is wrong"),
         )
         .degraded()
         .suspected()
@@ -48,18 +48,16 @@ pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Finding {
     } else if *others_answer == Some(false) {
         at_node(
             Code::KPX_01,
-            format!(
-                "no Service address works from node {node}: kube-proxy does not do its work there"
-            ),
+            format!("no Service address works from node/{node}: kube-proxy does not work there"),
         )
-        .fix("look at kube-proxy on that node")
+        .fix("check kube-proxy on that node")
         .run(format!(
             "kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={node}"
         ))
     } else {
         at_node(
             Code::KPX_02,
-            format!("the rules of node {node} do not know {name} as it is now"),
+            format!("the rules of node/{node} for {name} are out of date"),
         )
         .suspected()
         .fix("restart kube-proxy on that node; --deep compares its rules with the EndpointSlices")
@@ -81,14 +79,14 @@ pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Finding {
         ))
         .because(match object {
             Some(object) => {
-                format!("every endpoint of {object} answers the same pod by its own address")
+                format!("every endpoint of {object} responds to the same pod by its own address")
             }
-            None => "the backends answer the same pod by their own addresses".to_owned(),
+            None => "the backends respond to the same pod by their own addresses".to_owned(),
         })
         .because(match others_answer {
-            Some(true) => "other Services answer it".to_owned(),
-            Some(false) => "other Services do not answer it either".to_owned(),
-            None => "no other Service was asked".to_owned(),
+            Some(true) => "other Services respond to it".to_owned(),
+            Some(false) => "other Services do not respond to it either".to_owned(),
+            None => "no other Service was probed".to_owned(),
         })
 }
 

@@ -34,17 +34,17 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
     if *only_large {
         let is_outside = backend.pod.is_none() && backend.node.is_none();
         let finding = if is_outside {
-            measured(Finding::new(Code::RTE_12, Stage::Route, format!("large packets to {name} vanish, small ones pass")).degraded())
+            measured(Finding::new(Code::RTE_12, Stage::Route, format!("large packets to {name} are lost, small ones pass")).degraded())
                 .blame(ObjectRef::cluster_wide("Address", address.ip().to_string()), "MTU of the way there")
-                .fix("let ICMP (fragmentation needed, packet too big) pass on the way, or clamp the MSS where it leaves the cluster")
+                .fix("allow ICMP (fragmentation needed, packet too big) on the path, or clamp the MSS where traffic leaves the cluster")
         } else {
-            measured(Finding::new(Code::RTE_11, Stage::Route, format!("large packets from node {from} to {to} vanish, small ones pass")).degraded())
+            measured(Finding::new(Code::RTE_11, Stage::Route, format!("large packets from node/{from} to {to} are lost, small ones pass")).degraded())
                 .blame(ObjectRef::cluster_wide("Node", to), "MTU")
-                .fix("set the CNI's MTU to that of the network between the nodes less the overlay's overhead (VXLAN 50, WireGuard 60, IPIP 20)")
+                .fix("set the MTU of the CNI to that of the network between the nodes minus the overlay overhead (VXLAN 50, WireGuard 60, IPIP 20)")
         };
         let finding = if *large_hangs {
             finding.because(format!(
-                "{} → {name}: a small request is answered, one of 4 kB is not",
+                "{} → {name}: a small request gets a response, one of 4 kB does not",
                 source.name()
             ))
         } else {
@@ -52,7 +52,7 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
         };
         return match size.as_ref().filter(|size| size.failed.is_some()) {
             Some(size) => finding.because(format!(
-                "packets of {} bytes pass, {} do not, and no router says so; the pod's interface has {}",
+                "packets of {} bytes pass, packets of {} bytes do not, and no router reports it; the MTU of the pod interface is {}",
                 size.passed.map_or_else(|| "?".to_owned(), |size| size.to_string()),
                 size.failed.map_or_else(|| "?".to_owned(), |size| size.to_string()),
                 size.interface.map_or_else(|| "?".to_owned(), |size| size.to_string()),
@@ -67,21 +67,19 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
     let finding = measured(Finding::new(
         Code::DST_04,
         Stage::Destination,
-        format!("{name} accepts connections and says nothing"),
+        format!("{name} accepts connections and sends nothing"),
     ))
     .blame(object, "")
     .because(format!(
-        "{} → {address}: connected, then not one byte",
+        "{} → {address}: connected, then received no data",
         source.name()
     ))
-    .fix(
-        "the application hangs, or expects another protocol: look at its threads, limits and logs",
-    );
+    .fix("the application hangs or expects another protocol: check its threads, limits and logs");
     match stalls_inside {
-        Some(true) => finding.because("the same from inside the pod: it is not the network"),
+        Some(true) => finding.because("the same from inside the pod: the network is not the cause"),
         Some(false) => finding
             .suspected()
-            .because("from inside the pod it answers"),
+            .because("from inside the pod it responds"),
         None => finding,
     }
 }
@@ -118,7 +116,7 @@ pub(super) fn certificate(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<
             reply.not_before.as_deref().unwrap_or("?"),
             reply.not_after.as_deref().unwrap_or("?")
         ))
-        .fix("renew the certificate, or ask the name it is for"),
+        .fix("renew the certificate, or use a name that it covers"),
     )
 }
 
@@ -140,17 +138,17 @@ fn foreign(
     let finding = match external_name(case) {
         Some(service) => at(Code::SVC_14)
             .blame(service.reference(), "spec.externalName")
-            .fix("have clients call the host by its own name: what an ExternalName is called stands in no certificate of it"),
+            .fix("let clients use the name of the host: the certificate does not cover the name of the Service"),
         None => at(Code::DST_07)
             .blame(ObjectRef::cluster_wide("Address", address.ip().to_string()), "")
-            .fix("ask a name that the certificate is for, or have one made for this name, too"),
+            .fix("use a name that the certificate covers, or issue one that also covers this name"),
     };
     Some(finding)
 }
 
 fn problem(reply: &TlsReply) -> Option<String> {
     if let Some(alert) = &reply.alert {
-        return Some(format!("the handshake ends with {alert}"));
+        return Some(format!("the handshake fails with {alert}"));
     }
     let now = Timestamp::now();
     let time = |text: &Option<String>| {
