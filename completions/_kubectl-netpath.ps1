@@ -23,7 +23,7 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
         'kubectl-netpath' {
             [CompletionResult]::new('--to-namespace', '--to-namespace', [CompletionResultType]::ParameterName, 'Namespace of the destination, if not that of the source')
             [CompletionResult]::new('--protocol', '--protocol', [CompletionResultType]::ParameterName, 'Protocol to ask for; without it, what the destination''s port declares')
-            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port of the destination, as :PORT behind its name')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port of the destination, same as appending :PORT')
             [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Method of the request: which rule of a route takes it may depend on it')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Path of the request, with its query, in place of the URL''s')
             [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Header of the request; Host stands for the name that is asked')
@@ -176,7 +176,7 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
         'kubectl-netpath;policy' {
             [CompletionResult]::new('--to-namespace', '--to-namespace', [CompletionResultType]::ParameterName, 'Namespace of the destination, if not that of the source')
             [CompletionResult]::new('--protocol', '--protocol', [CompletionResultType]::ParameterName, 'Protocol to ask for; without it, what the destination''s port declares')
-            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port of the destination, as :PORT behind its name')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port of the destination, same as appending :PORT')
             [CompletionResult]::new('--queries', '--queries', [CompletionResultType]::ParameterName, 'Answer many questions: a file of JSON lines, or - for standard input')
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the source, and of the destination unless it names its own')

@@ -26,7 +26,7 @@ end
 
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l to-namespace -d 'Namespace of the destination, if not that of the source' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l protocol -d 'Protocol to ask for; without it, what the destination\'s port declares' -r
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l port -d 'Port of the destination, as :PORT behind its name' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l port -d 'Port of the destination, same as appending :PORT' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l method -d 'Method of the request: which rule of a route takes it may depend on it' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l path -d 'Path of the request, with its query, in place of the URL\'s' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s H -l header -d 'Header of the request; Host stands for the name that is asked' -r
@@ -164,7 +164,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand explain"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -l to-namespace -d 'Namespace of the destination, if not that of the source' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -l protocol -d 'Protocol to ask for; without it, what the destination\'s port declares' -r
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -l port -d 'Port of the destination, as :PORT behind its name' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -l port -d 'Port of the destination, same as appending :PORT' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -l queries -d 'Answer many questions: a file of JSON lines, or - for standard input' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -l snapshot -d 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand policy" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r

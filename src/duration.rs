@@ -21,7 +21,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     number
         .zip(seconds)
         .map(|(number, seconds)| Duration::from_secs(number.saturating_mul(seconds)))
-        .ok_or_else(|| format!("{text:?} is no time; write 5s, 2m or 0"))
+        .ok_or_else(|| format!("{text:?} is not a time; write 5s, 2m or 0"))
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ pub struct RulesArgs {
     #[arg(long, value_name = "PROTOCOL", default_value = "tcp", help_heading = "Packets",
         value_parser = |text: &str| text.parse::<Protocol>().map_err(|bad: UnknownProtocol| bad.to_string()))]
     pub protocol: Protocol,
-    /// The interface it comes in by; without it, the packet is made on this host.
+    /// The interface it comes in by; without it, the packet is created on this host.
     #[arg(long = "in", value_name = "IFACE", help_heading = "Packets")]
     pub in_interface: Option<String>,
     /// Its length in bytes, for rules that ask.

@@ -155,7 +155,7 @@ fn open<'v>(
             };
         } else if was_denied || hop.status == Status::Unknown {
             hop.predicted = Some(hop.summary.clone());
-            hop.observed = Some("open all the same".to_owned());
+            hop.observed = Some("open nevertheless".to_owned());
             hop.status = if was_denied {
                 Status::Warn
             } else {

@@ -24,7 +24,7 @@ const WORLD: &str = include_str!("world.json");
 pub const DEMOS: [Demo; 8] = [
     Demo {
         name: "locked-out",
-        about: "a policy that admits somebody else",
+        about: "a policy that allows another client only",
         source: "pod/client-1",
         destination: "svc/api",
         changes: Some(include_str!("locked-out.json")),
@@ -52,7 +52,7 @@ pub const DEMOS: [Demo; 8] = [
     },
     Demo {
         name: "two-selectors",
-        about: "two selectors in one entry of a policy, where two entries were meant",
+        about: "two selectors in one policy entry where two entries were intended",
         source: "pod/client-1",
         destination: "svc/web",
         changes: Some(include_str!("two-selectors.json")),

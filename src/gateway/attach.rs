@@ -262,7 +262,7 @@ impl<'v> Attachment<'v> {
                 });
             }
             Some(said) if said.is_true() && self.outcome.is_err() => {
-                self.doubt = Some("its controller accepts it all the same".to_owned());
+                self.doubt = Some("its controller accepts it anyway".to_owned());
             }
             None if self.outcome.is_ok() && runs(gateway) && !view.is_planned() => {
                 let said = if status.is_some() {

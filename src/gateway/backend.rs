@@ -99,7 +99,7 @@ pub fn target<'v>(
             _ if FOREIGN.contains(&(group, to.kind.as_str())) => {
                 unknown(format!("{} is known to its implementation alone", to.kind))
             }
-            _ => unknown(format!("nobody here knows a {} of {group}", to.kind)),
+            _ => unknown(format!("{} of {group} is not a known kind", to.kind)),
         };
     }
     let Some(service) = view.services.get(&to.namespace, &to.name) else {

@@ -45,7 +45,7 @@ pub enum SlotTrouble {
         to: ObjectRef,
         why: ReferenceTrouble,
     },
-    /// TLS is to end here, and no certificate is named.
+    /// it terminates TLS, and no certificate is set.
     NoCertificate,
     /// The controller says so, and nothing that was read says why.
     Status {
@@ -502,7 +502,7 @@ impl SlotTrouble {
             }
             Self::UnsupportedProtocol(protocol) => format!("no protocol {protocol} exists"),
             Self::Kinds { kind, protocol, .. } => {
-                format!("a listener for {protocol} carries no {kind}")
+                format!("a listener for {protocol} does not support {kind}")
             }
             Self::Reference { what, to, why } => match why {
                 ReferenceTrouble::NotPermitted => {
@@ -514,7 +514,7 @@ impl SlotTrouble {
                 ReferenceTrouble::Malformed => format!("its {what} {to} holds none in PEM form"),
                 ReferenceTrouble::Kind => format!("its {what} cannot be a {}", to.kind),
             },
-            Self::NoCertificate => "TLS is to end here, and no certificate is named".to_owned(),
+            Self::NoCertificate => "it terminates TLS, and no certificate is set".to_owned(),
             Self::Status {
                 reason, message, ..
             } if message.is_empty() => reason.clone(),

@@ -73,13 +73,13 @@ impl<'v> Member<'v> {
         let name = self.pod.name();
         Some(match self.wished {
             _ if self.pod.is_host_network() => {
-                format!("{name} is in the node's network, where no mesh takes connections over")
+                format!("{name} uses the host network, where no mesh intercepts connections")
             }
             Some(Mesh::Ambient) => format!(
-                "{name} asks for the ambient mesh and lacks the annotation ambient.istio.io/redirection: istio-cni has not captured it"
+                "{name} is labeled for the ambient mesh but lacks the annotation ambient.istio.io/redirection: istio-cni has not enrolled it"
             ),
             Some(mesh) => format!(
-                "{name} asks for a {mesh} and has none: it is older than the label, or the injector did not run"
+                "{name} is labeled for a {mesh} but has none: it is older than the label, or the injector did not run"
             ),
             None => format!("{name} is in no mesh"),
         })

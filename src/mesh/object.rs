@@ -199,10 +199,7 @@ pub(super) fn unread<'a>(
     });
     let foreign = foreign.map(|one| {
         let version = one.text("/apiVersion");
-        one.not_understood(
-            "apiVersion",
-            &format!("{version} is no version this program knows"),
-        )
+        one.not_understood("apiVersion", &format!("{version} is not a known version"))
     });
     unread.chain(unknown).chain(foreign)
 }

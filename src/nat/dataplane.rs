@@ -282,10 +282,10 @@ impl Dataplane {
                 "DNS traffic to its addresses is not tracked and ends on the node: kube-proxy's rules for kube-dns do not apply to it"
             }
             Self::Istio | Self::Linkerd => {
-                "traffic goes through a proxy in the pod: what it does afterwards is no matter of rules"
+                "traffic goes through a proxy in the pod: its further handling is not defined by rules"
             }
             Self::IstioAmbient => {
-                "traffic goes through ztunnel on the node: what it does afterwards is no matter of rules"
+                "traffic goes through ztunnel on the node: its further handling is not defined by rules"
             }
             Self::PortMap => {
                 "host ports are rules and are walked; a host port equal to a NodePort takes it where its rule comes first"

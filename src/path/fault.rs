@@ -326,7 +326,7 @@ impl WayFault {
             Self::WrongLinkAddress { ip, .. } => format!("wrong link address for {ip}"),
             Self::LinkDown { device, .. } => format!("{device} is down"),
             Self::TooLarge { sends, takes, .. } => {
-                format!("sends {sends} bytes, the other end takes {takes}")
+                format!("sends {sends} bytes, the other end accepts {takes}")
             }
             Self::Detached { pod, .. } => format!("{} is cut off", pod.name),
             Self::NoGateway { gateway, .. } => format!("gateway {gateway} is gone"),

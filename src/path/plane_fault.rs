@@ -87,7 +87,7 @@ impl PlaneFault {
                 identity,
                 ..
             } => {
-                let verb = if *admits { "admits" } else { "denies" };
+                let verb = if *admits { "allows" } else { "denies" };
                 format!("the policy map of endpoint {endpoint} {verb} identity {identity}")
             }
             Self::Identity {
@@ -107,7 +107,7 @@ impl PlaneFault {
             } => format!("{to} is sent to {other}"),
             Self::Tunnel {
                 to, leads_to: None, ..
-            } => format!("no tunnel leads to {to}"),
+            } => format!("no tunnel to {to}"),
             Self::Dropped { reason, .. } => format!("dropped: {reason}"),
         }
     }

@@ -38,7 +38,7 @@ pub enum DoorTrouble<'v> {
         index: usize,
         parent: ObjectRef,
         refusal: Refusal,
-        /// Whether another parent takes it.
+        /// Whether another parent accepts it.
         is_part: bool,
     },
     /// A backend that cannot be used.

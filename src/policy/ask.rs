@@ -216,7 +216,7 @@ fn of_service(
     }
     if targets.is_empty() {
         return Err(Unaskable {
-            message: format!("{} leads nowhere", service.reference()),
+            message: format!("{} has no destination", service.reference()),
             hint: "kubectl netpath SRC DST says why".to_owned(),
         });
     }

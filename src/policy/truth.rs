@@ -198,7 +198,7 @@ impl fmt::Display for Doubt {
             ),
             Self::Other(text) => f.write_str(text),
             Self::SameNode => f.write_str(
-                "a node's own traffic to its pods is always let through, and it is not known whether both are on one node",
+                "traffic from a node to its own pods is always allowed, and it is unknown whether both are on one node",
             ),
         }
     }

@@ -36,7 +36,7 @@ impl DirectionJudgement {
             Reason::Unpoliced(why) => why.to_string(),
             Reason::NodeLocal => "a node always reaches its own pods".to_owned(),
             Reason::Loopback => "loopback traffic never leaves the pod".to_owned(),
-            Reason::Admitted => format!("{} admits it", rules(&self.decided_by)),
+            Reason::Admitted => format!("{} allows it", rules(&self.decided_by)),
             Reason::Refused => format!("{} denies it", rules(&self.decided_by)),
             Reason::Isolated => self.isolated(subject),
             Reason::Undecided => {
@@ -65,7 +65,7 @@ impl DirectionJudgement {
         let policies = list(&policies);
         let has_rules = self.misses.iter().any(|miss| miss.rule.rule.is_some());
         let but = if has_rules {
-            "no rule admits it"
+            "no rule allows it"
         } else {
             "there is no rule"
         };

@@ -14,9 +14,9 @@ impl RuleMiss {
             Cause::Mismatch { peers, port } => (peers, port),
             Cause::NoRules {
                 is_written: true, ..
-            } => return "an empty list, which admits nothing".to_owned(),
+            } => return "an empty list, which allows nothing".to_owned(),
             Cause::NoRules { is_named: true, .. } => {
-                return "no rule at all, though policyTypes names the direction".to_owned();
+                return "no rule, although policyTypes lists the direction".to_owned();
             }
             Cause::NoRules { .. } => return "no rule at all".to_owned(),
         };
@@ -66,7 +66,7 @@ impl LeafMiss {
                 "the pod is in its node's network, where selectors do not see it".to_owned()
             }
             Self::Namespace { wanted, has } => {
-                format!("it admits pods of namespace {wanted}, this one is in {has}")
+                format!("it allows pods of namespace {wanted}; this one is in {has}")
             }
             Self::Label(label) => label.words(),
             Self::Outside {
@@ -84,7 +84,7 @@ impl LeafMiss {
             Self::Excepted { hole, addresses } => {
                 format!("{} is excepted by {hole}", shown(addresses))
             }
-            Self::Kind(_) => "the other end is of another kind".to_owned(),
+            Self::Kind(_) => "the other end is of a different kind".to_owned(),
             Self::Part(domain, part) => format!("the label of {} lacks {part}", whose(*domain)),
             Self::Negated(_) => "a condition that must not hold does".to_owned(),
             Self::Unclear(doubt) => doubt.to_string(),
@@ -116,10 +116,13 @@ impl LabelMiss {
             _ => String::new(),
         };
         let nobody = match (self.carriers, self.domain) {
-            (Some(0), Domain::Namespace) => ", and no namespace carries it",
+            (Some(0), Domain::Namespace) => ", and no namespace has it",
             _ => "",
         };
-        format!("it wants {}, {whose} {has}{near}{nobody}", self.requirement)
+        format!(
+            "it requires {}; {whose} {has}{near}{nobody}",
+            self.requirement
+        )
     }
 }
 
@@ -144,7 +147,7 @@ impl PortMiss {
             entries.push(format!("{} more", self.entries.len() - SHOWN));
         }
         format!(
-            "it admits {}, not {} {}",
+            "it allows {}, not {} {}",
             list(&entries),
             self.protocol,
             self.port

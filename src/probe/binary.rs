@@ -57,7 +57,7 @@ impl Agents {
             all.extend(beside());
         }
         if all.is_empty() {
-            return Err(none("this plugin carries no agent", "amd64"));
+            return Err(none("this plugin embeds no agent", "amd64"));
         }
         Ok(Self(all))
     }
@@ -180,7 +180,7 @@ fn machine(bytes: &[u8]) -> Result<&'static str, Unfit> {
 impl std::fmt::Display for Unfit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotLinux => f.write_str("it is no 64-bit Linux program"),
+            Self::NotLinux => f.write_str("it is not a 64-bit Linux program"),
             Self::Dynamic => {
                 f.write_str("it is dynamically linked and would not start in a foreign container")
             }

@@ -34,7 +34,7 @@ pub(super) fn find<'v>(
         Spec::Name(name) => by_name(name),
         Spec::External(None) => {
             return Err(Unresolved {
-                message: "external is no destination by itself".to_owned(),
+                message: "external alone is not a destination".to_owned(),
                 hint: "name the host: external/ADDR, ip/ADDR:PORT or dns/NAME:PORT".to_owned(),
             });
         }

@@ -212,7 +212,9 @@ impl Flow<'_> {
                 hint: format!("name the port, as node/{}:10250", node.name()),
             }),
             Place::Pods(pods) if self.is_own(pods) => Err(Unresolved {
-                message: format!("{name} is source and destination: a pod always reaches itself"),
+                message: format!(
+                    "{name} is both source and destination: a pod always reaches itself"
+                ),
                 hint: format!(
                     "name the port that should answer, as {name}:8080, or another destination"
                 ),

@@ -56,7 +56,7 @@ fn object<'v>(
                 "{}/{name} cannot be a source: it sends no packets",
                 kind.short()
             ),
-            hint: format!("name the pods behind it, as in deploy/{name}"),
+            hint: format!("use its pods, for example deploy/{name}"),
         }),
         _ => {
             let pods = workload::pods(view, kind, namespace, name)

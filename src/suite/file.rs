@@ -187,7 +187,7 @@ impl Suite {
                 return Err(BadSuite {
                     message: format!("no check has the tag or name {word:?}"),
                     hint: match tags.as_slice() {
-                        [] => "no check has any tag: add tags: [NAME] to those that are meant"
+                        [] => "no check has any tag: add tags: [NAME] to the intended checks"
                             .to_owned(),
                         tags => format!("there are the tags {}", tags.join(", ")),
                     },
@@ -267,13 +267,13 @@ impl Entry {
         let loss = self.loss.as_ref().map(Scalar::text);
         let loss = loss.map(|text| {
             percent(&text).ok_or_else(|| BadSuite {
-                message: format!("{text:?} is no loss"),
+                message: format!("{text:?} is not a loss percentage"),
                 hint: "write the percentage of connects that may fail, as in loss: 1%".to_owned(),
             })
         });
         let latency = self.latency.as_ref().map(|text| {
             latency(text).ok_or_else(|| BadSuite {
-                message: format!("{text:?} is no latency"),
+                message: format!("{text:?} is not a latency"),
                 hint: "write what 95 of 100 connects must keep, as in latency: 20ms".to_owned(),
             })
         });
@@ -326,14 +326,14 @@ fn verdict(text: &str) -> Result<Verdict, BadSuite> {
     ];
     let is_meant = |verdict: &Verdict| format!("{verdict:?}").eq_ignore_ascii_case(text);
     all.into_iter().find(is_meant).ok_or_else(|| BadSuite {
-        message: format!("{text:?} is no verdict"),
+        message: format!("{text:?} is not a verdict"),
         hint: "expect Reachable, Degraded, Unreachable or Undetermined".to_owned(),
     })
 }
 
 fn blamed(text: &str) -> Result<Blamed, BadSuite> {
     Blamed::parse(text).ok_or_else(|| BadSuite {
-        message: format!("{text:?} names no object"),
+        message: format!("{text:?} is not an object"),
         hint: "write by: KIND/NAME or by: NAMESPACE/KIND/NAME".to_owned(),
     })
 }
@@ -343,7 +343,7 @@ fn patience(text: &Scalar) -> Result<Duration, BadSuite> {
     latency(&text)
         .filter(|timeout| !timeout.is_zero())
         .ok_or_else(|| BadSuite {
-            message: format!("{text:?} is no time to wait"),
+            message: format!("{text:?} is not a time to wait"),
             hint: "write timeout: 5s".to_owned(),
         })
 }
@@ -423,7 +423,7 @@ mod tests {
             ),
             (
                 "- {from: a, to: b, expect: open}",
-                "check 1: \"open\" is no verdict",
+                "check 1: \"open\" is not a verdict",
                 "Degraded",
             ),
             (
@@ -432,9 +432,17 @@ mod tests {
                 "POL-02",
             ),
             ("- {from: a, to: b, protocol: icmp}", "icmp", ""),
-            ("- {from: a, to: b, loss: 200%}", "is no loss", "percentage"),
-            ("- {from: a, to: b, latency: soon}", "is no latency", "20ms"),
-            ("- {from: a, to: b, timeout: 0}", "is no time", "5s"),
+            (
+                "- {from: a, to: b, loss: 200%}",
+                "is not a loss",
+                "percentage",
+            ),
+            (
+                "- {from: a, to: b, latency: soon}",
+                "is not a latency",
+                "20ms",
+            ),
+            ("- {from: a, to: b, timeout: 0}", "is not a time", "5s"),
             (
                 "- {from: a, to: b, by: lock}",
                 "names no object",

@@ -221,7 +221,7 @@ fn port_of(text: &str) -> Result<PortSpec, Problem> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return match text.parse() {
             Ok(number) if number > 0 => Ok(PortSpec::Number(number)),
-            _ => Err((format!("{text:?} is no port"), hint)),
+            _ => Err((format!("{text:?} is not a port"), hint)),
         };
     }
     let is_name =
@@ -229,7 +229,7 @@ fn port_of(text: &str) -> Result<PortSpec, Problem> {
     if is_name {
         Ok(PortSpec::Name(text.to_owned()))
     } else {
-        Err((format!("{text:?} is no port"), hint))
+        Err((format!("{text:?} is not a port"), hint))
     }
 }
 
@@ -256,7 +256,7 @@ fn host_name(text: &str) -> Result<String, Problem> {
         Ok(lower)
     } else {
         Err((
-            format!("{text:?} is no host name"),
+            format!("{text:?} is not a host name"),
             "write dns/NAME or dns/NAME:PORT".to_owned(),
         ))
     }
@@ -273,7 +273,7 @@ fn is_label(text: &str) -> bool {
 
 fn not_an_address(text: &str) -> Problem {
     (
-        format!("{text:?} is no IP address"),
+        format!("{text:?} is not an IP address"),
         "write ip/ADDR, ip/ADDR:PORT or ip/[IPV6]:PORT".to_owned(),
     )
 }

@@ -107,7 +107,7 @@ pub(super) fn refusal(query: &Query, error: &kube::Error) -> Result<Answer, Live
             }
         },
         kube::Error::SerdeError(error) => {
-            let why = format!("an answer that is no JSON: {error}");
+            let why = format!("the response is not JSON: {error}");
             Ok(Answer::Refused(unread(
                 query,
                 why,

@@ -16,7 +16,7 @@ struct Asked {
     dport: u16,
     #[serde(default)]
     proto: Option<String>,
-    /// Absent or empty: made on this host.
+    /// Absent or empty: created on this host.
     #[serde(default)]
     in_iface: Option<String>,
     #[serde(default)]

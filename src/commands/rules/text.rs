@@ -24,7 +24,7 @@ pub(super) fn print(
 ) -> io::Result<()> {
     let style = Style::new(terminal);
     let origin = question.in_interface.as_ref().map_or_else(
-        || "made on this host".to_owned(),
+        || "created on this host".to_owned(),
         |name| format!("in by {name}"),
     );
     let packet = question.packet;

@@ -44,7 +44,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
         hint(
             Code::DNS_10,
             Stage::Dns,
-            "CoreDNS refuses its Corefile: servers that run keep their old one, the next start fails",
+            "CoreDNS rejects its Corefile: running servers keep the old one, and the next start fails",
         )
         .blame(object.clone(), format!("data.{}", bad.at))
         .because(bad.to_string())

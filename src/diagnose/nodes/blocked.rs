@@ -91,7 +91,7 @@ pub(super) fn cause(
             } else {
                 accept(case, rule, entering)
             };
-            let advice = "let this traffic pass before the rule";
+            let advice = "allow this traffic before the rule";
             removing(finding, fault, rule, (advice, Some(gentle)))
         }
     }

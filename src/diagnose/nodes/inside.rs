@@ -72,14 +72,14 @@ pub(super) fn cause(
             .run(logs),
         PodFault::Filtered { port, rule, is_source } => {
             let what = if *is_source { "packets to" } else { "traffic of" };
-            at(fault, Code::DST_05, &field(rule), format!("a packet filter inside {name} stops {what} port {port}"))
+            at(fault, Code::DST_05, &field(rule), format!("a firewall inside {name} blocks {what} port {port}"))
                 .because(held("pod", rule).replace("Node/pod", &pod.to_string()))
                 .fix("check init containers and sidecars that write rules in the pod")
                 .run(kubectl(&pod.namespace, format!("get pod {} -o yaml", pod.name)))
         }
         PodFault::NoRoute { to, why } => at(fault, Code::SRC_10, "ip route", format!("{name} has no way to {to}: {why}"))
             .because(format!("{pod} ip route: {why} for {to}"))
-            .fix("see what the CNI plugin left out (a second network often takes the default route), and make the pod again")
+            .fix("find out what the CNI plugin left out (a second network often replaces the default route), and recreate the pod")
             .run(kubectl(&pod.namespace, format!("get pod {} -o yaml", pod.name)))
             .run(kubectl(&pod.namespace, format!("delete pod {}", pod.name))),
         PodFault::AnswersFrom { address, entries } => {

@@ -26,7 +26,7 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &PlaneFault) -
                 format!("Cilium on {node} keeps {endpoint} back from its Service: it is {state}");
             at(fault, Code::KPX_21, "Service table", summary)
                 .because(format!("Node/{node} cilium-dbg service list: {endpoint} {state}"))
-                .fix("look at what its health check sees; a backend that answers comes back by itself")
+                .fix("check what its health check sees; a backend that responds is added back automatically")
                 .run(agent(case, node, "cilium-dbg service list"))
         }
         PlaneFault::PolicyMap { .. } => policy_map(case, fault, kind),
@@ -37,12 +37,12 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &PlaneFault) -
             pod,
         } => {
             let summary = format!(
-                "{node} takes {address} for identity {noted}; it is {pod} with identity {real}, which policies admit"
+                "{node} takes {address} for identity {noted}; it is {pod} with identity {real}, which policies allow"
             );
             at(fault, Code::POL_24, "Cilium ipcache", summary)
                 .because(format!("Node/{node} cilium-dbg bpf ipcache get {address}: identity {noted}"))
                 .because(format!("{pod}: identity {real}"))
-                .fix("see why the agent has not heard of the pod's identity: its status names what it lost")
+                .fix("find out why the agent does not have the identity of the pod; its status shows what it lost")
                 .run(agent(case, node, "cilium-dbg status --verbose"))
                 .run(restart(case, node))
         }
@@ -186,7 +186,7 @@ fn policy_map(case: &Case<'_, '_>, fault: &NodeFault, kind: &PlaneFault) -> Find
         return at(fault, Code::POL_16, "policy map", String::new());
     };
     let node = &fault.at.name;
-    let verb = if *admits { "admits" } else { "denies" };
+    let verb = if *admits { "allows" } else { "denies" };
     let way = match direction {
         Direction::Ingress => "from",
         Direction::Egress => "to",

@@ -41,13 +41,13 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
         }
         ProxyFault::Foreign { rule, to } => {
             let what = fault.service.as_ref().map_or_else(|| "packets of its pods".to_owned(), |service| format!("packets for {service}"));
-            let finding = at(fault, Code::KPX_08, &field(rule), format!("a rule on {node} that is not kube-proxy's takes {what} and sends them to {to}"))
+            let finding = at(fault, Code::KPX_08, &field(rule), format!("a rule on {node} that is not kube-proxy's redirects {what} to {to}"))
                 .because(held(node, rule));
-            removing(finding, fault, rule, ("let that rule leave these packets alone, where it is written", None))
+            removing(finding, fault, rule, ("exclude these packets from that rule, where it is managed", None))
         }
         ProxyFault::HostPortElsewhere { pod, port, to, rule, is_somebody } => {
             let what = if *is_somebody { "another pod or node" } else { "an address that nobody has" };
-            let finding = at(fault, Code::EXT_10, &field(rule), format!("host port {port} of {node} leads to {to}, {what}, and not to {}", pod.name))
+            let finding = at(fault, Code::EXT_10, &field(rule), format!("host port {port} of {node} forwards to {to}, {what}, not to {}", pod.name))
                 .because(held(node, rule));
             let advice = if *is_somebody {
                 "give one of the two another host port"
@@ -60,7 +60,7 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
             .suspected()
             .because(held(node, rule))
             .because(undecided(why))
-            .fix("let that rule leave these packets alone, where it is written")
+            .fix("exclude these packets from that rule, where it is managed")
             .run(on_node(&fault.at))
             .run(removal(rule)),
         ProxyFault::Masqueraded { rule } => at(fault, Code::RTE_26, &field(rule), format!("a rule on {node} hides the client address from {service}: policies and logs see the node"))
@@ -190,7 +190,7 @@ fn drift(
             .fix("set clusterCIDR (or detectLocalMode) of kube-proxy to the range the pods really have"),
         Kind::IdleTarget => finding
             .notice()
-            .fix("delete the rule: it takes over as soon as the one before it goes")
+            .fix("delete the rule: it takes effect as soon as the one before it is removed")
             .run(on_node(&fault.at))
             .run(difference.rule.as_ref().map(removal).unwrap_or_default()),
         Kind::Refused if is_local_drop(difference) && !difference.is_local => finding

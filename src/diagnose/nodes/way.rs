@@ -23,7 +23,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
             let via = gateway.map_or_else(String::new, |gateway| format!(" to {gateway}"));
             at(fault, Code::RTE_05, "routes", format!("{node} has no route to pod {to} and sends its packets to the default route{via}"))
                 .because(format!("Node/{node} ip route: only the default route matches {to}"))
-                .because(format!("the other node has a route of its own for the way back ({peer_route}): the network between does not route pods"))
+                .because(format!("the other node has a route of its own for the return path ({peer_route}): the network in between does not route pod addresses"))
                 .fix(agent)
                 .run(agents(node))
         }

@@ -179,9 +179,9 @@ fn unnamed_port_on_some(case: &Case<'_, '_>, service: &Service) -> Option<Findin
             Code::SVC_05,
             Stage::Endpoints,
             format!(
-                "{} of {} do not have a port that the Service names and get no traffic",
-                count(without.len(), "pod"),
-                service.name()
+                "{} sends no traffic to {} lacking a port of the Service",
+                service.name(),
+                count(without.len(), "pod")
             ),
         )
         .degraded()

@@ -536,7 +536,7 @@ fn no_endpoints(case: &Case<'_, '_>, service: &Service) -> Finding {
         ))
     } else {
         finding
-            .fix("look at its pods")
+            .fix("check its pods")
             .run(kubectl(namespace, "describe pods -l k8s-app=kube-dns"))
             .run(kubectl(namespace, "logs -l k8s-app=kube-dns --previous"))
     }

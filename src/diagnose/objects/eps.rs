@@ -109,7 +109,7 @@ fn name_of_a_sidecar(
         Code::SVC_04,
         Stage::Endpoints,
         format!(
-            "targetPort {name:?} of {} is named by the sidecar {container} alone, which this cluster's endpoint controller does not look at",
+            "targetPort {name:?} of {} is declared only by the sidecar {container}, which the endpoint controller of this cluster ignores",
             service.name()
         ),
     )
@@ -226,7 +226,7 @@ fn no_replica(
     let finding = match failure {
         Some(message) => finding.because(message),
         None => finding.because(format!(
-            "{object} wants {} and has none",
+            "{object} requires {} and has none",
             replicas.map_or_else(
                 || "pods".to_owned(),
                 |wanted| count(usize::try_from(wanted).unwrap_or_default(), "pod")
@@ -483,7 +483,7 @@ fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) 
         .run(edit);
     }
     finding(
-        format!("{kind} {name} holds no ready endpoint"),
+        format!("{kind} {name} has no ready endpoint"),
         endpoints_field,
     )
     .because("every endpoint in it is not ready, or it holds none")
@@ -503,7 +503,7 @@ pub(in crate::diagnose) fn stale(service: &Service, slice: &ObjectRef, address: 
     )
     .blame(slice.clone(), "endpoints")
     .because(format!(
-        "{slice} belongs to {} and names a pod that does not exist",
+        "{slice} belongs to {} and lists a pod that does not exist",
         service.reference()
     ))
     .fix("delete the EndpointSlice; its controller recreates it")

@@ -141,7 +141,7 @@ pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Se
         .collect();
     if !node_ports.is_empty() {
         finding = finding.because(format!(
-            "its node port {} is available on every node",
+            "every node serves it on node port {}",
             list(&node_ports)
         ));
     }
@@ -182,7 +182,7 @@ pub(in crate::diagnose) fn source_range(
         list(&ranges)
     ))
     .fix(if is_inside(case, client) {
-        "ask for its name or cluster IP, which no range limits, or add the range of the client"
+        "use its name or cluster IP, which the ranges do not restrict, or add the range of the client"
     } else {
         "add the range of the client"
     })
@@ -198,7 +198,8 @@ fn is_inside(case: &Case<'_, '_>, client: IpAddr) -> bool {
 /// EXT-05: every node is kept out of load balancers.
 pub(in crate::diagnose) fn nobody_announces(case: &Case<'_, '_>, service: &Service) -> Finding {
     let addresses = service.ingress_addresses().join(", ");
-    let summary = format!("nobody announces {addresses}: every node is kept out of load balancers");
+    let summary =
+        format!("{addresses} is not announced: every node is excluded from load balancers");
     let first = case.view.nodes.iter().next();
     let object = first.map_or_else(|| service.reference(), NodeExt::reference);
     Finding::new(Code::EXT_05, Stage::Entry, summary)

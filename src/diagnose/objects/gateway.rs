@@ -105,33 +105,62 @@ fn not_programmed(case: &Case<'_, '_>, gateway: &ObjectRef, trouble: &GatewayTro
     match trouble {
         GatewayTrouble::Class(why) => {
             let api = &case.view.gateway_api;
-            let classes: Vec<&str> = api.classes.iter().map(crate::cluster::Named::name).collect();
+            let classes: Vec<&str> = api
+                .classes
+                .iter()
+                .map(crate::cluster::Named::name)
+                .collect();
             let known = if classes.is_empty() {
                 "the cluster has no GatewayClass at all".to_owned()
             } else {
                 format!("there is {}", list(&classes))
             };
-            let finding = finding(why).blame(gateway.clone(), "spec.gatewayClassName").because(known);
+            let finding = finding(why)
+                .blame(gateway.clone(), "spec.gatewayClassName")
+                .because(known);
             match classes.as_slice() {
-                [] => finding.fix("install an implementation of the Gateway API, or its GatewayClass").run("kubectl get gatewayclass"),
+                [] => finding
+                    .fix("install an implementation of the Gateway API, or its GatewayClass")
+                    .run("kubectl get gatewayclass"),
                 _ => finding
                     .fix("name a class that its controller accepts")
-                    .run(kubectl(&gateway.namespace, format!("edit gateway {}", gateway.name))),
+                    .run(kubectl(
+                        &gateway.namespace,
+                        format!("edit gateway {}", gateway.name),
+                    )),
             }
         }
-        GatewayTrouble::Parameters(to, why) => finding(&format!("its parameters {to} {}", reference_words(*why)))
-            .blame(gateway.clone(), "spec.infrastructure.parametersRef")
-            .fix("name parameters that exist, of a kind that its implementation takes")
-            .run(kubectl(&gateway.namespace, format!("edit gateway {}", gateway.name))),
-        GatewayTrouble::ClientCertificate(to, why) => finding(&format!("its certificate for backends, {to}, {}", reference_words(*why)))
-            .blame(gateway.clone(), "spec.tls.backend.clientCertificateRef")
-            .fix("name a Secret of type kubernetes.io/tls that it may refer to")
-            .run(kubectl(&gateway.namespace, format!("edit gateway {}", gateway.name))),
-        GatewayTrouble::Status { condition, reason, message } => finding(reason)
+        GatewayTrouble::Parameters(to, why) => {
+            finding(&format!("its parameters {to} {}", reference_words(*why)))
+                .blame(gateway.clone(), "spec.infrastructure.parametersRef")
+                .fix("set parameters that exist and are of a supported kind")
+                .run(kubectl(
+                    &gateway.namespace,
+                    format!("edit gateway {}", gateway.name),
+                ))
+        }
+        GatewayTrouble::ClientCertificate(to, why) => finding(&format!(
+            "its certificate for backends, {to}, {}",
+            reference_words(*why)
+        ))
+        .blame(gateway.clone(), "spec.tls.backend.clientCertificateRef")
+        .fix("name a Secret of type kubernetes.io/tls that it may refer to")
+        .run(kubectl(
+            &gateway.namespace,
+            format!("edit gateway {}", gateway.name),
+        )),
+        GatewayTrouble::Status {
+            condition,
+            reason,
+            message,
+        } => finding(reason)
             .blame(gateway.clone(), "status.conditions")
             .because(format!("{condition} is False, {reason}: {message}"))
-            .fix("its controller says why; look at its events, and at the Service and Deployment made for it")
-            .run(kubectl(&gateway.namespace, format!("describe gateway {}", gateway.name))),
+            .fix("check its conditions and events, and the Service and Deployment created for it")
+            .run(kubectl(
+                &gateway.namespace,
+                format!("describe gateway {}", gateway.name),
+            )),
     }
 }
 
@@ -177,7 +206,7 @@ fn listener(
             .fix("give it a port or a host name of its own")
             .run(edit),
         SlotTrouble::Kinds { .. } => finding
-            .fix("allow kinds of routes that its protocol carries")
+            .fix("allow route kinds that its protocol supports")
             .run(edit),
         SlotTrouble::UnsupportedProtocol(_) => {
             finding.fix("use HTTP, HTTPS, TLS, TCP or UDP").run(edit)
@@ -216,10 +245,10 @@ fn set_not_admitted(set: &ObjectRef, gateway: &ObjectRef, exists: bool) -> Findi
         "All"
     };
     let patch = json!({"spec": {"allowedListeners": {"namespaces": {"from": from}}}});
-    Finding::new(Code::ING_13, Stage::Gateway, format!("{gateway} takes no listeners from {}", set.name))
+    Finding::new(Code::ING_13, Stage::Gateway, format!("{gateway} does not accept listeners from {}", set.name))
         .blame(set.clone(), "spec.parentRef")
-        .because(format!("spec.allowedListeners of {gateway} does not admit namespace {}; without it no ListenerSet is admitted", set.namespace))
-        .fix("admit ListenerSets of that namespace")
+        .because(format!("spec.allowedListeners of {gateway} does not allow namespace {}; by default no ListenerSet is allowed", set.namespace))
+        .fix("allow ListenerSets of that namespace")
         .patch(merge_patch(gateway, &patch), patch.to_string())
 }
 
@@ -236,7 +265,7 @@ fn refused(
         format!("edit {} {}", route.kind.to_lowercase(), route.name),
     );
     let finding = |why: String| {
-        let summary = format!("{parent} does not take {}: {why}", route.name);
+        let summary = format!("{parent} does not accept {}: {why}", route.name);
         let finding = Finding::new(Code::ING_11, Stage::Gateway, summary)
             .because(format!("reason {}", refusal.reason()));
         // Who asks by another parent does not notice.
@@ -244,7 +273,7 @@ fn refused(
             finding
                 .degraded()
                 .suspected()
-                .because("another parent takes it")
+                .because("another parent accepts it")
         } else {
             finding
         }
@@ -261,9 +290,9 @@ fn refused(
             .blame(parent.clone(), "spec.gatewayClassName")
             .fix("name a class that exists")
             .run("kubectl get gatewayclass"),
-        Refusal::SetNotAdmitted { gateway } => finding(format!("{gateway} does not admit its listeners"))
+        Refusal::SetNotAdmitted { gateway } => finding(format!("{gateway} does not allow its listeners"))
             .blame(gateway.clone(), "spec.allowedListeners")
-            .fix("admit ListenerSets of that namespace")
+            .fix("allow ListenerSets of that namespace")
             .run(kubectl(&gateway.namespace, format!("edit gateway {}", gateway.name))),
         Refusal::NoSection { asked, has } => finding(format!("it has no listener {asked}"))
             .blame(route.clone(), field)
@@ -279,12 +308,12 @@ fn refused(
             .blame(route.clone(), field)
             .because(format!("allowedRoutes.namespaces.from is {}", list(from)))
             .because(format!("labels of {}: {}", route.namespace, labels(case, &route.namespace)))
-            .fix(format!("let the listener take routes of namespace {} (from: All, or a Selector that matches it)", route.namespace))
+            .fix(format!("allow routes from namespace {} in the listener (from: All, or a Selector that matches it)", route.namespace))
             .run(kubectl(&parent.namespace, format!("edit {} {}", parent.kind.to_lowercase(), parent.name))),
         Refusal::Hostname { listeners } => finding("no host name of it is one of its listeners".to_owned())
             .blame(route.clone(), "spec.hostnames")
-            .because(format!("listeners are {}; a wildcard takes names below it, not itself", list(listeners)))
-            .fix("use a host name that a listener takes, or add a listener for it")
+            .because(format!("listeners are {}; a wildcard matches subdomains, not the domain itself", list(listeners)))
+            .fix("use a host name that a listener matches, or add a listener for it")
             .run(edit),
         Refusal::Status { reason, message } => finding(reason.clone())
             .blame(route.clone(), field)
@@ -312,7 +341,7 @@ fn bad_backend(
 ) -> Finding {
     let answer = match route.kind.as_str() {
         "HTTPRoute" | "GRPCRoute" => {
-            format!("{} of its requests are answered with 500", capital(share))
+            format!("{} of its requests get a 500 response", capital(share))
         }
         _ => format!("{} of its connections are closed", capital(share)),
     };
@@ -325,7 +354,7 @@ fn bad_backend(
         Finding::new(
             Code::ING_12,
             Stage::Service,
-            format!("{} leads to {to}, {why}", route.name),
+            format!("{} references {to}, {why}", route.name),
         )
         .blame(route.clone(), field)
         .because(answer.clone())
@@ -364,9 +393,12 @@ fn bad_backend(
                 .fix("use a port that the Service declares")
                 .run(edit)
         }
-        BackendTrouble::Kind => finding(format!("and a {} is no backend", to.kind), ".kind")
-            .fix("name a Service")
-            .run(edit),
+        BackendTrouble::Kind => finding(
+            format!("and a {} is not a supported backend", to.kind),
+            ".kind",
+        )
+        .fix("name a Service")
+        .run(edit),
     }
 }
 
@@ -400,7 +432,7 @@ fn permit(
             to.namespace
         )),
         near => finding.because(format!(
-            "ReferenceGrant {} of {} does not speak of both sides",
+            "ReferenceGrant {} of {} does not cover both sides",
             list(near),
             to.namespace
         )),
@@ -408,7 +440,7 @@ fn permit(
     let text = quote(&grant.to_string());
     finding
         .fix(format!(
-            "let namespace {} permit it, if that is meant",
+            "create a ReferenceGrant in namespace {}, if that is intended",
             to.namespace
         ))
         .run(format!("echo {text} | kubectl apply -f -"))
@@ -420,13 +452,13 @@ fn odd_backend(route: &ObjectRef, field: &str, to: &ObjectRef, group: &str) -> F
         Code::ING_12,
         Stage::Service,
         format!(
-            "{} leads to a {} of {group}, which no implementation is known to serve",
+            "{} references a {} of {group}, which no known implementation supports",
             route.name, to.kind
         ),
     )
     .suspected()
     .blame(route.clone(), format!("{field}.kind"))
-    .because("a kind that is not supported is answered with 500 (reason InvalidKind)")
+    .because("requests to an unsupported kind get a 500 response (reason InvalidKind)")
     .fix("name a Service, or a kind that the Gateway's implementation documents")
     .run(kubectl(
         &route.namespace,
@@ -453,10 +485,10 @@ fn dead_share(
     )
     .degraded()
     .blame(route.clone(), field)
-    .because(format!("they are answered with 503: {}", deeper.summary))
+    .because(format!("they get a 503 response: {}", deeper.summary))
     .because_all(deeper.evidence.iter().cloned())
     .fix(format!(
-        "weight 0 takes them off it; then {}",
+        "set weight 0 to stop sending requests to it; then {}",
         deeper.fix.summary
     ))
     .run(kubectl(
@@ -471,7 +503,7 @@ fn no_rule(door: &ObjectRef, asked: &str, near: &[String]) -> Finding {
         Code::ING_04,
         Stage::Gateway,
         format!(
-            "nothing at {} takes {asked}: it is answered with 404",
+            "no route of {} matches {asked}: the response is 404",
             door.name
         ),
     )
@@ -481,7 +513,7 @@ fn no_rule(door: &ObjectRef, asked: &str, near: &[String]) -> Finding {
     } else {
         format!("it has {}", list(near))
     })
-    .fix("ask for a host, path, method and headers that a rule takes, or add the rule")
+    .fix("use a host, path, method and headers that a rule matches, or add a rule")
     .run(kubectl(
         &door.namespace,
         format!("describe {} {}", door.kind.to_lowercase(), door.name),
@@ -493,15 +525,15 @@ fn no_backends(route: &ObjectRef, rule: usize, is_weightless: bool) -> Finding {
     let why = if is_weightless {
         "every backend of it has weight 0"
     } else {
-        "it names no backend and redirects nowhere"
+        "it has no backend and no redirect"
     };
     Finding::new(
         Code::ING_17,
         Stage::Gateway,
-        format!("rule {rule} of {} has nowhere to send to", route.name),
+        format!("rule {rule} of {} has no backend", route.name),
     )
     .blame(route.clone(), format!("spec.rules[{rule}].backendRefs"))
-    .because(format!("{why}: requests are answered with 500"))
+    .because(format!("{why}: requests get a 500 response"))
     .fix("name a backend with a weight")
     .run(kubectl(
         &route.namespace,
@@ -520,14 +552,14 @@ fn redirect_loop(route: &ObjectRef, rule: usize, url: &str, shadowed: Option<&st
         code,
         Stage::Gateway,
         format!(
-            "rule {rule} of {} redirects {url} to itself, without end",
+            "rule {rule} of {} redirects {url} to itself in an endless loop",
             route.name
         ),
     )
     .blame(route.clone(), format!("spec.rules[{rule}]"));
     let finding = match shadowed {
         Some(other) => finding.because(format!(
-            "{other} would serve it, and is never asked: it matches no more exactly and comes later"
+            "{other} would serve it but never matches: it is not more specific and has lower precedence"
         )),
         None => finding.because("no rule serves what it redirects to"),
     };
@@ -543,7 +575,7 @@ fn proxies_down(door: &ObjectRef, deeper: Finding) -> Finding {
         code: Code::ING_10,
         stage: Stage::Entry,
         summary: format!(
-            "the proxies of {} are down: nobody answers for any of its hosts",
+            "the proxies of {} are down: none of its hosts responds",
             door.name
         ),
         ..deeper
@@ -554,7 +586,7 @@ fn proxies_down(door: &ObjectRef, deeper: Finding) -> Finding {
 /// ING-10, where no Service stands in front of them.
 fn no_proxy_ready(door: &ObjectRef, pods: &[ObjectRef]) -> Finding {
     let summary = format!(
-        "no proxy of {} is ready: nobody answers for any of its hosts",
+        "no proxy of {} is ready: none of its hosts responds",
         door.name
     );
     let finding = Finding::new(Code::ING_10, Stage::Entry, summary);
@@ -576,14 +608,12 @@ fn backend_tls(policy: &ObjectRef, service: &ObjectRef, why: &str) -> Finding {
         Code::ING_06,
         Stage::Service,
         format!(
-            "{} is to be spoken to by TLS, and cannot be: {why}",
+            "TLS to backend {} is configured and cannot work: {why}",
             service.name
         ),
     )
     .blame(policy.clone(), "spec.validation.caCertificateRefs")
-    .because(
-        "without a valid authority requests are answered with 5xx (reason NoValidCACertificate)",
-    )
+    .because("without a valid CA requests get a 5xx response (reason NoValidCACertificate)")
     .fix("name a ConfigMap with the authority in ca.crt, or wellKnownCACertificates: System")
     .run(kubectl(
         &policy.namespace,
@@ -596,14 +626,14 @@ fn nobody_takes(host: &str, near: &[String]) -> Finding {
     let finding = Finding::new(
         Code::ING_04,
         Stage::Gateway,
-        format!("no Ingress and no route takes {host}"),
+        format!("no Ingress and no route matches {host}"),
     )
     .notice()
     .suspected()
     .blame(ObjectRef::cluster_wide("Name", host), "");
     match near {
         [] => finding
-            .fix("name a host that a rule takes, or ask from where its name can be looked up"),
+            .fix("use a host that a rule matches, or test from a place where the name resolves"),
         near => finding.fix(format!("did you mean {}?", near.join(" or "))),
     }
 }

@@ -22,7 +22,7 @@ pub(in crate::diagnose) fn denied(case: &Case<'_, '_>, denied: &Denied) -> Findi
             ..finding
         }
         .because(format!(
-            "port {port} itself is let through, but both pods are in the ambient mesh, and between them everything goes to port {} (HBONE)",
+            "port {port} itself is allowed, but both pods are in the ambient mesh, where all traffic goes to port {} (HBONE)",
             denied.port
         ));
     }

@@ -75,7 +75,7 @@ fn no_rules(
             miss.rule.list
         ),
         (false, true) => format!(
-            "policyTypes names {named} and there is no {direction} rule: all of it is denied"
+            "policyTypes lists {named} and there is no {direction} rule: all {direction} is denied"
         ),
         (false, false) => format!("without policyTypes {named} is denied by default"),
     };

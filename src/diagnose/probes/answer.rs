@@ -105,7 +105,7 @@ fn slow(name: &str, reply: &HttpReply) -> Option<Finding> {
         .checked_sub(connect)
         .filter(|silent| *silent >= SLOW)?;
     let summary = format!(
-        "{name} takes {} to send the first byte, although it connects in {}",
+        "{name} needs {} to send the first byte, although it connects in {}",
         time(silent),
         time(connect)
     );

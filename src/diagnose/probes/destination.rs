@@ -155,7 +155,7 @@ pub(super) fn silent(symptom: &BackendSymptom<'_>) -> Finding {
     let finding = measured(at_pod(
         symptom,
         Code::DST_05,
-        format!("a packet filter inside the pod drops port {port}"),
+        format!("a firewall inside the pod drops packets to port {port}"),
     ));
     let finding = if loopback_works {
         finding.because("it is open on the loopback address, but not on the address of the pod")

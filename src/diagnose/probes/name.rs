@@ -240,8 +240,8 @@ fn answered(
                 .fix("check the forward targets of the Corefile, and whether the DNS pods can reach them")
                 .run(logs);
             match control {
-                Some(true) => finding.because("names of the cluster resolve"),
-                Some(false) => finding.suspected().because("names of the cluster do not resolve either"),
+                Some(true) => finding.because("cluster names resolve"),
+                Some(false) => finding.suspected().because("cluster names do not resolve either"),
                 None => finding,
             }
         }
@@ -255,7 +255,7 @@ fn answered(
             at(Code::DNS_20, format!("the DNS does not resolve {name}, which exists in the API"))
                 .suspected()
                 .blame(suspects.service.clone(), "")
-                .because("other names of the cluster resolve: a name that was queried before it existed is cached as missing for up to 30 s")
+                .because("other cluster names resolve: a name that was queried before it existed is cached as missing for up to 30 s")
                 .fix("wait 30 seconds and retry; if it persists, check rewrite and template lines of the Corefile")
         }
         NameSymptom::Wrong(got) => {

@@ -145,7 +145,7 @@ fn no_route(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
         None => measured(Finding::new(Code::SRC_10, Stage::Source, format!("{} has no route to {ip}", symptom.source.name())))
             .blame(symptom.source.reference(), "")
             .because("\"network is unreachable\" at once, and no router said so: it is the pod's own routing table")
-            .fix("make the pod again; if that does not help, look at the CNI plugin"),
+            .fix("recreate the pod; if that does not help, check the CNI plugin"),
     }
 }
 
@@ -196,7 +196,7 @@ fn vanished(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
     for (known, yes, no) in [
         (
             reach.inside,
-            "from inside the destination pod the port is open",
+            "inside the destination pod the port is open",
             "from inside the destination pod it does not open either",
         ),
         (
@@ -229,8 +229,7 @@ fn vanished(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Finding {
         finding = finding.because(heard);
     }
     if finding.stage == Stage::Route {
-        let fix =
-            "look at both nodes with --deep: routes, forwarding, firewall, the overlay's port";
+        let fix = "inspect both nodes with --deep: routes, forwarding, firewall, overlay port";
         finding = finding.fix(fix);
     }
     finding
@@ -262,7 +261,7 @@ fn unjudged(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Option<Finding
         None => (Code::POL_03, source, unknown(Stage::EgressPolicy)?),
     };
     let address = symptom.address;
-    let finding = Finding::new(code, hop.stage, format!("packets to {address} vanish, as a policy would have it; which policies there are could not be read"))
+    let finding = Finding::new(code, hop.stage, format!("packets to {address} are lost, as with a denying policy; the policies could not be read"))
         .blame(object, "")
         .because(hop.summary.clone());
     Some(finding.fix("give the right to read what is listed as unread, and ask again"))
@@ -278,49 +277,49 @@ fn bounded(symptom: &BackendSymptom<'_>, reach: &Reach<'_>) -> (Code, ObjectRef,
             Code::RTE_28,
             node(to),
             format!(
-                "IPv6 packets to {address} vanish, the same pod on node {to} answers over IPv4"
+                "IPv6 packets to {address} are lost; the same pod on node {to} responds over IPv4"
             ),
         ),
         (_, Some(to)) if reach.own_node == Some(false) && reach.inside == Some(true) => (
             Code::RTE_22,
             blamed(symptom),
             format!(
-                "packets from node {to} to its own pod at {address} vanish: the pod's network interface"
+                "packets from node {to} to its own pod at {address} are lost: the network interface of the pod"
             ),
         ),
         (Some(from), _) if reach.source_node == Some(true) => (
             Code::POL_16,
             node(from),
             format!(
-                "node {from} reaches {address}, its pod does not: rules on the node tell them apart, and no policy in the API does"
+                "node {from} reaches {address}, its pod does not: rules on the node distinguish them, and no policy in the API does"
             ),
         ),
         (Some(from), Some(to)) if crosses && symptom.others.fine_on_its_node > 0 => (
             Code::POL_16,
             node(to),
             format!(
-                "packets from node {from} to {address} vanish, to other pods on node {to} they do not: rules there stop them, and no policy in the API does"
+                "packets from node {from} to {address} are lost, those to other pods on node {to} are not: rules there drop them, and no policy in the API does"
             ),
         ),
         (Some(from), Some(to)) if crosses => (
             Code::RTE_05,
             node(to),
-            format!("packets from node {from} to pods on node {to} vanish"),
+            format!("packets from node {from} to pods on node {to} are lost"),
         ),
         (Some(from), Some(_)) => (
             Code::RTE_22,
             node(from),
-            format!("packets to {address} vanish on node {from} itself"),
+            format!("packets to {address} are lost on node {from} itself"),
         ),
         (Some(from), None) => (
             Code::RTE_05,
             node(from),
-            format!("packets from node {from} to {address} vanish"),
+            format!("packets from node {from} to {address} are lost"),
         ),
         _ => (
             Code::RTE_05,
             blamed(symptom),
-            format!("packets to {address} vanish"),
+            format!("packets to {address} are lost"),
         ),
     }
 }
@@ -340,9 +339,9 @@ fn heard(view: &ClusterView, symptom: &BackendSymptom<'_>) -> Option<String> {
         })
         .collect();
     Some(if heard.is_empty() {
-        "no router on the way is heard, not even the first".to_owned()
+        "no router on the path responds, not even the first".to_owned()
     } else {
-        format!("on the way is heard {}, and nobody after", list(&heard))
+        format!("on the path {} responds, and no hop after it", list(&heard))
     })
 }
 

@@ -108,8 +108,13 @@ fn by_dataplane(
         ..finding
     };
     let finding = finding
-        .because(format!("{name} serves Services here: {}", own.evidence.join(", ")))
-        .fix(format!("look at the agent of {name} on {node}; --deep compares its table with the EndpointSlices"));
+        .because(format!(
+            "{name} serves Services here: {}",
+            own.evidence.join(", ")
+        ))
+        .fix(format!(
+            "check the agent of {name} on {node}; --deep compares its table with the EndpointSlices"
+        ));
     if attempts.words().contains("permission denied") {
         return finding.because(format!(
             "\"permission denied\" at once: the table of {name} has no backend for the address"

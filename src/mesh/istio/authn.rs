@@ -66,7 +66,7 @@ impl Effective {
             "DISABLE" => Mode::Disable,
             "" | "UNSET" => return,
             other => {
-                let why = format!("{other} is no mode this program knows");
+                let why = format!("{other} is not a known mode");
                 return self.doubts.push(policy.not_understood(field, &why));
             }
         };

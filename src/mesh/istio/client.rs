@@ -245,7 +245,8 @@ impl<'v> Istio<'v> {
         if let Some(known) = headless {
             return self.speak(connection, server, config, known, identity, passage);
         }
-        let text = "a pod's own address is no host the sidecar knows: it is passed on in plaintext";
+        let text =
+            "the sidecar has no host for a pod address: it forwards the connection in plaintext";
         passage.sent.why = Some(text.to_owned());
         passage.sent.doubts.push(Doubt::Other(format!(
             "{text}, as far as Istio's code says; releases differ"
@@ -281,13 +282,13 @@ impl<'v> Istio<'v> {
                 "ISTIO_MUTUAL" => Tls::Mesh,
                 "SIMPLE" | "MUTUAL" => Tls::Foreign,
                 other => {
-                    let why = format!("{other} is no mode this program knows");
+                    let why = format!("{other} is not a known mode");
                     sent.doubts.push(rule.not_understood(field, &why));
                     Tls::Plain
                 }
             };
         } else if !config.has_auto_mtls {
-            sent.why = Some("enableAutoMtls is off and no DestinationRule asks for TLS".to_owned());
+            sent.why = Some("enableAutoMtls is off and no DestinationRule sets TLS".to_owned());
         } else if let Some(server) = server {
             sent.tls = match server_mesh {
                 Some(Mesh::Istio) => {
@@ -306,7 +307,7 @@ impl<'v> Istio<'v> {
         if matches!(sent.tls, Tls::Mesh | Tls::Tunnel) {
             sent.identity = Some(identity.clone());
         } else if sent.why.is_none() && sent.rule.is_none() && server_mesh == Some(Mesh::Ambient) {
-            sent.why = Some("the client's sidecar does not speak HBONE".to_owned());
+            sent.why = Some("the client's sidecar does not use HBONE".to_owned());
         }
     }
 
@@ -331,7 +332,7 @@ impl<'v> Istio<'v> {
             passage.sent.identity = Some(identity.clone());
             side.summary.push_str(", sent to port 15008 (HBONE)");
         } else if server.is_some_and(|server| server.mesh() == Some(Mesh::Istio)) {
-            passage.sent.why = Some("the server's sidecar takes no HBONE".to_owned());
+            passage.sent.why = Some("the server's sidecar does not accept HBONE".to_owned());
         }
         let bound = match (connection.asked, connection.server) {
             (Asked::Service { service, .. }, _) => of_service(self, service, config.trust_domain()),
@@ -404,13 +405,13 @@ pub(in super::super) fn dead(member: &Member<'_>, container: &str, why: &str) ->
         object: pod.reference(),
         field: format!("status.containerStatuses[{container}]"),
         summary: format!(
-            "{container} of {} is {why}: what it takes over is refused",
+            "{container} of {} is {why}: connections that it intercepts are refused",
             pod.name()
         ),
         because: vec![format!("container {container}: {why}")],
         repair: Repair {
             summary: format!(
-                "see why {container} does not serve; restart the pod once the control plane answers"
+                "find out why {container} is not ready; restart the pod once the control plane responds"
             ),
             patch: None,
         },

@@ -287,7 +287,7 @@ impl<'v> Place<'_, 'v> {
             }
         }
         if targets.is_empty() {
-            targets.push(self.ends(field, "leads to no destination", self.route.reference()));
+            targets.push(self.ends(field, "has no destination", self.route.reference()));
         }
         Ok(targets)
     }
@@ -310,11 +310,11 @@ impl<'v> Place<'_, 'v> {
             return if is_entry {
                 Err(self
                     .route
-                    .not_understood(field, "leads to a host of a ServiceEntry"))
+                    .not_understood(field, "targets a host of a ServiceEntry"))
             } else {
                 Ok(self.ends(
                     &format!("{field}.host"),
-                    &format!("leads to host {written}, which does not exist"),
+                    &format!("targets host {written}, which does not exist"),
                     self.route.reference(),
                 ))
             };
@@ -329,7 +329,7 @@ impl<'v> Place<'_, 'v> {
                 .find(|port| port.number() == self.port.number()),
         };
         let Some(port) = port else {
-            let text = format!("leads to a port that {} does not have", service.reference());
+            let text = format!("targets a port that {} does not have", service.reference());
             return Ok(self.ends(&format!("{field}.port"), &text, self.route.reference()));
         };
         let mut target = Target {
@@ -360,8 +360,7 @@ impl<'v> Place<'_, 'v> {
             (host, service.namespace()),
         );
         let Some((rule, index, subset)) = rules.subset(name) else {
-            let text =
-                format!("leads to subset {name}, which no DestinationRule of {host} defines");
+            let text = format!("targets subset {name}, which no DestinationRule of {host} defines");
             *target = self.ends(&format!("{field}.subset"), &text, self.route.reference());
             return;
         };
@@ -377,7 +376,7 @@ impl<'v> Place<'_, 'v> {
                 .map(|(key, value)| format!("{key}={value}"))
                 .collect();
             let text = format!(
-                "leads to subset {name}, and no pod of {} has {}",
+                "targets subset {name}, but no pod of {} has {}",
                 service.reference(),
                 shown.join(",")
             );
@@ -398,7 +397,7 @@ impl<'v> Place<'_, 'v> {
 
     /// No rule takes the request.
     fn nothing(&self, list: &str) -> Target<'v> {
-        let text = "has no rule that takes the request, and none for the rest";
+        let text = "has no rule that matches the request, and no default rule";
         self.ends(&format!("spec.{list}"), text, self.route.reference())
     }
 
@@ -419,7 +418,7 @@ impl<'v> Place<'_, 'v> {
                     self.istio.host_of(self.service)
                 )],
                 repair: Repair {
-                    summary: "correct the route, or give the pods the labels it asks for"
+                    summary: "correct the route, or add the labels of the subset to the pods"
                         .to_owned(),
                     patch: None,
                 },

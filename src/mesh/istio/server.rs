@@ -87,7 +87,7 @@ impl<'v> Istio<'v> {
                 server,
                 mode,
                 sent,
-                "speaks mutual TLS, and the server's proxy takes plaintext only",
+                "uses mutual TLS, but the server's proxy accepts plaintext only",
             ),
             (_, Tls::Foreign) => self.foreign(connection, sent),
             _ => Ruling::Pass,
@@ -106,7 +106,7 @@ impl<'v> Istio<'v> {
                 object: rule.clone(),
                 field: field.clone(),
                 summary: format!(
-                    "{rule} makes the client speak TLS to {}, whose port is plain HTTP by its name",
+                    "{rule} makes the client use TLS to {}, whose port name says plain HTTP",
                     pod.name()
                 ),
                 because: vec!["no proxy ends this TLS: it reaches the application".to_owned()],
@@ -118,7 +118,7 @@ impl<'v> Istio<'v> {
                 },
             })),
             (rule, ..) => Ruling::Open(vec![Doubt::Other(format!(
-                "{} makes the client speak TLS; whether the application does is not known",
+                "{} makes the client use TLS; whether the application does is unknown",
                 rule.as_ref()
                     .map_or_else(String::new, |(rule, _)| rule.to_string())
             ))]),
@@ -137,10 +137,15 @@ impl<'v> Istio<'v> {
                 reason: Reason::TlsDisagrees,
                 object: rule.clone(),
                 field: field.clone(),
-                summary: format!("{rule} asks for mutual TLS of the mesh, and {} has no proxy that speaks it", server.pod.name()),
+                summary: format!(
+                    "{rule} sets mesh mutual TLS, but {} has no proxy that terminates it",
+                    server.pod.name()
+                ),
                 because: server.why_plain().into_iter().collect(),
                 repair: Repair {
-                    summary: "leave tls out, which adapts to the server; or bring the server into the mesh".to_owned(),
+                    summary:
+                        "omit tls (the default adapts to the server), or add the server to the mesh"
+                            .to_owned(),
                     patch: None,
                 },
             })),
@@ -257,7 +262,7 @@ fn summary(mesh: Mesh, mode: &Effective, sent: &Sent) -> String {
         || "in plaintext".to_owned(),
         |identity| format!("as {identity}"),
     );
-    format!("{place} takes {asks}; this comes {who}")
+    format!("{place} accepts {asks}; this connection comes {who}")
 }
 
 fn plaintext(server: &Member<'_>, mode: &Effective, sent: &Sent) -> Stop {
@@ -288,7 +293,7 @@ fn plaintext(server: &Member<'_>, mode: &Effective, sent: &Sent) -> Stop {
             Reason::Plaintext
         },
         summary: format!(
-            "{} takes mutual TLS only, and the client sends plaintext",
+            "{} accepts mutual TLS only, but the client sends plaintext",
             server.pod.name()
         ),
         because,
@@ -315,7 +320,10 @@ fn disagree(server: &Member<'_>, mode: &Effective, sent: &Sent, how: &str) -> Ru
         return Ruling::Pass;
     };
     let by = mode.by.as_ref().map(|(object, field)| {
-        format!("{object} {field} decides what {} takes", server.pod.name())
+        format!(
+            "{object} {field} decides what {} accepts",
+            server.pod.name()
+        )
     });
     Ruling::Stop(Box::new(Stop {
         reason: Reason::TlsDisagrees,
@@ -324,7 +332,7 @@ fn disagree(server: &Member<'_>, mode: &Effective, sent: &Sent, how: &str) -> Ru
         summary: format!("{rule} {how}"),
         because: by.into_iter().collect(),
         repair: Repair {
-            summary: "let the rule say ISTIO_MUTUAL, or leave tls out".to_owned(),
+            summary: "set ISTIO_MUTUAL in the rule, or omit tls".to_owned(),
             patch: None,
         },
     }))
@@ -345,7 +353,7 @@ fn bypassed(
         object: server.pod.reference(),
         field: format!("metadata.annotations[{annotation}]"),
         summary: format!(
-            "the client's sidecar speaks mutual TLS to port {port}, which passes the server's sidecar by"
+            "the client's sidecar uses mutual TLS to port {port}, which bypasses the server's sidecar"
         ),
         because: vec![format!(
             "{annotation} lists port {port}, and the client only sees that {} has a sidecar",
@@ -414,7 +422,7 @@ fn allow(denial: &Denial<'_>, call: &Call<'_>, object: &ObjectRef) -> Repair {
             patch: None,
         },
         (None, Some(caller)) if has_rules => Repair {
-            summary: "allow the client's identity, if it is meant to come in".to_owned(),
+            summary: "allow the identity of the client, if it should have access".to_owned(),
             patch: Some((
                 object.clone(),
                 true,

@@ -72,7 +72,7 @@ fn bound<'v>(
         return missing("it is not Programmed");
     }
     if place != namespace && !admits(gateway, &of_namespace) {
-        return missing("its listener does not admit this namespace (allowedRoutes)");
+        return missing("its listener does not allow this namespace (allowedRoutes)");
     }
     Bound::To(waypoint(istio.view, gateway, trust_domain), gateway)
 }

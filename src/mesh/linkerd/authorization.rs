@@ -214,14 +214,14 @@ impl Linkerd<'_> {
                     Some(found) if matches!(all.tls, Needs::Nothing) => {
                         all.tls = self.identities(&found);
                     }
-                    Some(_) => all.tls = Needs::Never("it asks for several identities at once"),
+                    Some(_) => all.tls = Needs::Never("it requires several identities at once"),
                     None => all.tls = Needs::Never("its MeshTLSAuthentication does not exist"),
                 },
                 "NetworkAuthentication" => match find(&self.by_network, place, name) {
                     Some(found) if all.networks.is_none() => {
                         all.networks = Some(networks(found.at("/spec/networks")));
                     }
-                    Some(_) => all.tls = Needs::Never("it asks for several networks at once"),
+                    Some(_) => all.tls = Needs::Never("it requires several networks at once"),
                     None => {
                         all.tls = Needs::Never("its NetworkAuthentication does not exist");
                         break;
@@ -231,7 +231,7 @@ impl Linkerd<'_> {
                     all.tls = Needs::Identities(vec![self.config.account(place, name)]);
                 }
                 "ServiceAccount" => {
-                    all.tls = Needs::Never("it asks for several identities at once");
+                    all.tls = Needs::Never("it requires several identities at once");
                 }
                 other => {
                     let why = format!("{other} is not known");

@@ -44,15 +44,15 @@ impl<'v> Linkerd<'v> {
                 .any(|parent| parent["kind"] == "EgressNetwork" && parent["name"] == network.name())
         };
         if let Some(route) = self.routes.iter().find(is_parent) {
-            let why = "a route of an EgressNetwork may let it out; those are not judged";
+            let why = "a route of an EgressNetwork may allow it; those routes are not evaluated";
             return Ruling::Open(vec![route.not_understood("spec", why)]);
         }
         Ruling::Stop(stop(
             Reason::OutOfScope,
             (network.reference(), "spec.trafficPolicy"),
-            format!("{} denies what leaves for {address}", network.reference()),
-            vec!["no route is attached that lets it out".to_owned()],
-            "attach a route for the destination to the EgressNetwork, or let its trafficPolicy be Allow",
+            format!("{} denies traffic to {address}", network.reference()),
+            vec!["no attached route allows it".to_owned()],
+            "attach a route for the destination to the EgressNetwork, or set its trafficPolicy to Allow",
         ))
     }
 

@@ -108,7 +108,7 @@ impl<'v> Linkerd<'v> {
                 },
                 (route.reference(), "spec"),
                 format!(
-                    "{} of {} takes the request, and nothing authorizes {} for it",
+                    "{} of {} matches the request, but no AuthorizationPolicy authorizes {} for it",
                     route.reference(),
                     server.reference(),
                     client.identity.unwrap_or("a client without identity")
@@ -163,10 +163,10 @@ fn nothing(server: &Object<'_>, routes: &[Object<'_>]) -> Ruling {
         Reason::Unauthorized,
         (server.reference(), "spec"),
         format!(
-            "no route of {} takes the request: its proxy answers 404",
+            "no route of {} matches the request: its proxy responds with 404",
             server.reference()
         ),
         vec![format!("attached: {}", names.join(", "))],
-        "add a route for the request, or ask for what a route takes",
+        "add a route for the request, or send a request that a route matches",
     ))
 }

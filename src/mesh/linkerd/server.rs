@@ -163,7 +163,7 @@ impl<'v> Linkerd<'v> {
                 self.by_policy(connection, server, sent, client, (other, namespace, &field));
             if std::mem::discriminant(&otherwise) != std::mem::discriminant(&ruling) {
                 let doubt = Doubt::Other(format!(
-                    "namespace {} asks for default policy {other}, which {} has no copy of: it is older, and what counts for it is not certain",
+                    "namespace {} sets default policy {other}, but {} does not: it is older, and which policy applies to it is uncertain",
                     pod.namespace(),
                     pod.name()
                 ));
@@ -223,7 +223,7 @@ impl<'v> Linkerd<'v> {
             reason,
             (object, &field),
             format!(
-                "the default policy {wanted} of {} does not admit {}",
+                "the default policy {wanted} of {} does not allow {}",
                 server.pod.name(),
                 client.identity.unwrap_or("a client without identity")
             ),
@@ -254,8 +254,8 @@ impl<'v> Linkerd<'v> {
                 Reason::NothingAuthorizes,
                 (object.clone(), "spec.accessPolicy"),
                 format!("{object} has the port, and nothing authorizes anybody for it"),
-                vec!["a Server admits nobody by itself (accessPolicy deny)".to_owned()],
-                "add an AuthorizationPolicy with targetRef to the Server for the clients that are meant",
+                vec!["a Server allows no client by itself (accessPolicy deny)".to_owned()],
+                "add an AuthorizationPolicy with a targetRef to the Server for the intended clients",
             );
         }
         let mut because = outcome.misses;
@@ -268,7 +268,7 @@ impl<'v> Linkerd<'v> {
         stop(
             reason,
             (object.clone(), "spec"),
-            format!("nothing that {object} knows authorizes {who}"),
+            format!("no AuthorizationPolicy of {object} authorizes {who}"),
             because,
             if outcome.lacks_identity {
                 "bring the client into the mesh, so that it has an identity"

@@ -8,7 +8,7 @@ use crate::net::Packet;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     pub packet: Packet,
-    /// The interface it comes in by; none for a packet made on this host.
+    /// The interface it comes in by; none for a packet created on this host.
     pub in_interface: Option<String>,
     /// Who sends it, for a packet made here; none when that is not known.
     pub uid: Option<u32>,

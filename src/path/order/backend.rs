@@ -140,7 +140,7 @@ impl<'v> Walker<'_, 'v> {
         }
         match absent {
             Some((service, address, Absent::Gone(slice))) => {
-                let text = format!("{address}: the pod that {slice} names does not exist");
+                let text = format!("{address}: the pod that {slice} lists does not exist");
                 let hop = Hop::new(Stage::Destination, Status::Fail, text).at(slice.clone());
                 leg.trail.stop(
                     hop,

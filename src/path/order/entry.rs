@@ -73,7 +73,7 @@ pub(in crate::path) fn to_service<'v>(
                 Break::SourceRange { service, client },
             );
         } else if is_shut {
-            let text = format!("{shown}: every node is kept out of load balancers");
+            let text = format!("{shown}: every node is excluded from load balancers");
             leg.trail.doubt(
                 hop(Status::Unknown, text),
                 Break::NobodyAnnounces { service },
@@ -92,7 +92,7 @@ pub(in crate::path) fn to_service<'v>(
             format!("by port {port} of {}", nodes_text(walker.view)),
         ));
     } else {
-        let text = "a cluster IP leads nowhere outside the cluster".to_owned();
+        let text = "a cluster IP is not reachable from outside the cluster".to_owned();
         leg.trail
             .stop(hop(Status::Fail, text), Break::NoEntry(service.reference()));
     }

@@ -168,7 +168,7 @@ fn served<'v>(
             match takes_late(view, plane) {
                 Some(false) => {
                     let text = format!(
-                        "it names no class, and class {name} became the default after it was made"
+                        "it sets no class, and class {name} became the default after it was created"
                     );
                     leg.trail.stop(hop(Status::Fail, text), none());
                 }
@@ -178,7 +178,7 @@ fn served<'v>(
                 )),
                 None => {
                     let text = format!(
-                        "it names no class; whether the controller of {name} takes it all the same is not known"
+                        "it sets no class; whether the controller of {name} serves it anyway is unknown"
                     );
                     leg.trail.push(hop(Status::Unknown, text));
                 }
@@ -202,7 +202,7 @@ fn served<'v>(
         (None, _) if is_taken => leg.trail.push(hop(Status::Pass, format!("no class{at}"))),
         (class, _) if !view.holds_all(Resource::IngressClasses, "") => {
             let text = class.as_ref().map_or_else(
-                || "it names no class, and IngressClasses were not read".to_owned(),
+                || "it sets no class, and IngressClasses were not read".to_owned(),
                 |class| format!("IngressClass {class} was not read"),
             );
             leg.trail.push(hop(Status::Unknown, text));
@@ -210,7 +210,7 @@ fn served<'v>(
         (class, _) => {
             let text = class.as_ref().map_or_else(
                 || "no ingressClassName, and no class is the default".to_owned(),
-                |class| format!("no IngressClass {class}: no controller takes it"),
+                |class| format!("no IngressClass {class}: no controller serves it"),
             );
             leg.trail.stop(hop(Status::Fail, text), none());
         }
@@ -277,7 +277,7 @@ fn to_backend<'v>(
     let mut leg = leg.clone();
     let ingress = route.ingress;
     let Some(backend) = &route.backend.service else {
-        let text = format!("{}: the backend is no Service", route.shown);
+        let text = format!("{}: the backend is not a Service", route.shown);
         leg.trail
             .push(Hop::new(Stage::Service, Status::Unknown, text));
         return paths.push(leg.end(None));
@@ -305,7 +305,7 @@ fn to_backend<'v>(
         .percent
         .map_or_else(String::new, |percent| format!("{percent} % to "));
     let Some(service) = walker.view.services.get(namespace, &backend.name) else {
-        let text = format!("{} leads to Service {}", route.shown, backend.name);
+        let text = format!("{} routes to Service {}", route.shown, backend.name);
         if walker.view.holds_all(Resource::Services, namespace)
             || walker.view.unread(Resource::Services, namespace).is_none()
         {
@@ -332,7 +332,7 @@ fn to_backend<'v>(
         let shown = port.as_ref().map_or_else(String::new, ToString::to_string);
         missing(
             format!(
-                "{} leads to port {shown} of Service {}, which it lacks",
+                "{} routes to port {shown} of Service {}, which does not exist",
                 route.shown, backend.name
             ),
             &mut leg,

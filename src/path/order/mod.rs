@@ -180,7 +180,7 @@ impl<'v> Walker<'_, 'v> {
                 open.for_each(|hop| hop.status = Status::Pass);
                 (Status::Pass, format!("{name}, outside the cluster"))
             } else {
-                let text = format!("{name}: what it leads to is not known here");
+                let text = format!("{name}: its target is unknown here");
                 (Status::Unknown, text)
             };
             leg.trail.push(Hop::new(Stage::Destination, status, text));

@@ -103,7 +103,7 @@ pub(in crate::path) fn find<'v>(
                 return misled(at.clone(), what, name, &text);
             }
             Reply::Nobody => {
-                let what = "no server block takes the name".to_owned();
+                let what = "no server block matches the name".to_owned();
                 let shown = format!("{text}{what}");
                 let at = None;
                 return Found::Trouble(NameTrouble::Corefile { at, what, name }, shown);
@@ -449,7 +449,7 @@ fn no_name<'v>(found: &Lookup<'v>) -> (NameTrouble<'v>, String) {
         Some((attempt, NoName::Form)) => (
             NameTrouble::Form(attempt.name.clone()),
             format!(
-                "NXDOMAIN: {} has no form the cluster's DNS knows",
+                "NXDOMAIN: {} is not a name form that the cluster DNS serves",
                 attempt.name
             ),
         ),
@@ -478,6 +478,6 @@ fn bad_alias(target: &str) -> Option<String> {
     } else if is_name {
         None
     } else {
-        Some(format!("externalName {target:?} is no host name"))
+        Some(format!("externalName {target:?} is not a host name"))
     }
 }

@@ -106,7 +106,7 @@ fn check_cache<'v>(
         Ok(None) => {}
         Err(doubt) => {
             servers.status = Status::Unknown;
-            servers.text = format!("whether policies admit DNS is open: {doubt}");
+            servers.text = format!("unknown whether policies allow DNS: {doubt}");
         }
     }
 }
@@ -381,7 +381,7 @@ fn check_policies<'v>(
         servers.troubles.push(DnsTrouble::Denied { first, is_all });
     } else if let Some(doubt) = doubts.first().filter(|_| doubts.len() == total) {
         servers.status = Status::Unknown;
-        servers.text = format!("whether policies admit DNS is open: {doubt}");
+        servers.text = format!("unknown whether policies allow DNS: {doubt}");
     } else if servers.status == Status::Pass {
         servers.text = match total {
             1 => "1 DNS pod".to_owned(),

@@ -207,10 +207,10 @@ fn hop(stage: Stage, judged: &DirectionJudgement) -> Hop {
         (Verdict::Unknown, _) => (Status::Unknown, doubts(judged)),
         (Verdict::Deny, Reason::Refused) => (Status::Fail, format!("denied by {}", deciding())),
         (Verdict::Deny, _) => {
-            let text = format!("isolated by {}, and no rule admits it", selecting());
+            let text = format!("isolated by {}, and no rule allows it", selecting());
             (Status::Fail, text)
         }
-        (Verdict::Allow, Reason::Admitted) => (Status::Pass, format!("admitted by {}", deciding())),
+        (Verdict::Allow, Reason::Admitted) => (Status::Pass, format!("allowed by {}", deciding())),
         (Verdict::Allow, Reason::Unpoliced(why)) => (Status::Pass, unpoliced(why).to_owned()),
         (Verdict::Allow, Reason::NodeLocal) => (
             Status::Pass,

@@ -189,7 +189,7 @@ fn rule(
     let known = kind.actions.iter().find(|(known, _)| *known == name);
     let (_, action) = *known.ok_or_else(|| BadField {
         field: fields.at("action"),
-        why: format!("{name:?} is no action of a {}", kind.resource.kind()),
+        why: format!("{name:?} is not an action of a {}", kind.resource.kind()),
     })?;
     let peer_list = match direction {
         Direction::Egress => "to",

@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
         let Some(net) = parse_prefix(cidr).ok().filter(|_| cidr.contains('/')) else {
             return Formula::Unclear(self.doubt(
                 format_args!("{field}.cidr"),
-                format_args!("{cidr:?} is no CIDR"),
+                format_args!("{cidr:?} is not a CIDR"),
             ));
         };
         let mut parts = vec![Formula::Within(net)];

@@ -206,7 +206,7 @@ fn peer(
         }
         (None, None, None) => Formula::Unclear(reader.doubt(
             field,
-            "names neither podSelector, namespaceSelector nor ipBlock",
+            "has neither podSelector, namespaceSelector nor ipBlock",
         )),
         (None, namespaces, pods) => {
             let mut parts = vec![Formula::Pod];

@@ -108,7 +108,7 @@ fn isolating(side: Side<'_>) -> Option<Closing> {
     });
     Some(Closing::Policy {
         summary: format!(
-            "isolate {} for {direction}: denies all that no other rule admits",
+            "isolate {} for {direction}: denies everything that no other rule allows",
             words::end(side.subject)
         ),
         object,

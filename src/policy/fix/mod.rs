@@ -52,7 +52,7 @@ pub(super) fn admitting(missed: Missed<'_>, cause: &Cause, side: Side<'_>) -> Op
     };
     Some(Fix {
         policy: policy.id.clone(),
-        summary: format!("admit {what}"),
+        summary: format!("allow {what}"),
         patch: Value::Array(patch),
     })
 }
@@ -80,7 +80,7 @@ pub(super) fn excepting(
         let rules = own_language::rules(&place, side)?;
         (
             rules.iter().map(|rule| place.insert(rule)).collect(),
-            format!("admit {} before that", words::flow(side)),
+            format!("allow {} before that rule", words::flow(side)),
         )
     };
     Some(Fix {

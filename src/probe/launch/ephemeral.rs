@@ -49,7 +49,7 @@ pub async fn start(
     if is_static(pod) {
         return Err(ProbeError::Refused {
             what,
-            why: "it is a static pod, which takes no ephemeral container".to_owned(),
+            why: "it is a static pod, which does not accept ephemeral containers".to_owned(),
             grant: String::new(),
         });
     }

@@ -124,7 +124,7 @@ impl Session {
         fresh
             .map(|step| match &step.vantage {
                 Vantage::Pod { namespace, name } => {
-                    let or_twin = if step.takes_twin { "; if the pod takes none, a twin of it, deleted afterwards" } else { "" };
+                    let or_twin = if step.takes_twin { "; if the pod does not accept one, a twin of the pod, which is deleted afterwards" } else { "" };
                     format!("an ephemeral container in pod {namespace}/{name} ({image}, unprivileged, ends by itself; Kubernetes keeps it listed in the pod{or_twin})")
                 }
                 Vantage::Node(node) => {
@@ -256,7 +256,7 @@ impl Session {
         let Some(container) = place.container() else {
             return Err(ProbeError::Transport {
                 what: "upload".to_owned(),
-                why: "an image takes no upload".to_owned(),
+                why: "an image does not accept an upload".to_owned(),
             });
         };
         let upload = self.upload(container, agent.clone());

@@ -149,7 +149,7 @@ impl<'k> Attribute<'k> {
         };
         let request = |part: &str, value: Option<&str>| match value {
             Some(value) => format!("{part} {value}"),
-            None => format!("a {part} nobody gave"),
+            None => format!("an unknown {part}"),
         };
         let of = call.request.0;
         match self {
@@ -165,8 +165,8 @@ impl<'k> Attribute<'k> {
             Self::Path => request("path", of.and_then(|of| of.path.as_deref())),
             Self::Host => request("host", of.and_then(crate::target::HttpAsked::host)),
             Self::Header(name) => request(name, of.and_then(|of| of.header(name))),
-            Self::Token => "a token nobody gave".to_owned(),
-            Self::ServerName => "a server name nobody gave".to_owned(),
+            Self::Token => "an unknown token".to_owned(),
+            Self::ServerName => "an unknown server name".to_owned(),
         }
     }
 }

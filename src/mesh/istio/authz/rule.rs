@@ -165,7 +165,7 @@ impl<'v> Rule<'v> {
     pub(super) fn misses(&self, call: &Call<'_>, at: At) -> Vec<String> {
         if self.is_hidden(at) {
             return vec![format!(
-                "{} is about requests, which are not seen here",
+                "{} matches HTTP requests, which cannot be evaluated here",
                 self.path
             )];
         }
@@ -201,7 +201,7 @@ impl Condition<'_> {
         if self.is_not {
             format!("excludes {field} {values}; this is {call}")
         } else {
-            format!("asks for {field} {values}; this is {call}")
+            format!("requires {field} {values}; this is {call}")
         }
     }
 }

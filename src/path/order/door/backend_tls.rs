@@ -80,7 +80,7 @@ fn problem(view: &ClusterView, policy: &BackendTlsPolicy, object: &ObjectRef) ->
         return None;
     }
     if validation.ca_certificate_refs.is_empty() {
-        return Some("it names no authority to verify the backend by".to_owned());
+        return Some("it sets no CA to verify the backend with".to_owned());
     }
     let judged: Vec<Result<bool, ReferenceTrouble>> = validation
         .ca_certificate_refs

@@ -149,7 +149,7 @@ fn by_node<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, plane: &Plane<'v>
         // Manifests do not hold them.
         if !walker.view.is_planned() {
             let text = format!(
-                "no Service leads to what is asked, and no proxy was found; looked for {}",
+                "no Service serves this entry point, and no proxy was found; looked for {}",
                 plane.looked_for
             );
             leg.trail.push(hop(Status::Unknown, text));
@@ -170,8 +170,7 @@ fn by_node<'v>(walker: &Walker<'_, 'v>, leg: &mut Leg<'_, 'v>, plane: &Plane<'v>
     let port = knock.port.unwrap_or(80);
     let on_nodes: Vec<&Pod> = ready.into_iter().filter(|pod| listens(pod, port)).collect();
     if on_nodes.is_empty() {
-        let text =
-            format!("no Service and no host port leads to port {port} of its proxies from outside");
+        let text = format!("no Service and no host port exposes port {port} of its proxies");
         return leg.trail.push(hop(Status::Unknown, text));
     }
     let mut paths = Vec::new();

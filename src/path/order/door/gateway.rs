@@ -86,7 +86,7 @@ pub fn to_listener_set<'v>(
     }
     let resource = crate::cluster::Resource::Gateways;
     let text = if exists {
-        format!("{parent} admits no listeners of it")
+        format!("{parent} does not allow its listeners")
     } else {
         format!("there is no {parent}")
     };

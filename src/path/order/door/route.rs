@@ -21,7 +21,7 @@ pub fn to_route<'v>(
     let object = route.reference(kind);
     let found = attachments(walker.view, kind, route);
     if found.is_empty() {
-        let text = "it names no Gateway: what a mesh does with it is not for a door to say";
+        let text = "it has no Gateway as parent: it belongs to a mesh, not to an entry point";
         let hop = Hop::new(Stage::Gateway, Status::Unknown, text).at(object);
         leg.trail.push(hop);
         return paths.push(leg.end(None));
@@ -79,7 +79,7 @@ fn by_refusal<'v>(
     let mut leg = leg.clone();
     let object = route.reference(kind);
     let reason = one.refusal().map_or("", |refusal| refusal.reason());
-    let text = format!("{} does not take it: {reason}", one.parent);
+    let text = format!("{} does not accept it: {reason}", one.parent);
     let hop = Hop::new(Stage::Gateway, Status::Fail, text).at(object.clone());
     if let Some(seen) = refusal(&object, one, false) {
         leg.trail.stop(hop, seen);

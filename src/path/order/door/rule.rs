@@ -90,7 +90,7 @@ pub fn to_choice<'v>(
             asked: asked.clone(),
             near,
         };
-        let text = format!("no rule takes {asked}");
+        let text = format!("no rule matches {asked}");
         leg.trail
             .stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
     }
@@ -332,8 +332,8 @@ pub fn words(why: &BackendTrouble) -> String {
         BackendTrouble::NotPermitted => "no ReferenceGrant permits it".to_owned(),
         BackendTrouble::Missing => "does not exist".to_owned(),
         BackendTrouble::Port(Some(port)) => format!("has no port {port}"),
-        BackendTrouble::Port(None) => "no port is named".to_owned(),
-        BackendTrouble::Kind => "is no kind of backend".to_owned(),
+        BackendTrouble::Port(None) => "no port is set".to_owned(),
+        BackendTrouble::Kind => "is not a supported kind of backend".to_owned(),
     }
 }
 

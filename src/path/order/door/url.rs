@@ -209,7 +209,7 @@ pub fn through<'v>(
                 .map(Slot::shown)
                 .collect(),
         };
-        let text = format!("no listener takes {host}");
+        let text = format!("no listener matches {host}");
         leg.trail
             .stop(hop(Status::Fail, text), Break::Door(Box::new(trouble)));
         return paths.push(leg.end(None));
@@ -234,7 +234,7 @@ pub fn through<'v>(
         });
         if let Some(other) = others {
             choice.unknown.push(format!(
-                "only where listeners are not isolated, listener {other} takes it"
+                "listener {other} matches it only where listeners are not isolated"
             ));
         }
     }
@@ -486,7 +486,7 @@ pub fn nobody<'v>(
 ) {
     let near = hosts_near(walker.view, host);
     let object = ObjectRef::cluster_wide("Name", host);
-    let text = format!("no Ingress and no route takes {host}");
+    let text = format!("no Ingress and no route matches {host}");
     let hop = Hop::new(Stage::Gateway, Status::Unknown, text).at(object);
     let trouble = DoorTrouble::NobodyTakes {
         host: host.to_owned(),

@@ -196,7 +196,7 @@ fn unreferenced(trip: &Trip<'_, '_>, node: &NodeSite, worst: &Difference) -> Opt
     if layer.entries == 0 {
         missing.push("every rule that leads from an address to its Service".to_owned());
     }
-    let text = format!("{}: nothing leads to the rules of Services", node.name);
+    let text = format!("{}: no rule jumps to the Service chains", node.name);
     Some(wrong(ProxyFault::Unreferenced { missing }, text, true))
 }
 

@@ -36,8 +36,7 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
             fault: Fault::Blocked { .. },
             ..
         } if depends_on_client(trip, node, &question) => Verdict::Unknown(
-            "rules let some clients in and others not: name the client, as external/ADDR"
-                .to_owned(),
+            "the rules allow only some clients: set the client as external/ADDR".to_owned(),
         ),
         verdict => verdict,
     };
@@ -247,7 +246,7 @@ fn elsewhere(
         crate::resolve::Place::Address(_)
     );
     let text = format!(
-        "{}: host port {port} leads to {to}, not to {}",
+        "{}: host port {port} forwards to {to}, not to {}",
         node.name,
         pod.name()
     );

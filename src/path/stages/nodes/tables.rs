@@ -44,7 +44,7 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: Option<&Left>, trail: &mut Tra
         hop.stage == Stage::Nat && hop.status != Status::Pass && is_here
     });
     if let Some(fault) = stale(trip, node).filter(|_| !is_led_astray) {
-        let text = "a connection leads to an endpoint that is gone";
+        let text = "a conntrack entry points to an endpoint that no longer exists";
         limp(trip, node, Fault::Proxy(fault), text, trail);
     }
 }

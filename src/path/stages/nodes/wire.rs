@@ -130,7 +130,7 @@ fn fills(node: &NodeSite, mtu: u32) -> bool {
 }
 
 /// A packet for a pod that leaves by the default route, while the peer has a route of its own for the
-/// way back: the network between does not route pods, or the peer would not need one.
+/// way back: the network in between does not route pod addresses, or the peer would not need one.
 fn leak(from: &NodeSite, packet: Packet, peer: &Peer<'_>) -> Option<WayFault> {
     if !peer.is_for_pod {
         return None;

@@ -74,7 +74,7 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
             let is_key = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
             let end = rest.find(|c| !is_key(c)).unwrap_or(rest.len());
             if end == 0 {
-                return Err(format!("{first:?} is no part of a selector"));
+                return Err(format!("{first:?} is not valid in a selector"));
             }
             tokens.push(Token::Word(&rest[..end]));
             rest = &rest[end..];

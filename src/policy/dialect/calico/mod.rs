@@ -178,7 +178,7 @@ fn policy(
     let order = spec.get("order").map_or(Some(f64::INFINITY), Value::as_f64);
     let order = order.ok_or_else(|| BadField {
         field: spec.at("order"),
-        why: "is no number".to_owned(),
+        why: "is not a number".to_owned(),
     })?;
     let id = reader.policy.clone();
     let namespace = (!id.namespace.is_empty()).then(|| id.namespace.clone());

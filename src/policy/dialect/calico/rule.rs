@@ -41,7 +41,7 @@ pub(super) fn rule(
         other => {
             return Err(BadField {
                 field: fields.at("action"),
-                why: format!("{other:?} is no action of Calico"),
+                why: format!("{other:?} is not an action of Calico"),
             });
         }
     };
@@ -50,13 +50,13 @@ pub(super) fn rule(
     if source.has_ports() {
         let doubt = reader.doubt(
             fields.at("source"),
-            "asks for source ports, which nobody knows before",
+            "matches source ports, which are not known in advance",
         );
         source.parts.push(Formula::Unclear(doubt));
     }
     let ports = ports(reader, &mut fields, &destination);
     if fields.get("http").is_some() {
-        let doubt = reader.doubt(fields.at("http"), "asks for HTTP requests of a kind");
+        let doubt = reader.doubt(fields.at("http"), "matches HTTP requests");
         destination.parts.push(Formula::Unclear(doubt));
     }
     if let Some(version) = fields.integer("ipVersion")? {
@@ -125,7 +125,7 @@ impl<'a> End<'a> {
         if fields.get("services").is_some() {
             let doubt = reader.doubt(
                 fields.at("services"),
-                "names Services, whose endpoints change",
+                "refers to Services, whose endpoints change",
             );
             parts.push(Formula::Unclear(doubt));
         }
@@ -286,7 +286,7 @@ fn number(reader: &mut Reader<'_>, value: &Value, field: &str) -> PortNumber {
         // Calico's ranges may begin at 0, which no flow has.
         (Ok(first), Ok(last)) => reader.range(i64::max(first, 1), last, field),
         _ if text.is_empty() || text.contains(':') => {
-            PortNumber::Unclear(reader.doubt(field, format_args!("{value} is no port")))
+            PortNumber::Unclear(reader.doubt(field, format_args!("{value} is not a port")))
         }
         _ => PortNumber::Named(text.to_owned()),
     }

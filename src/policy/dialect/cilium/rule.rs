@@ -158,7 +158,7 @@ impl Cilium<'_, '_> {
             "toServices" => {
                 let doubt = self
                     .reader
-                    .doubt(field, "names a Service, whose endpoints change");
+                    .doubt(field, "refers to a Service, whose endpoints change");
                 Ok(Formula::Unclear(doubt))
             }
             _ => {
@@ -233,7 +233,7 @@ impl Cilium<'_, '_> {
             "none" | "init" | "health" | "unmanaged" | "ingress" => Formula::Any(Vec::new()),
             other => Formula::Unclear(
                 self.reader
-                    .doubt(field, format_args!("{other:?} is no known entity")),
+                    .doubt(field, format_args!("{other:?} is not a known entity")),
             ),
         }
     }
@@ -245,7 +245,7 @@ impl Cilium<'_, '_> {
         let mode = authentication.text("mode")?.unwrap_or_default();
         Ok((mode != "disabled").then(|| {
             self.reader
-                .doubt(authentication.at("mode"), "asks for mutual authentication")
+                .doubt(authentication.at("mode"), "requires mutual authentication")
         }))
     }
 
