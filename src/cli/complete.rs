@@ -53,7 +53,7 @@ pub fn wanted(words: &[String]) -> Wanted {
         .map_or(("", &[][..]), |(typed, before)| (typed.as_str(), before));
     let mut root = Cli::command();
     root.build();
-    let Place {
+    let Cursor {
         command,
         position,
         open,
@@ -121,14 +121,14 @@ impl Candidate {
 
 /// Where the cursor stands: in which command, behind how many of its arguments, or behind a flag
 /// that wants a value.
-struct Place<'a> {
+struct Cursor<'a> {
     command: &'a Command,
     position: usize,
     open: Option<&'a Arg>,
 }
 
-fn place<'a>(root: &'a Command, before: &[String]) -> Place<'a> {
-    let mut place = Place {
+fn place<'a>(root: &'a Command, before: &[String]) -> Cursor<'a> {
+    let mut place = Cursor {
         command: root,
         position: 0,
         open: None,

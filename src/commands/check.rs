@@ -20,7 +20,7 @@ use crate::target::Request;
 use crate::terminal::Terminal;
 
 /// A check that is asked, and what became of it.
-struct Asked<'s> {
+struct CheckRun<'s> {
     check: &'s Check,
     /// The place of its question, or why it is none.
     question: Result<usize, String>,
@@ -110,7 +110,11 @@ async fn live(suite: &Suite, args: &CheckArgs) -> Result<Answered, Error> {
 }
 
 /// A question for every check that is one.
-fn ask<'s>(suite: &'s Suite, namespace: &str, args: &CheckArgs) -> (Vec<Asked<'s>>, Vec<Question>) {
+fn ask<'s>(
+    suite: &'s Suite,
+    namespace: &str,
+    args: &CheckArgs,
+) -> (Vec<CheckRun<'s>>, Vec<Question>) {
     let mut questions = Vec::new();
     let asked = suite.checks.iter().map(|check| {
         let request = request(check, namespace).map_err(|error| in_words(&error));
@@ -119,7 +123,7 @@ fn ask<'s>(suite: &'s Suite, namespace: &str, args: &CheckArgs) -> (Vec<Asked<'s
             questions.push(Question::new(request, timeout));
             questions.len() - 1
         });
-        Asked {
+        CheckRun {
             check,
             question,
             attempts: 0,
@@ -144,7 +148,7 @@ fn request(check: &Check, namespace: &str) -> Result<Request, Error> {
 
 /// Judges every check that has no report yet; whether all have one. A probe may tell something else the next time,
 /// so that a check with retries is asked again.
-fn judge(asked: &mut [Asked<'_>], known: &mut Known<'_>, depth: Depth) -> bool {
+fn judge(asked: &mut [CheckRun<'_>], known: &mut Known<'_>, depth: Depth) -> bool {
     let mut again = Vec::new();
     for one in asked.iter_mut().filter(|one| one.report.is_none()) {
         one.attempts += 1;
@@ -192,7 +196,7 @@ fn in_words(error: &Error) -> String {
 }
 
 /// Every report, and what could not be read over all of them.
-fn reports(asked: Vec<Asked<'_>>, known: &Known<'_>) -> Answered {
+fn reports(asked: Vec<CheckRun<'_>>, known: &Known<'_>) -> Answered {
     let failed = known.observations.failed.iter();
     let unheard = failed.map(|(vantage, error)| error.unread(vantage));
     let unread = known.world.unread().cloned().chain(unheard).collect();

@@ -8,7 +8,7 @@ use super::{trace, whole};
 use crate::cli::PolicyArgs;
 use crate::cluster::{ClusterView, live, snapshot};
 use crate::error::{Error, Exit};
-use crate::policy::{Bulk, Verdict, ask};
+use crate::policy::{Bulk, PolicyVerdict, ask};
 use crate::report;
 use crate::resolve::resolve;
 use crate::target::Request;
@@ -31,9 +31,9 @@ pub(super) fn run(
     let report = report::policy::build(&world, &flow, &asked);
     report::policy::print(&report, args.output, terminal, out)?;
     Ok(match report.verdict {
-        Verdict::Allow => Exit::Fine,
-        Verdict::Deny => Exit::Broken,
-        Verdict::Unknown => Exit::Undetermined,
+        PolicyVerdict::Allow => Exit::Fine,
+        PolicyVerdict::Deny => Exit::Broken,
+        PolicyVerdict::Unknown => Exit::Undetermined,
     })
 }
 

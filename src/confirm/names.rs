@@ -28,7 +28,10 @@ pub(super) fn confirm<'v>(
             continue;
         };
         let vantage = Vantage::of_pod(pod);
-        let all: Vec<Asked<'_>> = observations.dns(&vantage).filter_map(Asked::of).collect();
+        let all: Vec<NameLookup<'_>> = observations
+            .dns(&vantage)
+            .filter_map(NameLookup::of)
+            .collect();
         let Some(resolver) = resolver(world, pod, &all) else {
             continue;
         };
@@ -36,10 +39,10 @@ pub(super) fn confirm<'v>(
             continue;
         }
         let is_control =
-            |asked: &&Asked<'_>| asked.name == control && !is_meant(flow, &control, dns);
-        let control = all.iter().find(is_control).map(Asked::has_address);
-        let asked: Vec<&Asked<'_>> = all.iter().filter(|asked| !is_control(asked)).collect();
-        let own: Vec<&Asked<'_>> = asked
+            |asked: &&NameLookup<'_>| asked.name == control && !is_meant(flow, &control, dns);
+        let control = all.iter().find(is_control).map(NameLookup::has_address);
+        let asked: Vec<&NameLookup<'_>> = all.iter().filter(|asked| !is_control(asked)).collect();
+        let own: Vec<&NameLookup<'_>> = asked
             .iter()
             .copied()
             .filter(|asked| asked.server == resolver && !asked.over_tcp)
@@ -47,9 +50,9 @@ pub(super) fn confirm<'v>(
         let servers = servers(view, dns, &asked, resolver);
         let node = pod.node_name().unwrap_or_default();
         let node_vantage = Vantage::Node(node.to_owned());
-        let of_node: Vec<Asked<'_>> = observations
+        let of_node: Vec<NameLookup<'_>> = observations
             .dns(&node_vantage)
-            .filter_map(Asked::of)
+            .filter_map(NameLookup::of)
             .collect();
         let mut asker = pod.reference();
         let mut replies: Vec<String> = asked.iter().map(|asked| asked.words()).collect();
@@ -65,7 +68,7 @@ pub(super) fn confirm<'v>(
                 set(path, Status::Fail, &text);
                 if was_predicted {
                     asker = ObjectRef::cluster_wide("Node", node);
-                    replies = of_node.iter().map(Asked::words).collect();
+                    replies = of_node.iter().map(NameLookup::words).collect();
                     behind(flow, dns, &of_node)
                 } else {
                     Some(kind)
@@ -99,15 +102,19 @@ pub(super) fn confirm<'v>(
 }
 
 /// What is wrong behind what keeps the pod from asking: its node may ask, and gets an error.
-fn behind(flow: &Flow<'_>, dns: &ClusterDns<'_>, of_node: &[Asked<'_>]) -> Option<NameSymptom> {
-    let all: Vec<&Asked<'_>> = of_node.iter().collect();
+fn behind(
+    flow: &Flow<'_>,
+    dns: &ClusterDns<'_>,
+    of_node: &[NameLookup<'_>],
+) -> Option<NameSymptom> {
+    let all: Vec<&NameLookup<'_>> = of_node.iter().collect();
     let (kind, _) = best(flow, dns, &all).err()?;
     matches!(kind, NameSymptom::Error(_)).then_some(kind)
 }
 
 /// The server that the pod's own file names, which is asked as soon as the file was read; before that, the
 /// one that was asked first.
-fn resolver(world: &World<'_>, pod: &Pod, all: &[Asked<'_>]) -> Option<SocketAddr> {
+fn resolver(world: &World<'_>, pod: &Pod, all: &[NameLookup<'_>]) -> Option<SocketAddr> {
     let recorded = world.pod_facts(pod.namespace(), pod.name());
     let text = recorded.and_then(|facts| facts.resolv_conf.as_deref());
     let named = text.and_then(|text| ResolvConf::parse(text).nameservers.first().copied());
@@ -141,7 +148,7 @@ fn set(path: &mut Path<'_>, status: Status, text: &str) {
 }
 
 /// One question and its answer.
-struct Asked<'o> {
+struct NameLookup<'o> {
     server: SocketAddr,
     name: &'o str,
     record: Record,
@@ -154,7 +161,7 @@ struct Asked<'o> {
 fn best(
     flow: &Flow<'_>,
     dns: &ClusterDns<'_>,
-    own: &[&Asked<'_>],
+    own: &[&NameLookup<'_>],
 ) -> Result<String, (NameSymptom, String)> {
     let expected: Vec<IpAddr> = match &flow.destination.place {
         Place::Service { service, .. } => service.cluster_ips(),
@@ -199,7 +206,7 @@ fn best(
 fn servers(
     view: &ClusterView,
     dns: &ClusterDns<'_>,
-    asked: &[&Asked<'_>],
+    asked: &[&NameLookup<'_>],
     resolver: SocketAddr,
 ) -> Vec<Server> {
     let service = dns.service_addresses();
@@ -228,7 +235,11 @@ fn servers(
 }
 
 /// What is wrong although the name was found: a silent server among the others, or no TCP.
-fn partly(asked: &[&Asked<'_>], servers: &[Server], resolver: SocketAddr) -> Option<NameSymptom> {
+fn partly(
+    asked: &[&NameLookup<'_>],
+    servers: &[Server],
+    resolver: SocketAddr,
+) -> Option<NameSymptom> {
     let pods: Vec<&Server> = servers.iter().filter(|server| !server.is_service).collect();
     if pods.iter().any(|server| !server.answers) {
         // Where none answers by itself and the Service's address does, something tells them apart by
@@ -250,9 +261,9 @@ fn partly(asked: &[&Asked<'_>], servers: &[Server], resolver: SocketAddr) -> Opt
     (answers(true) == Some(false) && answers(false) != Some(true)).then_some(NameSymptom::NoTcp)
 }
 
-// === impl Asked ===
+// === impl NameLookup ===
 
-impl<'o> Asked<'o> {
+impl<'o> NameLookup<'o> {
     fn of((task, reply): (&'o Task, &'o DnsReply)) -> Option<Self> {
         match task {
             Task::Dns {

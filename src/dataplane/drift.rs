@@ -10,7 +10,7 @@ use super::services::{Frontend, ServiceTable};
 use crate::cluster::access::EndpointExt;
 use crate::cluster::{Named, ObjectRef};
 use crate::nat::proxy::{
-    Difference, DifferenceKind, Drift, Entry, ProxySetup, SliceIndex, entries, is_local,
+    Difference, DifferenceKind, Drift, ProxyEntry, ProxySetup, SliceIndex, entries, is_local,
 };
 
 /// Annotations of a Service whose table holds what the slices do not, or not all they do: backends of other
@@ -42,7 +42,7 @@ pub fn compare<'a>(
 /// What the table has other than one address of a Service wants.
 #[must_use]
 pub fn differences(
-    entry: &Entry<'_>,
+    entry: &ProxyEntry<'_>,
     slices: &SliceIndex<'_>,
     table: &ServiceTable,
 ) -> Vec<Difference> {
@@ -106,7 +106,7 @@ pub fn redirected(frontend: &Frontend) -> bool {
 }
 
 /// The endpoints that have to be behind an address.
-fn wanted(entry: &Entry<'_>) -> BTreeSet<SocketAddr> {
+fn wanted(entry: &ProxyEntry<'_>) -> BTreeSet<SocketAddr> {
     let used = if entry.is_external() {
         entry.choice.external()
     } else {
@@ -118,7 +118,7 @@ fn wanted(entry: &Entry<'_>) -> BTreeSet<SocketAddr> {
 }
 
 /// Every address in the slices of the Service, ready or not: one that ends may still be served.
-fn known(entry: &Entry<'_>, slices: &SliceIndex<'_>) -> BTreeSet<IpAddr> {
+fn known(entry: &ProxyEntry<'_>, slices: &SliceIndex<'_>) -> BTreeSet<IpAddr> {
     let endpoints = slices
         .of(entry.service)
         .flat_map(|slice| slice.endpoints.iter().flatten());
@@ -131,13 +131,13 @@ fn is_annotated(service: &Service) -> bool {
     keys.any(|key| OF_ITS_OWN.iter().any(|prefix| key.starts_with(prefix)))
 }
 
-fn port_name(entry: &Entry<'_>) -> String {
+fn port_name(entry: &ProxyEntry<'_>) -> String {
     let name = entry.port.name.clone().filter(|name| !name.is_empty());
     name.unwrap_or_else(|| entry.port.port.to_string())
 }
 
 /// Cluster IPs in the table that no Service has.
-fn strangers(entries: &[Entry<'_>], table: &ServiceTable) -> Vec<Difference> {
+fn strangers(entries: &[ProxyEntry<'_>], table: &ServiceTable) -> Vec<Difference> {
     let served: BTreeSet<_> = entries
         .iter()
         .map(|entry| (entry.address, entry.number, entry.protocol))

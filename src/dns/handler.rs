@@ -9,7 +9,7 @@ use regex_lite::Regex;
 
 use super::corefile::{At, Corefile, Plugin, ServerBlock, is_below};
 use super::import;
-use super::rewrite::{Asked, rewritten};
+use super::rewrite::{Rewritten, rewritten};
 use crate::net::Family;
 
 /// Plugins that never decide what a name leads to (plugin.cfg of CoreDNS).
@@ -126,7 +126,7 @@ pub fn handler(corefile: &Corefile, name: &str, family: Family) -> Handler {
 
 /// Who is asked when the kubernetes plugin does not take a name, or falls through.
 #[must_use]
-pub(super) fn beyond(block: &ServerBlock, asked: Asked) -> Handler {
+pub(super) fn beyond(block: &ServerBlock, asked: Rewritten) -> Handler {
     if let Some(unknown) = unevaluated(block, &asked.name, |plugin| BEHIND.contains(&plugin)) {
         return unknown;
     }
@@ -144,7 +144,9 @@ pub(super) fn beyond(block: &ServerBlock, asked: Asked) -> Handler {
 #[must_use]
 pub(super) fn fallen_through(corefile: &Corefile, name: &str) -> Handler {
     let block = corefile.block_for(name);
-    block.map_or(Handler::Nobody, |block| beyond(block, Asked::plainly(name)))
+    block.map_or(Handler::Nobody, |block| {
+        beyond(block, Rewritten::plainly(name))
+    })
 }
 
 /// `forward FROM TO… { except NAME… }`.
@@ -335,7 +337,7 @@ fn from_hosts(block: &ServerBlock, name: &str, family: Family) -> Option<Handler
     })
 }
 
-fn from_kubernetes(block: &ServerBlock, asked: &Asked) -> Option<Handler> {
+fn from_kubernetes(block: &ServerBlock, asked: &Rewritten) -> Option<Handler> {
     let zones = block.kubernetes_zones();
     let zone = zones
         .into_iter()

@@ -7,15 +7,15 @@ use super::handler::Handler;
 
 /// The name that the other plugins of a block see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct Rewritten {
     pub name: String,
     /// The rule that made it.
     pub by: Option<At>,
 }
 
-// === impl Asked ===
+// === impl Rewritten ===
 
-impl Asked {
+impl Rewritten {
     /// The name that was asked.
     pub(super) fn plainly(name: &str) -> Self {
         Self {
@@ -29,8 +29,8 @@ impl Asked {
 ///
 /// # Errors
 /// What stands for a rule that cannot be evaluated.
-pub(super) fn rewritten(block: &ServerBlock, name: &str) -> Result<Asked, Handler> {
-    let mut asked = Asked::plainly(name);
+pub(super) fn rewritten(block: &ServerBlock, name: &str) -> Result<Rewritten, Handler> {
+    let mut asked = Rewritten::plainly(name);
     for plugin in block.all("rewrite") {
         let one_line = (!plugin.arguments.is_empty()).then_some(&plugin.arguments);
         let goes_on = plugin
@@ -44,7 +44,7 @@ pub(super) fn rewritten(block: &ServerBlock, name: &str) -> Result<Asked, Handle
             })?;
             let Some(name) = new else { continue };
             let by = Some(plugin.at.clone());
-            asked = Asked { name, by };
+            asked = Rewritten { name, by };
             if !goes_on {
                 return Ok(asked);
             }

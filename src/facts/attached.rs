@@ -17,13 +17,13 @@ pub struct Attached {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Listing {
-    xdp: Vec<Entry>,
-    tc: Vec<Entry>,
+    xdp: Vec<AttachedProgram>,
+    tc: Vec<AttachedProgram>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Entry {
+struct AttachedProgram {
     devname: String,
     kind: String,
     name: String,
@@ -46,9 +46,9 @@ pub fn attached(text: &str) -> Result<Vec<Attached>, BadFact> {
     Ok(all.filter(|one| !one.device.is_empty()).collect())
 }
 
-// === impl Entry ===
+// === impl AttachedProgram ===
 
-impl Entry {
+impl AttachedProgram {
     fn at(self, hook: &str) -> Attached {
         Attached {
             device: self.devname,

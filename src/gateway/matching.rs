@@ -38,7 +38,7 @@ struct PathRank {
 
 /// Whether a rule takes a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict<T> {
+pub enum Matched<T> {
     Yes(T),
     No,
     /// It cannot be told here, and why.
@@ -71,15 +71,15 @@ pub fn choose<'v>(
         };
         for (index, rule) in route.spec.rules.iter().enumerate() {
             match rank(kind, rule, host, request) {
-                Verdict::Yes(rank) => taken.push(Taken {
+                Matched::Yes(rank) => taken.push(Taken {
                     kind,
                     route,
                     index,
                     rule,
                     rank,
                 }),
-                Verdict::No => {}
-                Verdict::Unknown(why) => choice
+                Matched::No => {}
+                Matched::Unknown(why) => choice
                     .unknown
                     .push(format!("{}: {why}", route.reference(kind))),
             }
@@ -130,7 +130,7 @@ fn host_of(route: &Route, request: &HttpRequest) -> Option<Exactness> {
 }
 
 /// The best rank among the matches of a rule; a rule without any takes everything.
-fn rank(kind: RouteKind, rule: &Rule, host: Exactness, request: &HttpRequest) -> Verdict<Rank> {
+fn rank(kind: RouteKind, rule: &Rule, host: Exactness, request: &HttpRequest) -> Matched<Rank> {
     let everything = Match::default();
     let matches = if rule.matches.is_empty() {
         std::slice::from_ref(&everything)
@@ -141,7 +141,7 @@ fn rank(kind: RouteKind, rule: &Rule, host: Exactness, request: &HttpRequest) ->
     let mut unknown = None;
     for one in matches {
         match judge(kind, one, request) {
-            Verdict::Yes(path) => {
+            Matched::Yes(path) => {
                 let rank = Rank {
                     host,
                     path,
@@ -151,22 +151,22 @@ fn rank(kind: RouteKind, rule: &Rule, host: Exactness, request: &HttpRequest) ->
                 };
                 best = best.max(Some(rank));
             }
-            Verdict::No => {}
-            Verdict::Unknown(why) => unknown = Some(why),
+            Matched::No => {}
+            Matched::Unknown(why) => unknown = Some(why),
         }
     }
     match (best, unknown) {
-        (Some(rank), _) => Verdict::Yes(rank),
-        (None, Some(why)) => Verdict::Unknown(why),
-        (None, None) => Verdict::No,
+        (Some(rank), _) => Matched::Yes(rank),
+        (None, Some(why)) => Matched::Unknown(why),
+        (None, None) => Matched::No,
     }
 }
 
 /// Whether everything that a match names holds.
-fn judge(kind: RouteKind, one: &Match, request: &HttpRequest) -> Verdict<PathRank> {
+fn judge(kind: RouteKind, one: &Match, request: &HttpRequest) -> Matched<PathRank> {
     let path = match (&one.method, kind) {
         (Some(MethodMatch::Grpc(method)), RouteKind::Grpc) => grpc(method, request),
-        (None, RouteKind::Grpc) => Verdict::Yes(PathRank::default()),
+        (None, RouteKind::Grpc) => Matched::Yes(PathRank::default()),
         _ => path(one.path.as_ref(), request),
     };
     let method = match &one.method {
@@ -174,7 +174,7 @@ fn judge(kind: RouteKind, one: &Match, request: &HttpRequest) -> Verdict<PathRan
         _ => true,
     };
     if !method {
-        return Verdict::No;
+        return Matched::No;
     }
     let headers = one
         .headers
@@ -184,16 +184,16 @@ fn judge(kind: RouteKind, one: &Match, request: &HttpRequest) -> Verdict<PathRan
     let parameters = parameters.map(|own| value(own, request.parameter(&own.name)));
     for verdict in headers.chain(parameters) {
         match verdict {
-            Verdict::Yes(()) => {}
-            Verdict::No => return Verdict::No,
-            Verdict::Unknown(why) => return Verdict::Unknown(why),
+            Matched::Yes(()) => {}
+            Matched::No => return Matched::No,
+            Matched::Unknown(why) => return Matched::Unknown(why),
         }
     }
     path
 }
 
 /// A prefix is compared element by element; a regular expression must take the whole path.
-fn path(own: Option<&Path>, request: &HttpRequest) -> Verdict<PathRank> {
+fn path(own: Option<&Path>, request: &HttpRequest) -> Matched<PathRank> {
     let kind = own
         .and_then(|own| own.kind.as_deref())
         .unwrap_or("PathPrefix");
@@ -205,21 +205,21 @@ fn path(own: Option<&Path>, request: &HttpRequest) -> Verdict<PathRank> {
         "PathPrefix" => is_prefix(value, asked),
         "RegularExpression" => match is_whole_match(value, asked) {
             Some(is_match) => is_match,
-            None => return Verdict::Unknown(format!("the expression {value:?} is not understood")),
+            None => return Matched::Unknown(format!("the expression {value:?} is not understood")),
         },
         other => {
-            return Verdict::Unknown(format!(
+            return Matched::Unknown(format!(
                 "matches of type {other} are an implementation's own"
             ));
         }
     };
     if is_taken {
-        Verdict::Yes(PathRank {
+        Matched::Yes(PathRank {
             is_exact: kind == "Exact",
             length,
         })
     } else {
-        Verdict::No
+        Matched::No
     }
 }
 
@@ -239,7 +239,7 @@ pub fn is_whole_match(expression: &str, text: &str) -> Option<bool> {
 }
 
 /// A gRPC call is a POST of `/package.Service/Method`.
-fn grpc(own: &crate::cluster::gateway_api::GrpcMethod, request: &HttpRequest) -> Verdict<PathRank> {
+fn grpc(own: &crate::cluster::gateway_api::GrpcMethod, request: &HttpRequest) -> Matched<PathRank> {
     let mut parts = request.path.trim_start_matches('/').splitn(2, '/');
     let asked = [
         parts.next().unwrap_or_default(),
@@ -259,21 +259,21 @@ fn grpc(own: &crate::cluster::gateway_api::GrpcMethod, request: &HttpRequest) ->
         };
         match is_taken {
             Some(true) => {}
-            Some(false) => return Verdict::No,
+            Some(false) => return Matched::No,
             None => {
-                return Verdict::Unknown(format!("the expression {wanted:?} is not understood"));
+                return Matched::Unknown(format!("the expression {wanted:?} is not understood"));
             }
         }
     }
-    Verdict::Yes(PathRank {
+    Matched::Yes(PathRank {
         is_exact: own.service.is_some(),
         length,
     })
 }
 
-fn value(own: &ValueMatch, asked: Option<&str>) -> Verdict<()> {
+fn value(own: &ValueMatch, asked: Option<&str>) -> Matched<()> {
     let Some(asked) = asked else {
-        return Verdict::No;
+        return Matched::No;
     };
     let is_taken = match own.kind.as_deref().unwrap_or("Exact") {
         "Exact" => Some(own.value == asked),
@@ -281,9 +281,9 @@ fn value(own: &ValueMatch, asked: Option<&str>) -> Verdict<()> {
         _ => None,
     };
     match is_taken {
-        Some(true) => Verdict::Yes(()),
-        Some(false) => Verdict::No,
-        None => Verdict::Unknown(format!("the match of {} is not understood", own.name)),
+        Some(true) => Matched::Yes(()),
+        Some(false) => Matched::No,
+        None => Matched::Unknown(format!("the match of {} is not understood", own.name)),
     }
 }
 

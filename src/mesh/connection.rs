@@ -24,7 +24,7 @@ pub enum Mesh {
 
 /// What the client asked for.
 #[derive(Debug, Clone, Copy)]
-pub enum Asked<'a, 'v> {
+pub enum Requested<'a, 'v> {
     Service {
         service: &'v Service,
         port: &'v ServicePort,
@@ -43,7 +43,7 @@ pub struct Connection<'a, 'v> {
     /// None for a node or somebody outside.
     pub client: Option<&'v Pod>,
     pub client_address: Option<IpAddr>,
-    pub asked: Asked<'a, 'v>,
+    pub asked: Requested<'a, 'v>,
     /// The address and port the client itself sends to.
     pub asked_address: Option<IpAddr>,
     pub asked_port: u16,

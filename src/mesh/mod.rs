@@ -20,7 +20,7 @@ mod text;
 use crate::cluster::{ClusterView, Pod};
 
 pub use connection::{
-    Asked, Connection, Identity, Mesh, Passage, Reason, Repair, Ruling, Sent, Side, Stop, Tls,
+    Connection, Identity, Mesh, Passage, Reason, Repair, Requested, Ruling, Sent, Side, Stop, Tls,
     Waypoint,
 };
 pub use member::{Member, SERVER_FIRST, is_server_first};

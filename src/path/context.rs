@@ -41,7 +41,7 @@ pub(in crate::path) struct Leg<'a, 'v> {
     pub trail: Trail<'v>,
     pub mode: Mode,
     /// Where the packet met its first kube-proxy, if not on the source's own node.
-    pub entry: Option<Entry<'v>>,
+    pub entry: Option<EntryPoint<'v>>,
     /// The address and port of the Service that is asked.
     pub asked: Option<SocketAddr>,
     /// The port of the Service.
@@ -52,7 +52,7 @@ pub(in crate::path) struct Leg<'a, 'v> {
 
 /// The node where a packet meets its first kube-proxy.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::path) struct Entry<'v> {
+pub(in crate::path) struct EntryPoint<'v> {
     pub node: &'v Node,
     pub node_name: &'v str,
     /// Whether the packet goes on under the node's own address (masqueraded under policy Cluster).
@@ -132,9 +132,9 @@ impl<'v> Leg<'_, 'v> {
     }
 }
 
-// === impl Entry ===
+// === impl EntryPoint ===
 
-impl<'v> Entry<'v> {
+impl<'v> EntryPoint<'v> {
     /// A port of the node itself: no Service's policy decides, and the source is kept.
     pub(in crate::path) fn of_node(node: &'v Node) -> Self {
         Self {

@@ -18,7 +18,7 @@ use crate::text::list;
 
 /// What a flow asks of policies.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct PolicyQuestion {
     pub sources: Vec<Group>,
     /// Where traffic ends up, with protocol and port there.
     pub destinations: Vec<(Group, Protocol, u16)>,
@@ -45,7 +45,7 @@ pub fn ask(
     policies: &Policies,
     ends: &Ends<'_>,
     flow: &Flow<'_>,
-) -> Result<Asked, Unaskable> {
+) -> Result<PolicyQuestion, Unaskable> {
     let sources = sources(ends, &flow.source)?;
     let mut targets = targets(view, ends, &flow.destination, flow.protocol)?;
     targets.sort_by_key(|(_, protocol, port)| (*protocol, *port));
@@ -67,7 +67,7 @@ pub fn ask(
         groups.map(move |group| (group, protocol, port))
     });
     let destinations = destinations.collect();
-    Ok(Asked {
+    Ok(PolicyQuestion {
         sources: policies.grouped(sources, by_node),
         destinations,
     })

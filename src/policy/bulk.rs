@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ends::{End, Ends};
-use super::eval::{DirectionJudgement, Question, Verdict};
+use super::eval::{DirectionJudgement, PolicyVerdict, Question};
 use super::model::RuleRef;
 use super::named::UnknownEnd;
 use super::policies::Policies;
@@ -26,9 +26,9 @@ pub struct Line {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
-    pub verdict: Verdict,
-    pub egress: Verdict,
-    pub ingress: Verdict,
+    pub verdict: PolicyVerdict,
+    pub egress: PolicyVerdict,
+    pub ingress: PolicyVerdict,
     /// The rules that decide: those of every side that denies, or of both.
     pub decided_by: Vec<RuleRef>,
     pub why: String,
@@ -144,8 +144,12 @@ impl Answer {
 
     /// What holds for both of two pairs of pods.
     fn or(self, other: Self) -> Self {
-        let both = |one: Verdict, other: Verdict| {
-            if one == other { one } else { Verdict::Unknown }
+        let both = |one: PolicyVerdict, other: PolicyVerdict| {
+            if one == other {
+                one
+            } else {
+                PolicyVerdict::Unknown
+            }
         };
         if self.verdict == other.verdict {
             let (egress, ingress) = (
@@ -161,7 +165,7 @@ impl Answer {
         let mut decided_by = self.decided_by;
         decided_by.extend(other.decided_by);
         Self {
-            verdict: Verdict::Unknown,
+            verdict: PolicyVerdict::Unknown,
             egress: both(self.egress, other.egress),
             ingress: both(self.ingress, other.ingress),
             decided_by,
@@ -175,9 +179,9 @@ impl Answer {
 
     const fn error(why: String) -> Self {
         Self {
-            verdict: Verdict::Unknown,
-            egress: Verdict::Unknown,
-            ingress: Verdict::Unknown,
+            verdict: PolicyVerdict::Unknown,
+            egress: PolicyVerdict::Unknown,
+            ingress: PolicyVerdict::Unknown,
             decided_by: Vec::new(),
             why,
             error: true,

@@ -34,7 +34,7 @@ pub struct Question<'a> {
 /// What policies say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum PolicyVerdict {
     Allow,
     Deny,
     Unknown,
@@ -53,7 +53,7 @@ pub struct Judgement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectionJudgement {
     pub direction: Direction,
-    pub verdict: Verdict,
+    pub verdict: PolicyVerdict,
     pub reason: Reason,
     /// What leaves an unknown verdict open; empty for the others.
     pub doubts: Vec<Doubt>,
@@ -153,11 +153,11 @@ pub(super) fn judge(
 ) -> DirectionJudgement {
     let side = Side::of(policies, direction, question);
     if question.destination.is_loopback() {
-        return side.judgement(Verdict::Allow, Reason::Loopback);
+        return side.judgement(PolicyVerdict::Allow, Reason::Loopback);
     }
     let same_node = side.node_to_own_pod();
     if same_node.is_yes() {
-        return side.judgement(Verdict::Allow, Reason::NodeLocal);
+        return side.judgement(PolicyVerdict::Allow, Reason::NodeLocal);
     }
     let judgements = policies.stacks.iter().map(|stack| {
         let mut walk = Walk::default();
@@ -165,16 +165,16 @@ pub(super) fn judge(
         walk.judgement(policies, side)
     });
     let Some(mut judgement) = judgements.reduce(either) else {
-        return side.judgement(Verdict::Allow, Reason::Unselected);
+        return side.judgement(PolicyVerdict::Allow, Reason::Unselected);
     };
-    if judgement.verdict == Verdict::Deny {
+    if judgement.verdict == PolicyVerdict::Deny {
         let doubt = match same_node {
             Truth::Maybe(doubt) => Some(doubt),
             _ if question.source.is_same_pod(question.destination) => Some(Doubt::SelfTraffic),
             _ => None,
         };
         if let Some(doubt) = doubt {
-            judgement.verdict = Verdict::Unknown;
+            judgement.verdict = PolicyVerdict::Unknown;
             judgement.reason = Reason::Open;
             judgement.doubts = vec![doubt];
         }
@@ -191,7 +191,7 @@ fn either(one: DirectionJudgement, other: DirectionJudgement) -> DirectionJudgem
     doubts.extend(other.doubts);
     doubts.push(Doubt::TwoPlugins);
     DirectionJudgement {
-        verdict: Verdict::Unknown,
+        verdict: PolicyVerdict::Unknown,
         reason: Reason::Open,
         doubts,
         decided_by: [one.decided_by, other.decided_by].concat(),
@@ -220,7 +220,7 @@ impl<'a> Side<'a> {
         }
     }
 
-    const fn judgement(self, verdict: Verdict, reason: Reason) -> DirectionJudgement {
+    const fn judgement(self, verdict: PolicyVerdict, reason: Reason) -> DirectionJudgement {
         DirectionJudgement {
             direction: self.direction,
             verdict,
@@ -454,12 +454,12 @@ impl<'p> Walk<'p> {
     fn judgement(mut self, policies: &Policies, side: Side<'_>) -> DirectionJudgement {
         let may_allow = self.may_fall_through || !self.allowed_by.is_empty();
         let (verdict, decisive) = match (may_allow, self.denied_by.is_empty()) {
-            (true, true) => (Verdict::Allow, std::mem::take(&mut self.allowed_by)),
-            (false, _) => (Verdict::Deny, std::mem::take(&mut self.denied_by)),
+            (true, true) => (PolicyVerdict::Allow, std::mem::take(&mut self.allowed_by)),
+            (false, _) => (PolicyVerdict::Deny, std::mem::take(&mut self.denied_by)),
             (true, false) => {
                 let mut hits = std::mem::take(&mut self.allowed_by);
                 hits.append(&mut self.denied_by);
-                (Verdict::Unknown, hits)
+                (PolicyVerdict::Unknown, hits)
             }
         };
         let reason = self.reason(verdict, &decisive, side);
@@ -467,7 +467,7 @@ impl<'p> Walk<'p> {
         let exception = refusing
             .filter(|_| reason == Reason::Refused)
             .and_then(|(hit, rule)| fix::excepting(hit.policy, hit.section, rule, side));
-        if verdict != Verdict::Unknown {
+        if verdict != PolicyVerdict::Unknown {
             self.doubts.clear();
         }
         DirectionJudgement {
@@ -483,15 +483,15 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn reason(&self, verdict: Verdict, decisive: &[Hit<'_>], side: Side<'_>) -> Reason {
+    fn reason(&self, verdict: PolicyVerdict, decisive: &[Hit<'_>], side: Side<'_>) -> Reason {
         let by_rule = decisive.iter().any(|hit| hit.rule.is_some());
         match verdict {
-            Verdict::Unknown => Reason::Open,
-            Verdict::Deny if by_rule => Reason::Refused,
-            Verdict::Deny => Reason::Isolated,
-            Verdict::Allow if by_rule => Reason::Admitted,
-            Verdict::Allow if self.is_selected => Reason::Undecided,
-            Verdict::Allow => match &side.subject.pod {
+            PolicyVerdict::Unknown => Reason::Open,
+            PolicyVerdict::Deny if by_rule => Reason::Refused,
+            PolicyVerdict::Deny => Reason::Isolated,
+            PolicyVerdict::Allow if by_rule => Reason::Admitted,
+            PolicyVerdict::Allow if self.is_selected => Reason::Undecided,
+            PolicyVerdict::Allow => match &side.subject.pod {
                 Some(pod) if pod.host_network => Reason::Unpoliced(Unpoliced::HostNetwork),
                 Some(_) => Reason::Unselected,
                 None if side.subject.node.is_some() => Reason::Unpoliced(Unpoliced::Node),
@@ -535,11 +535,11 @@ impl Hit<'_> {
 impl Judgement {
     /// A flow passes when both sides allow it, and is denied when either denies it.
     #[must_use]
-    pub const fn verdict(&self) -> Verdict {
+    pub const fn verdict(&self) -> PolicyVerdict {
         match (self.egress.verdict, self.ingress.verdict) {
-            (Verdict::Deny, _) | (_, Verdict::Deny) => Verdict::Deny,
-            (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
-            (Verdict::Allow, Verdict::Allow) => Verdict::Allow,
+            (PolicyVerdict::Deny, _) | (_, PolicyVerdict::Deny) => PolicyVerdict::Deny,
+            (PolicyVerdict::Unknown, _) | (_, PolicyVerdict::Unknown) => PolicyVerdict::Unknown,
+            (PolicyVerdict::Allow, PolicyVerdict::Allow) => PolicyVerdict::Allow,
         }
     }
 
@@ -559,13 +559,13 @@ impl DirectionJudgement {
         self.exception
             .as_ref()
             .or(of_misses)
-            .filter(|_| self.verdict == Verdict::Deny)
+            .filter(|_| self.verdict == PolicyVerdict::Deny)
     }
 }
 
-// === impl Verdict ===
+// === impl PolicyVerdict ===
 
-impl fmt::Display for Verdict {
+impl fmt::Display for PolicyVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Allow => "allow",

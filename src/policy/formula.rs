@@ -55,13 +55,13 @@ pub enum Domain {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Part {
     pub key: String,
-    pub place: Place,
+    pub place: Anchor,
     pub text: String,
 }
 
 /// Where in a value a text is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum Anchor {
     Anywhere,
     Start,
     End,
@@ -120,9 +120,9 @@ impl Part {
     #[must_use]
     pub fn holds(&self, value: Option<&str>) -> bool {
         value.is_some_and(|value| match self.place {
-            Place::Anywhere => value.contains(&self.text),
-            Place::Start => value.starts_with(&self.text),
-            Place::End => value.ends_with(&self.text),
+            Anchor::Anywhere => value.contains(&self.text),
+            Anchor::Start => value.starts_with(&self.text),
+            Anchor::End => value.ends_with(&self.text),
         })
     }
 }
@@ -130,9 +130,9 @@ impl Part {
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = match self.place {
-            Place::Anywhere => "contains",
-            Place::Start => "starts with",
-            Place::End => "ends with",
+            Anchor::Anywhere => "contains",
+            Anchor::Start => "starts with",
+            Anchor::End => "ends with",
         };
         write!(f, "{} {place} {:?}", self.key, self.text)
     }

@@ -30,14 +30,14 @@ mod why;
 mod words;
 
 pub use alike::Group;
-pub use ask::{Asked, Unaskable, ask};
+pub use ask::{PolicyQuestion, Unaskable, ask};
 pub use bulk::{Answer, Bulk, Line};
 pub use dialect::Problem;
 pub use ends::{End, Ends, Labelled, NAMESPACE_NAME, NamedPort, PodTraits, SERVICE_ACCOUNT_NAME};
-pub use eval::{DirectionJudgement, Judgement, Question, Reason, Unpoliced, Verdict};
+pub use eval::{DirectionJudgement, Judgement, PolicyVerdict, Question, Reason, Unpoliced};
 pub use explain::{Cause, LabelMiss, LeafMiss, PeerMiss, PortMiss, PortMissKind, RuleMiss, Split};
 pub use fix::{Closing, Fix};
-pub use formula::{Context, Domain, Families, Formula, Part, Place};
+pub use formula::{Anchor, Context, Domain, Families, Formula, Part};
 pub use lint::{Idle, Lint, Linter, lint};
 pub use matrix::{Class, Matrix, PortSet, UnitMatrix};
 pub use model::{

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::answer;
 use super::model::{
-    End, PathReport, Rejection, ReportBackend, ReportDataplane, ReportFinding, ReportHop,
+    PathReport, Rejection, ReportBackend, ReportDataplane, ReportEnd, ReportFinding, ReportHop,
     ReportPacket, ReportPath, ReportSource, Tool,
 };
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
@@ -35,13 +35,13 @@ pub fn build(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
         answer: String::new(),
         measured: diagnosis.basis.contains(&Basis::Probe),
         basis: diagnosis.basis.clone(),
-        source: End {
+        source: ReportEnd {
             object: case.flow.source.object.clone(),
             port: None,
             protocol: None,
             url: None,
         },
-        destination: End {
+        destination: ReportEnd {
             object: case.flow.destination.object.clone(),
             port: case.walk.port,
             protocol: Some(case.walk.protocol.to_string()),

@@ -24,7 +24,8 @@ pub use format::Format;
 pub use gaps::{Gaps, NotUnderstood};
 pub use measurement::{Aim, Measurement, measure};
 pub use model::{
-    End, Left, PathReport, ReportBackend, ReportFinding, ReportHop, ReportPath, ReportSource, Tool,
+    Left, PathReport, ReportBackend, ReportEnd, ReportFinding, ReportHop, ReportPath, ReportSource,
+    Tool,
 };
 
 pub(crate) use text::Style;

@@ -20,8 +20,8 @@ pub struct PathReport {
     pub measured: bool,
     /// The kinds of evidence the verdict rests on.
     pub basis: Vec<Basis>,
-    pub source: End,
-    pub destination: End,
+    pub source: ReportEnd,
+    pub destination: ReportEnd,
     /// Which cluster was asked, as the kubeconfig calls it; none for a snapshot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
@@ -77,7 +77,7 @@ impl Tool {
 
 /// One end of the question.
 #[derive(Debug, Clone, Serialize)]
-pub struct End {
+pub struct ReportEnd {
     #[serde(flatten)]
     pub object: ObjectRef,
     #[serde(skip_serializing_if = "Option::is_none")]

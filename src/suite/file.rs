@@ -70,7 +70,7 @@ struct File {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Entry {
+struct CheckEntry {
     #[serde(default)]
     name: Option<String>,
     from: Ends,
@@ -148,7 +148,7 @@ impl Suite {
         let lines = lines_of_checks(text);
         for (number, entry) in (1..).zip(file.checks) {
             let line = lines.get(number - 1).copied().unwrap_or(1);
-            let entry: Entry = serde_json::from_value(entry)
+            let entry: CheckEntry = serde_json::from_value(entry)
                 .map_err(|error| bad(&format_args!("check {number}: "), &error))?;
             let at = entry
                 .name
@@ -217,9 +217,9 @@ fn lines_of_checks(text: &str) -> Vec<usize> {
     entries.map(|(number, _)| number).collect()
 }
 
-// === impl Entry ===
+// === impl CheckEntry ===
 
-impl Entry {
+impl CheckEntry {
     fn expand(&self, namespace: Option<&str>, line: usize) -> Result<Vec<Check>, BadSuite> {
         let verdict = verdict(self.expect.as_deref().unwrap_or("Reachable"))?;
         let code = self.code.as_deref().map(known_code).transpose()?;

@@ -32,7 +32,7 @@ struct Question {
     dst: String,
     port: u16,
     #[serde(default)]
-    request: Option<Asked>,
+    request: Option<Requested>,
     expect: String,
     #[serde(default)]
     decided_by: Option<Object>,
@@ -44,7 +44,7 @@ struct Question {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct Requested {
     #[serde(default)]
     method: Option<String>,
     #[serde(default)]

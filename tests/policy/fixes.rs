@@ -2,7 +2,7 @@
 
 use netpath::cluster::ClusterView;
 use netpath::net::Protocol;
-use netpath::policy::{Closing, Direction, Ends, Policies, Question, Verdict};
+use netpath::policy::{Closing, Direction, Ends, Policies, PolicyVerdict, Question};
 use serde_json::Value;
 
 use super::{judge, shop};
@@ -36,7 +36,7 @@ fn every_fix_works() {
             for port in ["TCP 443", "UDP 53"] {
                 let mut view = shop(&[spec]);
                 let judgement = judge(&view, source, API, port);
-                if judgement.ingress.verdict != Verdict::Deny {
+                if judgement.ingress.verdict != PolicyVerdict::Deny {
                     continue;
                 }
                 for miss in &judgement.ingress.misses {
@@ -49,7 +49,7 @@ fn every_fix_works() {
                     let mended = judge(&view, source, API, port);
                     assert_eq!(
                         mended.ingress.verdict,
-                        Verdict::Allow,
+                        PolicyVerdict::Allow,
                         "{spec} {source} {port}: {fix:?}"
                     );
                 }
@@ -135,7 +135,7 @@ fn fixes_speak_the_language_of_their_policy() {
             let judgement = judge(&world, source, destination, "TCP 443");
             for side in judgement
                 .directions()
-                .filter(|side| side.verdict == Verdict::Deny)
+                .filter(|side| side.verdict == PolicyVerdict::Deny)
             {
                 let Some(fix) = side.opening() else {
                     // No cluster-wide rule can name who is not a pod as a source.
@@ -159,7 +159,7 @@ fn fixes_speak_the_language_of_their_policy() {
                     .find(|found| found.direction == side.direction);
                 assert_eq!(
                     again.map(|side| side.verdict),
-                    Some(Verdict::Allow),
+                    Some(PolicyVerdict::Allow),
                     "{object} {source} > {destination} {fix:?}"
                 );
                 mended += 1;
@@ -192,7 +192,7 @@ fn closing_works() {
     }
     assert_eq!(
         judge(&view, WEB, API, "TCP 443").ingress.verdict,
-        Verdict::Deny
+        PolicyVerdict::Deny
     );
     // Where no policy isolates, one must come.
     let mut open = shop(&[]);
@@ -203,7 +203,7 @@ fn closing_works() {
     open.network_policies.insert("shop", "new", policy);
     assert_eq!(
         judge(&open, WEB, API, "TCP 443").ingress.verdict,
-        Verdict::Deny
+        PolicyVerdict::Deny
     );
 }
 

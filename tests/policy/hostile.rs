@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use netpath::cluster::ClusterView;
-use netpath::policy::{Bulk, Ends, Policies, UnitMatrix, Verdict, lint};
+use netpath::policy::{Bulk, Ends, Policies, PolicyVerdict, UnitMatrix, lint};
 use netpath::world::World;
 
 use super::{WORLD, judge, shop, view};
@@ -43,12 +43,15 @@ fn every_fault_is_one_message_and_the_rest_is_judged() {
         ]
     );
     let verdict = |source, port| judge(&world, source, API, port).ingress.verdict;
-    assert_eq!(verdict(WEB, "TCP 8080"), Verdict::Allow);
+    assert_eq!(verdict(WEB, "TCP 8080"), PolicyVerdict::Allow);
     // Each doubtful rule is about its own port, but for those whose port is in doubt.
-    assert_eq!(verdict(WEB, "TCP 1"), Verdict::Unknown);
-    assert_eq!(verdict(WEB, "UDP 1"), Verdict::Deny);
+    assert_eq!(verdict(WEB, "TCP 1"), PolicyVerdict::Unknown);
+    assert_eq!(verdict(WEB, "UDP 1"), PolicyVerdict::Deny);
     // Other policies are none the wiser.
-    assert_eq!(judge(&world, API, WEB, "TCP 80").verdict(), Verdict::Allow);
+    assert_eq!(
+        judge(&world, API, WEB, "TCP 80").verdict(),
+        PolicyVerdict::Allow
+    );
 }
 
 /// Objects that are no policies at all, beside one that is.
@@ -77,13 +80,13 @@ fn wrecks_beside_a_sound_policy() {
     // In their namespace all is open to doubt; elsewhere nothing is.
     assert_eq!(
         judge(&world, WEB, API, "TCP 80").ingress.verdict,
-        Verdict::Unknown
+        PolicyVerdict::Unknown
     );
     assert_eq!(
         judge(&world, "ip/1.1.1.1", "ops/Pod/prom", "TCP 80")
             .ingress
             .verdict,
-        Verdict::Deny
+        PolicyVerdict::Deny
     );
 }
 
@@ -115,15 +118,15 @@ fn ten_thousand_peers() {
     let world = shop(&[&policy]);
     assert_eq!(
         judge(&world, WEB, API, "TCP 80").ingress.verdict,
-        Verdict::Allow
+        PolicyVerdict::Allow
     );
     assert_eq!(
         judge(&world, "ops/Pod/prom", API, "TCP 80").ingress.verdict,
-        Verdict::Deny
+        PolicyVerdict::Deny
     );
     assert_eq!(
         judge(&world, "ip/11.0.2.7", API, "TCP 80").ingress.verdict,
-        Verdict::Allow
+        PolicyVerdict::Allow
     );
     let policies = Policies::compile(&world);
     // A part of the outside for every block.
@@ -142,7 +145,7 @@ fn ten_thousand_peers() {
 fn deep_and_long_texts() {
     let deep = format!("{}all(){}", "(".repeat(50_000), ")".repeat(50_000));
     let long = format!("app in {{{}}}", vec!["'x'"; 50_000].join(", "));
-    for (selector, expected) in [(deep, Verdict::Unknown), (long, Verdict::Allow)] {
+    for (selector, expected) in [(deep, PolicyVerdict::Unknown), (long, PolicyVerdict::Allow)] {
         let world = view(&format!(
             "{WORLD}---\napiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: {{name: p}}\nspec: {{selector: \"{selector}\", types: [Ingress], ingress: [{{action: Deny}}]}}\n"
         ));
@@ -168,10 +171,10 @@ fn questions_that_make_no_sense() {
     ] {
         let answer = bulk.answer(line);
         assert!(
-            answer.error && answer.verdict == Verdict::Unknown && !answer.why.is_empty(),
+            answer.error && answer.verdict == PolicyVerdict::Unknown && !answer.why.is_empty(),
             "{line}"
         );
     }
     let sound = r#"{"src": "shop/Pod/web", "dst": "shop/Pod/api", "port": 80}"#;
-    assert_eq!(bulk.answer(sound).verdict, Verdict::Allow);
+    assert_eq!(bulk.answer(sound).verdict, PolicyVerdict::Allow);
 }

@@ -1,7 +1,7 @@
 //! Why a rule does not match, and what to change.
 
 use netpath::cluster::ClusterView;
-use netpath::policy::{Cause, LeafMiss, PortMissKind, RuleMiss, Verdict};
+use netpath::policy::{Cause, LeafMiss, PolicyVerdict, PortMissKind, RuleMiss};
 
 use super::{judge, shop};
 
@@ -11,7 +11,7 @@ const PROM: &str = "ops/Pod/prom";
 
 fn nearest(view: &ClusterView, source: &str, port: &str) -> RuleMiss {
     let judgement = judge(view, source, API, port);
-    assert_eq!(judgement.ingress.verdict, Verdict::Deny);
+    assert_eq!(judgement.ingress.verdict, PolicyVerdict::Deny);
     judgement.ingress.misses[0].clone()
 }
 

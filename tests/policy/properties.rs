@@ -4,7 +4,9 @@ use k8s_openapi::api::networking::v1::NetworkPolicyIngressRule;
 use netpath::cluster::ClusterView;
 use netpath::net::Protocol;
 use netpath::policy::matrix::diff::{Change, Side, difference};
-use netpath::policy::{End, Ends, Judgement, Matrix, Policies, Question, UnitMatrix, Verdict};
+use netpath::policy::{
+    End, Ends, Judgement, Matrix, Policies, PolicyVerdict, Question, UnitMatrix,
+};
 use proptest::prelude::*;
 
 use super::random::{Dialect, Dice, World, world};
@@ -103,7 +105,7 @@ proptest! {
             for destination in &ends {
                 let was = judge(&before, source, destination, Protocol::Tcp, 80).verdict();
                 let is = judge(&after, source, destination, Protocol::Tcp, 80).verdict();
-                prop_assert!(was != Verdict::Allow || is == Verdict::Allow, "{source} > {destination}\n{yaml}");
+                prop_assert!(was != PolicyVerdict::Allow || is == PolicyVerdict::Allow, "{source} > {destination}\n{yaml}");
             }
         }
     }
@@ -192,9 +194,9 @@ proptest! {
                         prop_assert!(is_there, "{rule}\n{yaml}");
                     }
                     let is_explained = match side.verdict {
-                        Verdict::Unknown => !side.doubts.is_empty(),
-                        Verdict::Deny => !side.decided_by.is_empty(),
-                        Verdict::Allow => side.doubts.is_empty(),
+                        PolicyVerdict::Unknown => !side.doubts.is_empty(),
+                        PolicyVerdict::Deny => !side.decided_by.is_empty(),
+                        PolicyVerdict::Allow => side.doubts.is_empty(),
                     };
                     prop_assert!(is_explained, "{side:?}");
                 }

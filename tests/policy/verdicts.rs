@@ -1,7 +1,7 @@
 //! One rule of the specification per row.
 
 use netpath::cluster::{Resource, Unread};
-use netpath::policy::{Doubt, Ends, Policies, Reason, Verdict};
+use netpath::policy::{Doubt, Ends, Policies, PolicyVerdict, Reason};
 
 use super::{judge, shop};
 
@@ -286,7 +286,7 @@ fn what_was_not_read_is_unknown_just_there() {
     });
     // Policies only ever add: what one admits stays admitted.
     let admitted = judge(&world, PROM, API, "TCP 80");
-    assert_eq!(admitted.ingress.verdict, Verdict::Unknown);
+    assert_eq!(admitted.ingress.verdict, PolicyVerdict::Unknown);
     assert!(matches!(
         admitted.ingress.doubts.as_slice(),
         [Doubt::Unread { .. }]
@@ -329,25 +329,25 @@ fn what_is_not_understood_is_unknown_just_there() {
             "{problems:?}"
         );
         let admitted = judge(&world, WEB, API, "TCP 80");
-        assert_eq!(admitted.ingress.verdict, Verdict::Allow, "{bad}");
+        assert_eq!(admitted.ingress.verdict, PolicyVerdict::Allow, "{bad}");
         let open = judge(&world, WEB, API, "TCP 81");
-        assert_eq!(open.ingress.verdict, Verdict::Unknown, "{bad}");
-        assert_eq!(open.egress.verdict, Verdict::Allow, "{bad}");
+        assert_eq!(open.ingress.verdict, PolicyVerdict::Unknown, "{bad}");
+        assert_eq!(open.egress.verdict, PolicyVerdict::Allow, "{bad}");
     }
     // One that cannot be parsed at all leaves open what it could have said.
     let world = shop(&["{ingress: 7}"]);
     assert_eq!(
         judge(&world, WEB, API, "TCP 80").ingress.verdict,
-        Verdict::Unknown
+        PolicyVerdict::Unknown
     );
     assert_eq!(
         judge(&world, PROM, "ip/1.1.1.1", "TCP 80").egress.verdict,
-        Verdict::Allow
+        PolicyVerdict::Allow
     );
     let inert = shop(&["{policyTypes: [Egres], egress: []}"]);
     assert_eq!(
         judge(&inert, WEB, API, "TCP 80").ingress.verdict,
-        Verdict::Unknown
+        PolicyVerdict::Unknown
     );
 }
 

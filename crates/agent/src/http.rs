@@ -109,7 +109,7 @@ const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Where the body of an answer ends (RFC 9112, 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum BodyEnd {
     AfterBytes(usize),
     /// The empty chunk.
     Chunk,
@@ -155,9 +155,9 @@ async fn converse(
             continue;
         };
         let is_complete = match body_end {
-            End::AfterBytes(body) => reply.received >= head_length + body,
-            End::Chunk => tail.ends_with(LAST_CHUNK),
-            End::Close => length == 0,
+            BodyEnd::AfterBytes(body) => reply.received >= head_length + body,
+            BodyEnd::Chunk => tail.ends_with(LAST_CHUNK),
+            BodyEnd::Close => length == 0,
         };
         if is_complete || reply.received >= MAX_ANSWER {
             return Ok(());
@@ -169,7 +169,7 @@ async fn converse(
 }
 
 /// Reads a whole head, or none yet: where the body ends, and how long the head is.
-fn read_head(bytes: &[u8], reply: &mut HttpReply) -> Result<Option<(End, usize)>, Failure> {
+fn read_head(bytes: &[u8], reply: &mut HttpReply) -> Result<Option<(BodyEnd, usize)>, Failure> {
     let mut headers = [httparse::EMPTY_HEADER; 128];
     let mut head = httparse::Response::new(&mut headers);
     let length = match head.parse(bytes) {
@@ -194,10 +194,10 @@ fn read_head(bytes: &[u8], reply: &mut HttpReply) -> Result<Option<(End, usize)>
     reply.location = header("location");
     let is_chunked = header("transfer-encoding").is_some_and(|coding| coding.ends_with("chunked"));
     let end = match (head.code, header("content-length")) {
-        (Some(100..200 | 204 | 304), _) => End::AfterBytes(0),
-        _ if is_chunked => End::Chunk,
-        (_, Some(body)) => body.parse().map_or(End::Close, End::AfterBytes),
-        (_, None) => End::Close,
+        (Some(100..200 | 204 | 304), _) => BodyEnd::AfterBytes(0),
+        _ if is_chunked => BodyEnd::Chunk,
+        (_, Some(body)) => body.parse().map_or(BodyEnd::Close, BodyEnd::AfterBytes),
+        (_, None) => BodyEnd::Close,
     };
     Ok(Some((end, length)))
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::patience::patiently;
 use crate::cluster::query::Query;
-use crate::cluster::scope::Asked;
+use crate::cluster::scope::ScopeProgress;
 use crate::cluster::{Builder, Resource, Unread};
 
 /// Why the cluster could not be asked at all.
@@ -175,7 +175,7 @@ impl Answer {
         self,
         query: &Query,
         builder: &mut Builder,
-        asked: &mut Asked,
+        asked: &mut ScopeProgress,
         raw: Option<&mut Vec<Value>>,
     ) {
         if let Self::Refused(unread) = self {

@@ -20,7 +20,7 @@ use futures::future::{join, join_all};
 use kube::Client;
 use serde_json::Value;
 
-use super::scope::{self, Asked};
+use super::scope::{self, ScopeProgress};
 use super::{Builder, ClusterView, Coverage, Provenance};
 use crate::target::Request;
 
@@ -59,7 +59,7 @@ pub async fn read_keeping(
     view.provenance = Provenance::Live;
     view.cover(Coverage::default());
     view.taken_at = Some(k8s_openapi::jiff::Timestamp::now());
-    let mut asked = Asked::default();
+    let mut asked = ScopeProgress::default();
     for round in 0..MAX_ROUNDS {
         // The list of API groups is the first round's further request.
         let room = (MAX_REQUESTS - 1).saturating_sub(asked.count());

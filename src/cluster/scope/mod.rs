@@ -26,16 +26,16 @@ pub const CILIUM_CONFIG: &str = "cilium-config";
 
 /// What was asked so far, and what was refused.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct ScopeProgress {
     done: BTreeSet<Query>,
     refused: Vec<(Query, Unread)>,
     /// Lists that went on behind their limit.
     cut: Vec<Query>,
 }
 
-// === impl Asked ===
+// === impl ScopeProgress ===
 
-impl Asked {
+impl ScopeProgress {
     /// How many requests were made, those for policies of other dialects, for meshes and for doors left out.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -73,7 +73,12 @@ impl Asked {
 /// The next round, most important first and at most `room` of them; empty when nothing is missing.
 /// Policies of other dialects come on top, one list each: without them no verdict could be given.
 #[must_use]
-pub fn next(view: &ClusterView, request: &Request, asked: &Asked, room: usize) -> Vec<Query> {
+pub fn next(
+    view: &ClusterView,
+    request: &Request,
+    asked: &ScopeProgress,
+    room: usize,
+) -> Vec<Query> {
     let wanted = if asked.count() == 0 {
         ends::first(request)
     } else {
@@ -98,7 +103,7 @@ pub fn next(view: &ClusterView, request: &Request, asked: &Asked, room: usize) -
     queries
 }
 
-fn fresh(wanted: Vec<Query>, asked: &Asked) -> Vec<Query> {
+fn fresh(wanted: Vec<Query>, asked: &ScopeProgress) -> Vec<Query> {
     let mut fresh: Vec<Query> = Vec::new();
     for query in wanted {
         if !asked.done.contains(&query) && !fresh.contains(&query) {
@@ -109,7 +114,7 @@ fn fresh(wanted: Vec<Query>, asked: &Asked) -> Vec<Query> {
 }
 
 /// Lists over all namespaces are often refused where one namespace is granted.
-fn fallbacks(request: &Request, asked: &Asked) -> Vec<Query> {
+fn fallbacks(request: &Request, asked: &ScopeProgress) -> Vec<Query> {
     let namespaces = ends::concerned(request);
     asked
         .refused
@@ -128,7 +133,7 @@ fn fallbacks(request: &Request, asked: &Asked) -> Vec<Query> {
 
 /// Lists what stayed unread: what was refused, unless narrower queries were answered instead; what
 /// there was no request left for; and the pods behind a Service that were too many.
-pub fn settle(view: &mut ClusterView, request: &Request, asked: &Asked) {
+pub fn settle(view: &mut ClusterView, request: &Request, asked: &ScopeProgress) {
     let mut unread = refused(request, asked);
     unread.extend(left_over(view, request, asked));
     let pods = asked.cut.iter();
@@ -153,7 +158,7 @@ pub fn settle(view: &mut ClusterView, request: &Request, asked: &Asked) {
     view.unread.sort();
 }
 
-fn refused(request: &Request, asked: &Asked) -> Vec<Unread> {
+fn refused(request: &Request, asked: &ScopeProgress) -> Vec<Unread> {
     let mut unread = Vec::new();
     for (query, why) in &asked.refused {
         // Events only decorate; their absence changes no answer.
@@ -181,7 +186,7 @@ fn refused(request: &Request, asked: &Asked) -> Vec<Unread> {
 }
 
 /// What the view points to and was not asked for any more. Requests run out where refusals cost some.
-fn left_over(view: &ClusterView, request: &Request, asked: &Asked) -> Vec<Unread> {
+fn left_over(view: &ClusterView, request: &Request, asked: &ScopeProgress) -> Vec<Unread> {
     if asked.refused.is_empty() {
         return Vec::new();
     }

@@ -8,7 +8,7 @@ use crate::nat::eval::{Answer, Fate, Outcome, Question};
 use crate::net::{Packet, Protocol};
 
 #[derive(Deserialize)]
-struct Asked {
+struct PacketQuery {
     src: IpAddr,
     #[serde(default)]
     sport: Option<u16>,
@@ -28,14 +28,14 @@ struct Asked {
 /// One answer.
 #[derive(Debug, Serialize)]
 pub(super) struct Reply {
-    outcomes: Vec<End>,
+    outcomes: Vec<RequestEnd>,
     unknown: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct End {
+struct RequestEnd {
     action: &'static str,
     /// Where a rewritten destination leads.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ struct End {
 
 /// Reads one question.
 pub(super) fn question(line: &str) -> Result<Question, String> {
-    let asked: Asked = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let asked: PacketQuery = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let protocol = Protocol::from_field(asked.proto.as_deref()).map_err(|bad| bad.to_string())?;
     if asked.src.is_ipv4() != asked.dst.is_ipv4() {
         return Err("src and dst are of different families".to_owned());
@@ -79,7 +79,7 @@ pub(super) fn question(line: &str) -> Result<Question, String> {
 impl Reply {
     pub(super) fn of(answer: &Answer) -> Self {
         Self {
-            outcomes: answer.outcomes.iter().map(End::of).collect(),
+            outcomes: answer.outcomes.iter().map(RequestEnd::of).collect(),
             unknown: answer
                 .doubts
                 .iter()
@@ -99,9 +99,9 @@ impl Reply {
     }
 }
 
-// === impl End ===
+// === impl RequestEnd ===
 
-impl End {
+impl RequestEnd {
     fn of(outcome: &Outcome) -> Self {
         let packet = outcome.packet;
         let (action, why) = match &outcome.fate {

@@ -52,11 +52,11 @@ pub enum Sight {
 /// The entries of one endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyMap {
-    entries: Vec<Entry>,
+    entries: Vec<PolicyEntry>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
+struct PolicyEntry {
     identity: u32,
     is_egress: bool,
     protocol: u8,
@@ -114,7 +114,7 @@ pub fn policy_maps(text: &str, order: ByteOrder) -> Result<BTreeMap<u64, PolicyM
         let id = id.ok_or_else(|| bad(COMMAND, format!("endpoint {}", map.endpoint)))?;
         let entries = map.content.unwrap_or_default().into_iter();
         let entries = entries
-            .map(|raw| Entry::of(&raw, order))
+            .map(|raw| PolicyEntry::of(&raw, order))
             .collect::<Option<_>>();
         let entries = entries.ok_or_else(|| bad(COMMAND, format!("an entry of {id}")))?;
         maps.insert(id, PolicyMap { entries });
@@ -146,7 +146,7 @@ impl PolicyMap {
 }
 
 /// The one of two entries that decides.
-const fn between(own: &Entry, any: &Entry) -> Sight {
+const fn between(own: &PolicyEntry, any: &PolicyEntry) -> Sight {
     if own.denies == any.denies {
         let wins_any = any.bits > own.bits || own.proxy == 0 && any.bits == own.bits;
         return if wins_any { any.sight() } else { own.sight() };
@@ -164,9 +164,9 @@ const fn between(own: &Entry, any: &Entry) -> Sight {
     }
 }
 
-// === impl Entry ===
+// === impl PolicyEntry ===
 
-impl Entry {
+impl PolicyEntry {
     fn of(raw: &RawEntry, order: ByteOrder) -> Option<Self> {
         let swap = |port: u16| match order {
             ByteOrder::Little => port.swap_bytes(),

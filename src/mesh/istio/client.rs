@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 
 use super::super::connection::{
-    Asked, Connection, Identity, Mesh, Passage, Reason, Repair, Ruling, Side, Stop, Tls,
+    Connection, Identity, Mesh, Passage, Reason, Repair, Requested, Ruling, Side, Stop, Tls,
 };
 use super::super::http::Known;
 use super::super::member::Member;
@@ -79,7 +79,7 @@ impl<'v> Istio<'v> {
         }
         let scope = Scope::of(self, &config.root, pod);
         match connection.asked {
-            Asked::Service { service, port } => {
+            Requested::Service { service, port } => {
                 match self.out_of_scope(&scope, config, pod, service, port) {
                     Some((object, field, what)) => {
                         Self::unknown_host(&scope, config, (object, field, what), (side, passage));
@@ -94,8 +94,8 @@ impl<'v> Istio<'v> {
                     ),
                 }
             }
-            Asked::Pod => self.to_pod(connection, server, config, &identity, passage),
-            Asked::Host(_) | Asked::Address => {
+            Requested::Pod => self.to_pod(connection, server, config, &identity, passage),
+            Requested::Host(_) | Requested::Address => {
                 self.to_outside(connection, &scope, config, (side, passage));
             }
         }
@@ -188,7 +188,7 @@ impl<'v> Istio<'v> {
     ) {
         let namespace = connection.client.map_or("", |pod| pod.namespace());
         let host = match connection.asked {
-            Asked::Host(host) => Some(host),
+            Requested::Host(host) => Some(host),
             _ => connection.request.and_then(crate::target::HttpAsked::host),
         };
         let wanted = (host, connection.asked_address);
@@ -321,7 +321,7 @@ impl<'v> Istio<'v> {
     ) {
         let identity = Identity::of(client.pod, config.trust_domain());
         side.summary = format!("taken over by ztunnel as {identity}");
-        passage.sent.is_direct = matches!(connection.asked, Asked::Service { .. });
+        passage.sent.is_direct = matches!(connection.asked, Requested::Service { .. });
         let takes_tunnels = match server.and_then(Member::mesh) {
             Some(Mesh::Ambient) => true,
             Some(Mesh::Istio) => config.has_hbone,
@@ -335,7 +335,9 @@ impl<'v> Istio<'v> {
             passage.sent.why = Some("the server's sidecar does not accept HBONE".to_owned());
         }
         let bound = match (connection.asked, connection.server) {
-            (Asked::Service { service, .. }, _) => of_service(self, service, config.trust_domain()),
+            (Requested::Service { service, .. }, _) => {
+                of_service(self, service, config.trust_domain())
+            }
             (_, Some(pod)) => of_pod(self, pod, config.trust_domain()),
             _ => Bound::No,
         };
@@ -364,7 +366,7 @@ impl<'v> Istio<'v> {
         identity: &Identity,
     ) -> Ruling {
         let (service, port) = match connection.asked {
-            Asked::Service { service, port } => (Some(service), Some(port)),
+            Requested::Service { service, port } => (Some(service), Some(port)),
             _ => (None, None),
         };
         let policies = self.authorization_policies.iter();
@@ -421,7 +423,7 @@ pub(in super::super) fn dead(member: &Member<'_>, container: &str, why: &str) ->
 /// A waypoint that is asked for and not bound enforces nothing.
 fn not_bound(connection: &Connection<'_, '_>, name: &str, why: &str) -> Stop {
     let object = match (connection.asked, connection.server) {
-        (Asked::Service { service, .. }, _) => super::waypoint::binding(service),
+        (Requested::Service { service, .. }, _) => super::waypoint::binding(service),
         (_, Some(pod)) => pod.reference(),
         _ => ObjectRef::cluster_wide("Gateway", name),
     };

@@ -67,7 +67,7 @@ impl<'v> Istio<'v> {
         if rules.is_empty() {
             return Routing::AsIs;
         }
-        let place = Place {
+        let place = RouteScope {
             istio: self,
             config: &config,
             client,
@@ -113,7 +113,7 @@ impl<'v> Istio<'v> {
 }
 
 /// What a route is asked about.
-struct Place<'p, 'v> {
+struct RouteScope<'p, 'v> {
     istio: &'p Istio<'v>,
     config: &'p Config,
     client: &'v Pod,
@@ -122,9 +122,9 @@ struct Place<'p, 'v> {
     port: &'v ServicePort,
 }
 
-// === impl Place ===
+// === impl RouteScope ===
 
-impl<'v> Place<'_, 'v> {
+impl<'v> RouteScope<'_, 'v> {
     /// The first rule that matches decides. Where a request nobody gave decides between several, they
     /// must agree.
     fn decide(&self, rules: &'v [Value], list: &str, request: Known<'_>) -> Routing<'v> {

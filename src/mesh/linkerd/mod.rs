@@ -15,7 +15,7 @@ mod route;
 mod server;
 
 use super::connection::{
-    Asked, Connection, Identity, Mesh, Passage, Reason, Repair, Ruling, Side, Stop, Tls,
+    Connection, Identity, Mesh, Passage, Reason, Repair, Requested, Ruling, Side, Stop, Tls,
 };
 use super::member::Member;
 use super::object::Object;
@@ -88,7 +88,7 @@ impl<'v> Linkerd<'v> {
         } else if let Some((container, why)) = client.dead_proxy() {
             side.ruling = Ruling::Stop(Box::new(super::istio::dead(client, container, &why)));
         } else if let Some(server) = server {
-            passage.sent.is_direct = matches!(connection.asked, Asked::Service { .. });
+            passage.sent.is_direct = matches!(connection.asked, Requested::Service { .. });
             // The destination controller tells clients which ports have no proxy behind them.
             let takes = server.mesh() == Some(Mesh::Linkerd)
                 && server
@@ -98,7 +98,7 @@ impl<'v> Linkerd<'v> {
                 passage.sent.tls = Tls::Mesh;
                 passage.sent.identity = Some(identity);
             }
-        } else if matches!(connection.asked, Asked::Host(_) | Asked::Address) {
+        } else if matches!(connection.asked, Requested::Host(_) | Requested::Address) {
             side.ruling = self.egress(connection, pod);
         }
         passage.client = Some(side);

@@ -4,11 +4,13 @@ use super::lookup::Mapped;
 use super::outcome::DoubtKind;
 use super::state::{State, Walker, join};
 use super::trail::{Event, Trail};
-use crate::nat::model::{Action, Backend, ChainId, Data, Hook, MarkOf, Rule, Step, Table, Verdict};
+use crate::nat::model::{
+    Action, Backend, ChainId, Data, Hook, MarkOf, Rule, RuleVerdict, Step, Table,
+};
 
 /// How a branch leaves a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ChainExit {
     /// Back to the caller, or to the policy.
     Return,
     Accept,
@@ -38,7 +40,7 @@ pub(super) struct Branches {
     /// At the next rule.
     pub next: Vec<State>,
     /// Out of the chain.
-    pub done: Vec<(State, End)>,
+    pub done: Vec<(State, ChainExit)>,
 }
 
 /// An answer to one test.
@@ -57,10 +59,15 @@ const BRANCHES: usize = 512;
 
 impl Walker<'_> {
     /// Walks a chain from its first rule; every branch comes back with how it ended.
-    pub(super) fn chain(&mut self, at: At<'_>, start: State, depth: u32) -> Vec<(State, End)> {
+    pub(super) fn chain(
+        &mut self,
+        at: At<'_>,
+        start: State,
+        depth: u32,
+    ) -> Vec<(State, ChainExit)> {
         if depth > DEPTH {
             let why = "chains call each other too deeply".to_owned();
-            return vec![(start, End::Unknown(why))];
+            return vec![(start, ChainExit::Unknown(why))];
         }
         let chain = at.table.chain(at.chain);
         let candidates = chain.candidates(at.table, &start.packet);
@@ -78,7 +85,7 @@ impl Walker<'_> {
             }
             live = std::mem::take(&mut branches.next);
             if live.len() > BRANCHES || branches.done.len() > BRANCHES * 64 {
-                let unknown = || End::Unknown("the rules branch too often".to_owned());
+                let unknown = || ChainExit::Unknown("the rules branch too often".to_owned());
                 let cut = live.into_iter().map(|state| (state, unknown()));
                 branches.done.extend(cut);
                 return branches.done;
@@ -87,7 +94,7 @@ impl Walker<'_> {
                 break;
             }
         }
-        let returned = live.into_iter().map(|state| (state, End::Return));
+        let returned = live.into_iter().map(|state| (state, ChainExit::Return));
         branches.done.extend(returned);
         branches.done
     }
@@ -98,7 +105,7 @@ impl Walker<'_> {
             return true;
         };
         table.steps(rule).iter().any(|step| match step {
-            Step::Act(Action::Verdict(Verdict::Jump(chain))) => {
+            Step::Act(Action::Verdict(RuleVerdict::Jump(chain))) => {
                 (scope.jump)(table.chain_name(*chain))
             }
             _ => false,
@@ -118,7 +125,7 @@ impl Walker<'_> {
         let steps = at.table.steps(rule);
         if self.budget == 0 {
             let why = "the rules branch too often".to_owned();
-            branches.done.push((state, End::Unknown(why)));
+            branches.done.push((state, ChainExit::Unknown(why)));
             return;
         }
         self.budget -= 1;
@@ -202,8 +209,12 @@ impl Walker<'_> {
             Action::Verdict(verdict) => {
                 self.verdict(at, *verdict, state, before, depth, branches);
             }
-            Action::Reject(with) => branches.done.push((state, End::Reject((**with).into()))),
-            Action::Queue(text) => branches.done.push((state, End::Queue((**text).into()))),
+            Action::Reject(with) => branches
+                .done
+                .push((state, ChainExit::Reject((**with).into()))),
+            Action::Queue(text) => branches
+                .done
+                .push((state, ChainExit::Queue((**text).into()))),
             Action::Nat(nat) => self.translate(at, nat, state, branches),
             Action::SetMark { of, mask, value } => {
                 let mark = (state.mark_of(*of) & !mask) ^ value;
@@ -237,7 +248,7 @@ impl Walker<'_> {
             }
             Action::Intercept(_) => {
                 state.redirected = true;
-                branches.done.push((state, End::Accept));
+                branches.done.push((state, ChainExit::Accept));
             }
             Action::VerdictMap(map) => {
                 for (state, data) in self.map(at, &map.0, &map.1, state) {
@@ -252,9 +263,11 @@ impl Walker<'_> {
                         }
                         Mapped::To(_) => {
                             let why = "a verdict map holds something else".to_owned();
-                            branches.done.push((state, End::Unknown(why)));
+                            branches.done.push((state, ChainExit::Unknown(why)));
                         }
-                        Mapped::Unknown(why) => branches.done.push((state, End::Unknown(why))),
+                        Mapped::Unknown(why) => {
+                            branches.done.push((state, ChainExit::Unknown(why)))
+                        }
                     }
                 }
             }
@@ -263,7 +276,7 @@ impl Walker<'_> {
                 let doubt = self.doubt(DoubtKind::Match, why.clone());
                 // It may do nothing, or anything.
                 branches.still.push(state.clone().assume(doubt, false));
-                let end = End::Unknown(why);
+                let end = ChainExit::Unknown(why);
                 branches.done.push((state.assume(doubt, true), end));
             }
         }
@@ -272,19 +285,19 @@ impl Walker<'_> {
     fn verdict(
         &mut self,
         at: At<'_>,
-        verdict: Verdict,
+        verdict: RuleVerdict,
         state: State,
         before: Option<&Trail>,
         depth: u32,
         branches: &mut Branches,
     ) {
         let (target, goto) = match verdict {
-            Verdict::Accept => return branches.done.push((state, End::Accept)),
-            Verdict::Drop => return branches.done.push((state, End::Drop)),
-            Verdict::Return => return branches.done.push((state, End::Return)),
-            Verdict::Continue => return join(&mut branches.next, state),
-            Verdict::Jump(chain) => (chain, false),
-            Verdict::Goto(chain) => (chain, true),
+            RuleVerdict::Accept => return branches.done.push((state, ChainExit::Accept)),
+            RuleVerdict::Drop => return branches.done.push((state, ChainExit::Drop)),
+            RuleVerdict::Return => return branches.done.push((state, ChainExit::Return)),
+            RuleVerdict::Continue => return join(&mut branches.next, state),
+            RuleVerdict::Jump(chain) => (chain, false),
+            RuleVerdict::Goto(chain) => (chain, true),
         };
         let there = At {
             chain: target,
@@ -292,7 +305,7 @@ impl Walker<'_> {
         };
         let unchanged = state.clone();
         for (mut state, end) in self.chain(there, state, depth + 1) {
-            if end == End::Return && !goto {
+            if end == ChainExit::Return && !goto {
                 if let Some(before) = before
                     && unchanged.is_like(&state)
                     && unchanged.assumed == state.assumed

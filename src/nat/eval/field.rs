@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::state::{State, Tracking, Walker};
-use crate::nat::model::{End, Field, Limit, Part, address_number, ct};
+use crate::nat::model::{Field, Limit, PacketEnd, Part, address_number, ct};
 use crate::net::{Family, Protocol};
 use crate::route::{AddressType, Decision, Known, Query};
 
@@ -36,10 +36,12 @@ impl Walker<'_> {
                 of_family(address(original.src, original.dst, end), family)
             }
             Field::Port(_, Some(protocol)) if protocol != packet.protocol => Seen::Absent,
-            Field::Port(End::Source, _) => port(packet.sport),
-            Field::Port(End::Destination, _) => Seen::Number(packet.dport.into()),
-            Field::OriginalPort(End::Source) if state.is_tracked() => port(state.original.sport),
-            Field::OriginalPort(End::Destination) if state.is_tracked() => {
+            Field::Port(PacketEnd::Source, _) => port(packet.sport),
+            Field::Port(PacketEnd::Destination, _) => Seen::Number(packet.dport.into()),
+            Field::OriginalPort(PacketEnd::Source) if state.is_tracked() => {
+                port(state.original.sport)
+            }
+            Field::OriginalPort(PacketEnd::Destination) if state.is_tracked() => {
                 Seen::Number(state.original.dport.into())
             }
             Field::Protocol => Seen::Number(packet.protocol.number().into()),
@@ -202,10 +204,10 @@ impl Walker<'_> {
     }
 }
 
-const fn address(src: IpAddr, dst: IpAddr, end: End) -> IpAddr {
+const fn address(src: IpAddr, dst: IpAddr, end: PacketEnd) -> IpAddr {
     match end {
-        End::Source => src,
-        End::Destination => dst,
+        PacketEnd::Source => src,
+        PacketEnd::Destination => dst,
     }
 }
 

@@ -7,12 +7,12 @@ use crate::net::Family;
 /// The base chains of one family by hook.
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    hooks: [Vec<Entry>; 5],
+    hooks: [Vec<HookCall>; 5],
 }
 
 /// One call of a hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(super) enum HookCall {
     /// A chain that filters, marks or logs.
     Filter(Called),
     /// Conntrack looks at the packet (priority -200).
@@ -39,7 +39,7 @@ impl Order {
     pub(super) fn of(rules: &Ruleset, family: Family, scope: Option<Scope>) -> Self {
         let mut order = Self::default();
         for hook in Hook::ALL {
-            let mut entries: Vec<(i32, Entry)> = Vec::new();
+            let mut entries: Vec<(i32, HookCall)> = Vec::new();
             let mut translating: Vec<(i32, Called)> = Vec::new();
             for (table_id, table) in (0u32..).zip(&rules.tables) {
                 let in_scope = scope.is_none_or(|scope| (scope.table)(table));
@@ -66,16 +66,16 @@ impl Order {
                     if base.kind == HookKind::Nat {
                         translating.push((base.priority, called));
                     } else {
-                        entries.push((base.priority, Entry::Filter(called)));
+                        entries.push((base.priority, HookCall::Filter(called)));
                     }
                 }
             }
             let early = matches!(hook, Hook::Prerouting | Hook::Output);
             if early {
-                entries.push((-200, Entry::Conntrack));
+                entries.push((-200, HookCall::Conntrack));
             }
             if hook != Hook::Forward {
-                let block = Entry::Translate(grouped(translating));
+                let block = HookCall::Translate(grouped(translating));
                 entries.push((if early { -100 } else { 100 }, block));
             }
             if rules
@@ -84,8 +84,8 @@ impl Order {
                 .is_some_and(|all| !all.is_empty())
             {
                 match hook {
-                    Hook::Input => entries.push((98, Entry::VirtualServers)),
-                    Hook::Output => entries.push((-98, Entry::VirtualServers)),
+                    Hook::Input => entries.push((98, HookCall::VirtualServers)),
+                    Hook::Output => entries.push((-98, HookCall::VirtualServers)),
                     _ => {}
                 }
             }
@@ -95,7 +95,7 @@ impl Order {
         order
     }
 
-    pub(super) fn at(&self, hook: Hook) -> &[Entry] {
+    pub(super) fn at(&self, hook: Hook) -> &[HookCall] {
         &self.hooks[hook as usize]
     }
 }

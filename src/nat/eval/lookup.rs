@@ -3,7 +3,7 @@
 use super::chain::{At, Holds};
 use super::field::Seen;
 use super::state::{State, Walker};
-use crate::nat::model::{Backend, Data, End, Field, Key, Lookup, MarkOf, Part, SetRef, Test};
+use crate::nat::model::{Backend, Data, Field, Key, Lookup, MarkOf, PacketEnd, Part, SetRef, Test};
 use crate::net::Family;
 
 // === impl Walker ===
@@ -53,7 +53,7 @@ impl Walker<'_> {
         }
     }
 
-    fn in_ipset(&self, state: &State, name: &str, ends: &[End], depth: u32) -> Found {
+    fn in_ipset(&self, state: &State, name: &str, ends: &[PacketEnd], depth: u32) -> Found {
         let Some(sets) = &self.rules.ipsets else {
             return Found::Unknown(format!("ipset {name} was not read (give ipset save)"));
         };
@@ -75,8 +75,8 @@ impl Walker<'_> {
                 "port" if set.columns.len() == 1 => key.push(Field::Port(*end, None)),
                 "port" => key.extend([Field::Protocol, Field::Port(*end, None)]),
                 "iface" => key.push(match end {
-                    End::Source => Field::InInterface,
-                    End::Destination => Field::OutInterface,
+                    PacketEnd::Source => Field::InInterface,
+                    PacketEnd::Destination => Field::OutInterface,
                 }),
                 "mark" => key.push(Field::Mark(MarkOf::Packet)),
                 other => {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use super::chain::{At, Branches, End};
+use super::chain::{At, Branches, ChainExit};
 use super::lookup::Mapped;
 use super::state::{Out, State, Tracking, Translation, Walker, join};
 use crate::nat::model::{Data, Hook, Nat, NatKind, NatTarget, address_number, prefix_range};
@@ -19,7 +19,7 @@ impl Walker<'_> {
     pub(super) fn translate(&self, at: At<'_>, nat: &Nat, state: State, branches: &mut Branches) {
         if state.tracking != Tracking::New {
             // Nothing is translated without a connection, and nothing twice.
-            branches.done.push((state, End::Accept));
+            branches.done.push((state, ChainExit::Accept));
             return;
         }
         let on_the_way_out = matches!(at.hook, Hook::Postrouting | Hook::Input);
@@ -30,12 +30,12 @@ impl Walker<'_> {
         };
         if nat.kind == NatKind::Masquerade {
             let state = self.masquerade(state);
-            branches.done.push((state, End::Accept));
+            branches.done.push((state, ChainExit::Accept));
             return;
         }
         if nat.kind == NatKind::Redirect {
             let state = self.redirect(at.hook, nat, state);
-            branches.done.push((state, End::Accept));
+            branches.done.push((state, ChainExit::Accept));
             return;
         }
         for (mut state, chosen) in self.targets(at, nat, of_source, state) {
@@ -47,10 +47,10 @@ impl Walker<'_> {
                         let kept = ports(nat, state.packet.dport);
                         set_destination(&mut state, address, port.unwrap_or(kept));
                     }
-                    branches.done.push((state, End::Accept));
+                    branches.done.push((state, ChainExit::Accept));
                 }
                 Chosen::Missing => join(&mut branches.next, state),
-                Chosen::Unknown(why) => branches.done.push((state, End::Unknown(why))),
+                Chosen::Unknown(why) => branches.done.push((state, ChainExit::Unknown(why))),
             }
         }
     }

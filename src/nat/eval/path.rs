@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::chain::{At, End};
-use super::hooks::{Called, Entry};
+use super::chain::{At, ChainExit};
+use super::hooks::{Called, HookCall};
 use super::outcome::{DoubtKind, Draft, Fate};
 use super::state::{Out, State, Tracking, Translation, Walker};
 use super::trail::Event;
@@ -146,10 +146,10 @@ impl Walker<'_> {
             let mut next = Vec::new();
             for state in states {
                 match entry {
-                    Entry::Filter(called) => self.filter(hook, *called, state, &mut next),
-                    Entry::Conntrack => next.push(self.track(state)),
-                    Entry::Translate(groups) => self.translating(hook, groups, state, &mut next),
-                    Entry::VirtualServers => ipvs::serve(self, hook, state, &mut next),
+                    HookCall::Filter(called) => self.filter(hook, *called, state, &mut next),
+                    HookCall::Conntrack => next.push(self.track(state)),
+                    HookCall::Translate(groups) => self.translating(hook, groups, state, &mut next),
+                    HookCall::VirtualServers => ipvs::serve(self, hook, state, &mut next),
                 }
             }
             states = next;
@@ -195,7 +195,7 @@ impl Walker<'_> {
     }
 
     /// Walks a base chain; its policy stands in for an end without verdict.
-    fn base_chain(&mut self, hook: Hook, called: Called, state: State) -> Vec<(State, End)> {
+    fn base_chain(&mut self, hook: Hook, called: Called, state: State) -> Vec<(State, ChainExit)> {
         let rules = self.rules;
         let at = At {
             table: &rules.tables[called.table as usize],
@@ -205,13 +205,13 @@ impl Walker<'_> {
         };
         let mut ends = self.chain(at, state, 0);
         for (state, end) in &mut ends {
-            if *end == End::Return {
+            if *end == ChainExit::Return {
                 *end = match called.policy {
-                    Policy::Accept => End::Accept,
+                    Policy::Accept => ChainExit::Accept,
                     Policy::Drop => {
                         let event = Event::Policy(called.table, called.chain.0);
                         state.trail = state.trail.and(event);
-                        End::Drop
+                        ChainExit::Drop
                     }
                 };
             }
@@ -220,14 +220,14 @@ impl Walker<'_> {
     }
 
     /// The branch, if it may go on.
-    fn ended(&mut self, state: State, end: End) -> Option<State> {
+    fn ended(&mut self, state: State, end: ChainExit) -> Option<State> {
         let fate = match end {
-            End::Accept | End::Return => return Some(state),
-            End::Queue(_) if self.trusts_userspace => return Some(state),
-            End::Drop => Fate::Drop,
-            End::Reject(with) => Fate::Reject(with),
-            End::Unknown(why) => Fate::Unknown(why),
-            End::Queue(text) => {
+            ChainExit::Accept | ChainExit::Return => return Some(state),
+            ChainExit::Queue(_) if self.trusts_userspace => return Some(state),
+            ChainExit::Drop => Fate::Drop,
+            ChainExit::Reject(with) => Fate::Reject(with),
+            ChainExit::Unknown(why) => Fate::Unknown(why),
+            ChainExit::Queue(text) => {
                 let why = format!("{text}: a program in userspace decides");
                 let doubt = self.doubt(DoubtKind::Queue, why.clone());
                 match state.assumed(doubt) {
@@ -317,7 +317,7 @@ impl Walker<'_> {
             .filter(|called| {
                 let ends = self.base_chain(hook, *called, state.clone());
                 ends.iter().any(|(state, end)| {
-                    decided(state, hook) || matches!(end, End::Unknown(_) | End::Drop)
+                    decided(state, hook) || matches!(end, ChainExit::Unknown(_) | ChainExit::Drop)
                 })
             })
             .collect();

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{End, Field, Rule, Step, Table, address_number};
+use super::{Field, PacketEnd, Rule, Step, Table, address_number};
 use crate::net::Packet;
 
 /// A list of rules.
@@ -134,8 +134,8 @@ fn key(steps: &[Step]) -> Option<(Field, u128)> {
     let mut port = None;
     for (field, value) in exact {
         match field {
-            Field::Address(End::Destination, _) => return Some((field, value)),
-            Field::Port(End::Destination, _) => port = port.or(Some((field, value))),
+            Field::Address(PacketEnd::Destination, _) => return Some((field, value)),
+            Field::Port(PacketEnd::Destination, _) => port = port.or(Some((field, value))),
             _ => {}
         }
     }

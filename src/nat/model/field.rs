@@ -4,7 +4,7 @@ use crate::net::{Family, Protocol};
 
 /// Which end of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum End {
+pub enum PacketEnd {
     Source,
     Destination,
 }
@@ -29,9 +29,9 @@ pub enum Limit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Field {
     /// Absent in packets of the other family.
-    Address(End, Family),
+    Address(PacketEnd, Family),
     /// Absent in packets of another protocol; `None` = of any protocol with ports.
-    Port(End, Option<Protocol>),
+    Port(PacketEnd, Option<Protocol>),
     /// IP protocol number.
     Protocol,
     /// 2 for IPv4, 10 for IPv6 (`NFPROTO_*`).
@@ -50,8 +50,8 @@ pub enum Field {
     /// 0 original, 1 reply.
     Direction,
     /// Address before any translation.
-    Original(End, Family),
-    OriginalPort(End),
+    Original(PacketEnd, Family),
+    OriginalPort(PacketEnd),
     /// Absent: no ICMP packet is ever walked.
     Icmp(Family),
     /// SYN alone for the first packet of a TCP connection.
@@ -62,7 +62,7 @@ pub enum Field {
     Uid,
     Gid,
     /// `RTN_*` numbers of the routing type of an address.
-    Type(End, Limit),
+    Type(PacketEnd, Limit),
     /// 1 when the route back to the source leaves by the interface the packet came in by (by any
     /// interface, if loose).
     ReversePath {

@@ -25,9 +25,9 @@ mod values;
 use std::collections::BTreeMap;
 
 pub use chain::{Base, Chain, Hook, HookKind, Policy};
-pub use field::{End, Field, Limit, MarkOf, address_type, ct};
+pub use field::{Field, Limit, MarkOf, PacketEnd, address_type, ct};
 pub use nat::{Nat, NatKind, NatTarget};
-pub use rule::{Action, Key, Lookup, Rule, SetRef, Step, Test, Verdict, Words};
+pub use rule::{Action, Key, Lookup, Rule, RuleVerdict, SetRef, Step, Test, Words};
 pub use set::{Data, Elements, Ipset, Member, Part, Set};
 pub use table::{Backend, ChainId, SetId, Span, Table, TableBuilder, TableFamily};
 pub use values::{NamePattern, Values, address_number, prefix_range};

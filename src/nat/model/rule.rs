@@ -51,7 +51,7 @@ pub enum SetRef {
     Table(SetId),
     /// Of ipset, by name, with the ends that `--match-set` names; the fields follow from the type of
     /// the set.
-    Ipset(Box<str>, Box<[super::End]>),
+    Ipset(Box<str>, Box<[super::PacketEnd]>),
     /// A set that the dump does not hold.
     Missing(Box<str>),
 }
@@ -75,7 +75,7 @@ pub enum Key {
 
 /// What ends a chain or leads to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RuleVerdict {
     Accept,
     Drop,
     Return,
@@ -87,7 +87,7 @@ pub enum Verdict {
 /// What a rule does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    Verdict(Verdict),
+    Verdict(RuleVerdict),
     /// Drop with an answer: `icmp-port-unreachable`, `tcp-reset` …
     Reject(Words),
     /// A program in userspace decides.

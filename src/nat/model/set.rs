@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::Verdict;
+use super::RuleVerdict;
 
 /// A named or anonymous set or map of an nftables table.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub struct Member {
 pub enum Data {
     /// A plain set.
     None,
-    Verdict(Verdict),
+    Verdict(RuleVerdict),
     Address(IpAddr, Option<u16>),
     Port(u16),
     /// An exception inside a wider member (`nomatch` of ipset).

@@ -8,7 +8,8 @@ use k8s_openapi::api::core::v1::Service;
 
 use super::stale::{Programmed, programmed};
 use super::{
-    Entry, EntryKind, Footprint, Mode, Origin, OriginKind, ProxySetup, SliceIndex, entries, expect,
+    EntryKind, Footprint, Mode, Origin, OriginKind, ProxyEntry, ProxySetup, SliceIndex, entries,
+    expect,
 };
 use crate::cluster::{Named, ObjectRef};
 use crate::nat::eval::{Question, Tracer, TrailStep};
@@ -156,7 +157,7 @@ pub fn covered(rules: &Ruleset, mode: Mode) -> Vec<Family> {
 /// Compares one address of a Service, from every kind of origin.
 #[must_use]
 pub fn compare_entry(
-    entry: &Entry<'_>,
+    entry: &ProxyEntry<'_>,
     tracer: &Tracer<'_>,
     setup: &ProxySetup,
 ) -> Vec<Difference> {
@@ -183,23 +184,23 @@ pub fn compare_entry(
 
 /// Whether an endpoint of an address is on this node.
 #[must_use]
-pub fn is_local(entry: &Entry<'_>) -> bool {
+pub fn is_local(entry: &ProxyEntry<'_>) -> bool {
     let choice = &entry.choice;
     let mut all = choice.cluster.iter().chain(&choice.local);
     all.any(|endpoint| endpoint.is_local)
 }
 
-pub(super) fn reference(entry: &Entry<'_>) -> ObjectRef {
+pub(super) fn reference(entry: &ProxyEntry<'_>) -> ObjectRef {
     ObjectRef::new("Service", entry.service.namespace(), entry.service.name())
 }
 
-pub(super) fn port_name(entry: &Entry<'_>) -> String {
+pub(super) fn port_name(entry: &ProxyEntry<'_>) -> String {
     let name = entry.port.name.clone().filter(|name| !name.is_empty());
     name.unwrap_or_else(|| entry.port.port.to_string())
 }
 
 /// Somebody in a pod, the node itself, somebody outside. None of them is an endpoint of the Service.
-fn origins(entry: &Entry<'_>, setup: &ProxySetup) -> Vec<Origin> {
+fn origins(entry: &ProxyEntry<'_>, setup: &ProxySetup) -> Vec<Origin> {
     let family = Family::of(entry.address);
     let mut all = Vec::new();
     if let super::Detector::Cidrs(nets) = &setup.detector {
@@ -241,7 +242,7 @@ fn documentation(family: Family) -> IpAddr {
 
 /// Compares one address of a Service for packets of one origin.
 fn compare_from(
-    entry: &Entry<'_>,
+    entry: &ProxyEntry<'_>,
     origin: &Origin,
     tracer: &Tracer<'_>,
     setup: &ProxySetup,
@@ -258,7 +259,7 @@ fn compare_from(
 
 /// Addresses in the rules that no Service has.
 fn stale_services(
-    entries: &[Entry<'_>],
+    entries: &[ProxyEntry<'_>],
     rules: &Ruleset,
     setup: &ProxySetup,
     families: &[Family],

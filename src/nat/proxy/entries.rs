@@ -19,7 +19,7 @@ use crate::net::{Family, Protocol, parse_address, parse_prefix};
 
 /// One address and port of a Service, with the endpoints behind it.
 #[derive(Debug, Clone)]
-pub struct Entry<'a> {
+pub struct ProxyEntry<'a> {
     pub service: &'a Service,
     pub port: &'a ServicePort,
     pub kind: EntryKind,
@@ -59,7 +59,7 @@ pub fn entries<'a>(
     services: impl IntoIterator<Item = &'a Service>,
     slices: &SliceIndex<'a>,
     setup: &ProxySetup,
-) -> Vec<Entry<'a>> {
+) -> Vec<ProxyEntry<'a>> {
     let services = services.into_iter();
     services
         .flat_map(|service| entries_of(service, slices, setup))
@@ -73,7 +73,7 @@ pub fn entries_of<'a>(
     service: &'a Service,
     slices: &SliceIndex<'a>,
     setup: &ProxySetup,
-) -> Vec<Entry<'a>> {
+) -> Vec<ProxyEntry<'a>> {
     let labels = service.metadata.labels.as_ref();
     let is_foreign = labels.is_some_and(|labels| labels.contains_key(NOT_OURS[0]));
     let kind = service.service_kind();
@@ -101,7 +101,7 @@ fn add<'a>(
     addresses: Vec<(EntryKind, IpAddr, u16)>,
     slices: &SliceIndex<'a>,
     setup: &ProxySetup,
-    all: &mut Vec<Entry<'a>>,
+    all: &mut Vec<ProxyEntry<'a>>,
 ) {
     let node = ProxyNode {
         name: &setup.node,
@@ -118,20 +118,24 @@ fn add<'a>(
     let choice = Rc::new(categorize(&endpoints, policies, node));
     let source_ranges: Rc<[IpNet]> = source_ranges(service, family).into();
     let everybody: Rc<[IpNet]> = Rc::default();
-    all.extend(addresses.into_iter().map(|(kind, address, number)| Entry {
-        service,
-        port,
-        kind,
-        address,
-        number,
-        protocol: port.protocol(),
-        choice: Rc::clone(&choice),
-        source_ranges: if kind == EntryKind::Balancer {
-            Rc::clone(&source_ranges)
-        } else {
-            Rc::clone(&everybody)
-        },
-    }));
+    all.extend(
+        addresses
+            .into_iter()
+            .map(|(kind, address, number)| ProxyEntry {
+                service,
+                port,
+                kind,
+                address,
+                number,
+                protocol: port.protocol(),
+                choice: Rc::clone(&choice),
+                source_ranges: if kind == EntryKind::Balancer {
+                    Rc::clone(&source_ranges)
+                } else {
+                    Rc::clone(&everybody)
+                },
+            }),
+    );
 }
 
 fn addresses(
@@ -185,9 +189,9 @@ fn source_ranges(service: &Service, family: Family) -> Vec<IpNet> {
         .collect()
 }
 
-// === impl Entry ===
+// === impl ProxyEntry ===
 
-impl<'a> Entry<'a> {
+impl<'a> ProxyEntry<'a> {
     /// The Service port as kube-proxy names it.
     #[must_use]
     pub fn name(&self) -> PortName<'a> {
@@ -207,7 +211,7 @@ impl<'a> Entry<'a> {
 }
 
 /// `10.96.0.1:443 TCP`
-impl std::fmt::Display for Entry<'_> {
+impl std::fmt::Display for ProxyEntry<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let socket = std::net::SocketAddr::new(self.address, self.number);
         write!(f, "{socket} {}", self.protocol)

@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Entry, EntryKind, Mode, ProxySetup};
+use super::{EntryKind, Mode, ProxyEntry, ProxySetup};
 use crate::cluster::endpoints::{PortEndpoint, WithoutEndpoints};
 
 /// Where a packet comes from.
@@ -46,7 +46,7 @@ pub enum Expected {
 
 /// What a packet from `origin` to an entry ought to meet.
 #[must_use]
-pub fn expect(entry: &Entry<'_>, origin: &Origin, setup: &ProxySetup) -> Expected {
+pub fn expect(entry: &ProxyEntry<'_>, origin: &Origin, setup: &ProxySetup) -> Expected {
     let choice = &entry.choice;
     if let Some(refused) = refused_by_range(entry, origin, setup) {
         return refused;
@@ -101,7 +101,11 @@ pub fn expect(entry: &Entry<'_>, origin: &Origin, setup: &ProxySetup) -> Expecte
 
 /// Who is outside the ranges of a load balancer is dropped. iptables mode writes that only where
 /// there are endpoints.
-fn refused_by_range(entry: &Entry<'_>, origin: &Origin, setup: &ProxySetup) -> Option<Expected> {
+fn refused_by_range(
+    entry: &ProxyEntry<'_>,
+    origin: &Origin,
+    setup: &ProxySetup,
+) -> Option<Expected> {
     let allowed = |ip: IpAddr| entry.source_ranges.iter().any(|net| net.contains(&ip));
     if entry.source_ranges.is_empty() || allowed(origin.ip) {
         return None;

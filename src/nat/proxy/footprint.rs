@@ -3,7 +3,7 @@
 use super::Mode;
 use crate::nat::eval::Scope;
 use crate::nat::model::{
-    Action, Backend, Hook, NatKind, Ruleset, Step, Table, TableFamily, Verdict,
+    Action, Backend, Hook, NatKind, RuleVerdict, Ruleset, Step, Table, TableFamily,
 };
 use crate::net::Family;
 
@@ -145,7 +145,7 @@ fn iptables(table: &Table) -> Option<Layer> {
         .named_chains()
         .filter(|(name, chain)| is_service(name) && !chain.rules.is_empty());
     let leads_to_service = |step: &Step| match step {
-        Step::Act(Action::Verdict(Verdict::Jump(chain))) => {
+        Step::Act(Action::Verdict(RuleVerdict::Jump(chain))) => {
             let name = table.chain_name(*chain);
             is_service(name) || name.starts_with("KUBE-FW-")
         }
@@ -178,7 +178,7 @@ fn has_jump(table: &Table, jump: &MissingJump) -> bool {
         return false;
     };
     acts(table, jump.hook.upper(), |action| {
-        *action == Action::Verdict(Verdict::Jump(target))
+        *action == Action::Verdict(RuleVerdict::Jump(target))
     })
 }
 
@@ -209,7 +209,7 @@ fn nftables(table: &Table) -> Layer {
         bases.any(|(name, _)| {
             let services = table.chain_id("services");
             acts(table, name, |action| {
-                services.is_some_and(|id| *action == Action::Verdict(Verdict::Jump(id)))
+                services.is_some_and(|id| *action == Action::Verdict(RuleVerdict::Jump(id)))
             })
         })
     };

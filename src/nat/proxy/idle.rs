@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::drift::{is_local, port_name, reference};
-use super::{Difference, DifferenceKind, Entry};
+use super::{Difference, DifferenceKind, ProxyEntry};
 use crate::nat::eval::TrailStep;
 use crate::nat::model::{Action, NatKind, NatTarget, Ruleset};
 
 /// Translations to somewhere else that stand in the chain of an endpoint behind its own.
 #[must_use]
-pub fn targets(entry: &Entry<'_>, rules: &Ruleset, known: &[Difference]) -> Vec<Difference> {
+pub fn targets(entry: &ProxyEntry<'_>, rules: &Ruleset, known: &[Difference]) -> Vec<Difference> {
     let name = entry.name();
     let choice = &entry.choice;
     let mut endpoints: Vec<SocketAddr> = choice

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::{Difference, DifferenceKind, Entry};
+use super::{Difference, DifferenceKind, ProxyEntry};
 use crate::nat::model::Ruleset;
 
 /// What the virtual server of an entry has other than it ought to. A real server of weight 0 drains:
 /// it takes nothing new and counts as gone.
-pub(super) fn compare(entry: &Entry<'_>, rules: &Ruleset) -> Vec<Difference> {
+pub(super) fn compare(entry: &ProxyEntry<'_>, rules: &Ruleset) -> Vec<Difference> {
     use DifferenceKind as Kind;
     let choice = &entry.choice;
     let chosen = if entry.is_external() {

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::drift::{is_local, port_name, reference};
-use super::{Difference, DifferenceKind, Entry, Expected, Origin};
+use super::{Difference, DifferenceKind, Expected, Origin, ProxyEntry};
 use crate::nat::eval::{Answer, Fate, Outcome, TrailStep};
 
 /// What an answer has other than expected.
 #[must_use]
 pub fn differences(
-    entry: &Entry<'_>,
+    entry: &ProxyEntry<'_>,
     origin: &Origin,
     expected: &Expected,
     answer: &Answer,
@@ -36,7 +36,7 @@ pub fn differences(
 }
 
 struct Judge<'a> {
-    entry: &'a Entry<'a>,
+    entry: &'a ProxyEntry<'a>,
     origin: &'a Origin,
     expected: &'a Expected,
     answer: &'a Answer,

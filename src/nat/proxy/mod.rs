@@ -22,7 +22,7 @@ mod stale;
 pub use drift::{
     Difference, DifferenceKind, Drift, compare, compare_entry, covered, is_local, without_routes,
 };
-pub use entries::{Entry, EntryKind, SliceIndex, entries, entries_of};
+pub use entries::{EntryKind, ProxyEntry, SliceIndex, entries, entries_of};
 pub use expected::{Expected, Origin, OriginKind, expect};
 pub use footprint::{Footprint, Layer, MissingJump};
 pub use idle::targets as idle_targets;

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::nat::model::{Action, End, Field, MarkOf, Ruleset, Step, Table, Values, Verdict};
+use crate::nat::model::{
+    Action, Field, MarkOf, PacketEnd, RuleVerdict, Ruleset, Step, Table, Values,
+};
 use crate::net::{Family, parse_prefix};
 use crate::route::Host;
 
@@ -254,7 +256,7 @@ fn masquerade_exceptions(table: &Table) -> impl Iterator<Item = Exception> + '_ 
     marking_rules(table).filter_map(|steps| {
         steps.iter().find_map(|step| match step {
             Step::Test(test) if test.negated => match test.field {
-                Field::Address(End::Source, family) => {
+                Field::Address(PacketEnd::Source, family) => {
                     net_of(&test.values, family).map(Exception::Net)
                 }
                 Field::InInterface => match &test.values {
@@ -279,9 +281,12 @@ fn masquerades_all(rules: &Ruleset) -> bool {
                     _ => false,
                 })
             };
-            asks(|field| matches!(field, Field::Address(End::Destination, _)))
+            asks(|field| matches!(field, Field::Address(PacketEnd::Destination, _)))
                 && !asks(|field| {
-                    matches!(field, Field::Address(End::Source, _) | Field::InInterface)
+                    matches!(
+                        field,
+                        Field::Address(PacketEnd::Source, _) | Field::InInterface
+                    )
                 })
         })
     })
@@ -291,7 +296,7 @@ fn masquerades_all(rules: &Ruleset) -> bool {
 fn marking_rules(table: &Table) -> impl Iterator<Item = &[Step]> {
     let mark = table.chain_id("KUBE-MARK-MASQ");
     let marks = move |step: &Step| match step {
-        Step::Act(Action::Verdict(Verdict::Jump(chain))) => Some(*chain) == mark,
+        Step::Act(Action::Verdict(RuleVerdict::Jump(chain))) => Some(*chain) == mark,
         Step::Act(Action::SetMark {
             of: MarkOf::Packet, ..
         }) => mark.is_none(),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::Mode;
-use crate::nat::model::{End, Field, Part, Ruleset, Step, Table};
+use crate::nat::model::{Field, PacketEnd, Part, Ruleset, Step, Table};
 use crate::net::{Family, Protocol};
 
 /// One address and port that kube-proxy's rules know.
@@ -61,10 +61,10 @@ fn chain<'a>(table: &'a Table, name: &str) -> impl Iterator<Item = Programmed> +
             let Step::Test(test) = step else { continue };
             let single = test.values.single().filter(|_| !test.negated);
             match (test.field, single) {
-                (Field::Address(End::Destination, family), Some(number)) => {
+                (Field::Address(PacketEnd::Destination, family), Some(number)) => {
                     address = address_of(number, family);
                 }
-                (Field::Port(End::Destination, Some(protocol)), Some(number)) => {
+                (Field::Port(PacketEnd::Destination, Some(protocol)), Some(number)) => {
                     port = u16::try_from(number).ok().map(|number| (protocol, number));
                 }
                 _ => {}

@@ -7,9 +7,9 @@ use k8s_openapi::api::core::v1::{Node, Service, ServicePort};
 use crate::cluster::access::{EndpointExt, NodeExt, ServiceExt, ServiceKind, ServicePortExt};
 use crate::cluster::{ClusterView, Named, Pod, Resource};
 use crate::net::{Family, Protocol, parse_address, parse_prefix};
-use crate::path::context::{Entry, Leg, Walker};
+use crate::path::context::{EntryPoint, Leg, Walker};
 use crate::path::stages::endpoints::slices;
-use crate::path::stages::service::{self, Asked, Chosen};
+use crate::path::stages::service::{self, Chosen, PortRequest};
 use crate::path::{Backend, Boundary, Break, Hop, Mode, Path, Stage, Status};
 use crate::target::PortSpec;
 
@@ -22,7 +22,7 @@ pub(in crate::path) fn to_service<'v>(
     mut leg: Leg<'_, 'v>,
     service: &'v Service,
     address: Option<IpAddr>,
-    asked: Asked<'_>,
+    asked: PortRequest<'_>,
     paths: &mut Vec<Path<'v>>,
 ) {
     leg.mode = Mode::OutsideToService;
@@ -110,7 +110,7 @@ pub(in crate::path) fn to_service<'v>(
     });
     for node in entries {
         let mut leg = leg.clone();
-        leg.entry = Some(Entry::at(node, service));
+        leg.entry = Some(EntryPoint::at(node, service));
         match (own, node_port) {
             (None, Some(number)) => {
                 let address = node_address(node, service);
@@ -148,7 +148,7 @@ pub(in crate::path) fn to_node<'v>(
             service.reference()
         );
         leg.trail.push(hop(Status::Pass, text));
-        leg.entry = Some(Entry::at(node, service));
+        leg.entry = Some(EntryPoint::at(node, service));
         let chosen = Chosen {
             port: service_port,
             protocol,
@@ -168,7 +168,7 @@ pub(in crate::path) fn to_node<'v>(
                     pod.reference()
                 ),
             ));
-            leg.entry = Some(Entry::of_node(node));
+            leg.entry = Some(EntryPoint::of_node(node));
             leg.asked = asked.map(|address| SocketAddr::new(address, port));
             Backend {
                 port: own,
@@ -184,7 +184,7 @@ pub(in crate::path) fn to_node<'v>(
             return paths.push(leg.end(None));
         }
         None => {
-            leg.entry = Some(Entry::of_node(node));
+            leg.entry = Some(EntryPoint::of_node(node));
             leg.trail.push(hop(
                 Status::Pass,
                 format!("port {port} of {}: a process of the node", node.name()),

@@ -16,7 +16,7 @@ use crate::gateway::HttpRequest;
 use crate::net::Protocol;
 use crate::path::context::{Leg, Walker};
 use crate::path::stages::group;
-use crate::path::stages::service::{self, Asked, Chosen};
+use crate::path::stages::service::{self, Chosen, PortRequest};
 use crate::path::{Break, Hop, IngressTrouble, Mode, Path, Stage, Status};
 use crate::resolve::Site;
 use crate::target::PortSpec;
@@ -322,7 +322,7 @@ fn to_backend<'v>(
     if service.service_kind() == ServiceKind::ExternalName {
         return to_external_name(walker, leg, (route, service, port.as_ref()), plane, paths);
     }
-    let asked = Asked {
+    let asked = PortRequest {
         port: port.as_ref(),
         protocol: None,
     };
@@ -349,7 +349,7 @@ fn to_backend<'v>(
     }
     if plane.is_cloud() && by_node_port(ingress, service, plane) {
         let number = PortSpec::Number(chosen.number);
-        let asked = Asked {
+        let asked = PortRequest {
             port: Some(&number),
             protocol: Some(chosen.protocol),
         };
@@ -421,7 +421,7 @@ fn to_external_name<'v>(
     let inner = (labels.next() == Some("svc"))
         .then(|| walker.view.services.get(namespace, target))
         .flatten();
-    let asked = Asked {
+    let asked = PortRequest {
         port,
         protocol: None,
     };

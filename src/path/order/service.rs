@@ -10,7 +10,7 @@ use crate::cluster::{ClusterView, Pod};
 use crate::net::Family;
 use crate::path::context::{Leg, Walker};
 use crate::path::stages::endpoints::{self, Asker, Door};
-use crate::path::stages::service::{self, Asked, Chosen};
+use crate::path::stages::service::{self, Chosen, PortRequest};
 use crate::path::stages::{group, mesh};
 use crate::path::{Break, Hop, Path, Stage, Status};
 use crate::resolve::Site;
@@ -24,7 +24,7 @@ impl<'v> Walker<'_, 'v> {
         paths: &mut Vec<Path<'v>>,
     ) {
         let site = leg.sites[0];
-        let asked = Asked {
+        let asked = PortRequest {
             port: self.flow.destination.port.as_ref(),
             protocol: self.flow.protocol,
         };

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Service;
 
 use super::service::Chosen;
 use crate::mesh::istio::{Routing, Target};
-use crate::mesh::{Asked, Connection, HBONE, Mesh, Passage, Ruling, Stop, Waypoint};
+use crate::mesh::{Connection, HBONE, Mesh, Passage, Requested, Ruling, Stop, Waypoint};
 use crate::net::{Packet, Protocol};
 use crate::path::context::{Leg, Walker};
 use crate::path::{Backend, Break, Hop, Stage, Status};
@@ -55,9 +55,9 @@ pub(in crate::path) fn step<'v>(
     let family = address.map(crate::net::Family::of);
     let client_address = family.and_then(|family| site.ip(family));
     let asked = match (service.zip(leg.port), backend.pod) {
-        (Some((service, port)), _) => Asked::Service { service, port },
-        (None, Some(_)) => Asked::Pod,
-        (None, None) => host.map_or(Asked::Address, Asked::Host),
+        (Some((service, port)), _) => Requested::Service { service, port },
+        (None, Some(_)) => Requested::Pod,
+        (None, None) => host.map_or(Requested::Address, Requested::Host),
     };
     let subset = leg.subset.as_ref().map(|(name, _)| name.clone());
     let connection = Connection {
@@ -95,9 +95,9 @@ pub(in crate::path) fn step<'v>(
     wire
 }
 
-fn asked_port(asked: Asked<'_, '_>, backend: &Backend<'_>) -> u16 {
+fn asked_port(asked: Requested<'_, '_>, backend: &Backend<'_>) -> u16 {
     match asked {
-        Asked::Service { port, .. } => crate::cluster::access::ServicePortExt::number(port),
+        Requested::Service { port, .. } => crate::cluster::access::ServicePortExt::number(port),
         _ => backend.port,
     }
 }
@@ -115,7 +115,7 @@ pub(in crate::path) fn to_name<'v>(
     let connection = Connection {
         client: leg.sites[0].pod(),
         client_address: None,
-        asked: Asked::Host(name),
+        asked: Requested::Host(name),
         asked_address: None,
         asked_port: port,
         server: None,

@@ -7,12 +7,12 @@ use std::net::IpAddr;
 
 use crate::net::Protocol;
 use crate::path::Denied;
-use crate::path::context::Entry;
+use crate::path::context::EntryPoint;
 use crate::path::context::{Leg, Walker};
 use crate::path::stages::mesh::Wire;
 use crate::path::{Backend, Break, Hop, Stage, Status};
 use crate::policy::{
-    Direction, DirectionJudgement, End, Ends, Question, Reason, Unpoliced, Verdict,
+    Direction, DirectionJudgement, End, Ends, PolicyVerdict, Question, Reason, Unpoliced,
 };
 use crate::resolve::Site;
 use crate::text::list;
@@ -31,7 +31,7 @@ pub(in crate::path) fn step<'v>(
     let source = end_of_site(walker, leg.sites[0]);
     // Behind a node port under policy Cluster the destination sees the node, not the client.
     let seen_source = match &leg.entry {
-        Some(Entry {
+        Some(EntryPoint {
             node,
             hides_source: true,
             ..
@@ -84,8 +84,8 @@ fn between<'v>(
         let hidden_client = hidden_client(walker, leg, stage, &destination, asked);
         let as_itself = || judge(walker, stage, &source, &destination, (asked.0, own_port));
         let is_tunnel = asked.1 != own_port;
-        if judgement.verdict == Verdict::Deny {
-            let without_tunnel = is_tunnel && as_itself().verdict == Verdict::Allow;
+        if judgement.verdict == PolicyVerdict::Deny {
+            let without_tunnel = is_tunnel && as_itself().verdict == PolicyVerdict::Allow;
             let denied = Denied {
                 stage,
                 without_tunnel: without_tunnel.then_some(own_port),
@@ -98,7 +98,7 @@ fn between<'v>(
                 hidden_client,
             };
             leg.trail.stop(hop, Break::Policy(Box::new(denied)));
-        } else if shows_all || judgement.verdict == Verdict::Unknown {
+        } else if shows_all || judgement.verdict == PolicyVerdict::Unknown {
             leg.trail.push(hop);
         }
     }
@@ -118,7 +118,7 @@ fn hidden_client(
     let is_hidden = leg.entry.as_ref().is_some_and(|entry| entry.hides_source);
     let end = walker.ends.address(client);
     let own = || judge(walker, stage, &end, destination, asked).verdict;
-    (is_hidden && stage == Stage::IngressPolicy && own() == Verdict::Allow).then_some(client)
+    (is_hidden && stage == Stage::IngressPolicy && own() == PolicyVerdict::Allow).then_some(client)
 }
 
 /// The first side that denies a packet from a site to an end, or why neither can be told to admit it.
@@ -133,9 +133,9 @@ pub(in crate::path) fn denial(
     for stage in [Stage::EgressPolicy, Stage::IngressPolicy] {
         let judgement = judge(walker, stage, &source, destination, (protocol, port));
         match judgement.verdict {
-            Verdict::Allow => {}
-            Verdict::Unknown => doubt = Some(doubts(&judgement)),
-            Verdict::Deny => {
+            PolicyVerdict::Allow => {}
+            PolicyVerdict::Unknown => doubt = Some(doubts(&judgement)),
+            PolicyVerdict::Deny => {
                 return Ok(Some(Denied {
                     stage,
                     source,
@@ -204,20 +204,26 @@ fn hop(stage: Stage, judged: &DirectionJudgement) -> Hop {
         list(&names)
     };
     let (status, text) = match (judged.verdict, judged.reason) {
-        (Verdict::Unknown, _) => (Status::Unknown, doubts(judged)),
-        (Verdict::Deny, Reason::Refused) => (Status::Fail, format!("denied by {}", deciding())),
-        (Verdict::Deny, _) => {
+        (PolicyVerdict::Unknown, _) => (Status::Unknown, doubts(judged)),
+        (PolicyVerdict::Deny, Reason::Refused) => {
+            (Status::Fail, format!("denied by {}", deciding()))
+        }
+        (PolicyVerdict::Deny, _) => {
             let text = format!("isolated by {}, and no rule allows it", selecting());
             (Status::Fail, text)
         }
-        (Verdict::Allow, Reason::Admitted) => (Status::Pass, format!("allowed by {}", deciding())),
-        (Verdict::Allow, Reason::Unpoliced(why)) => (Status::Pass, unpoliced(why).to_owned()),
-        (Verdict::Allow, Reason::NodeLocal) => (
+        (PolicyVerdict::Allow, Reason::Admitted) => {
+            (Status::Pass, format!("allowed by {}", deciding()))
+        }
+        (PolicyVerdict::Allow, Reason::Unpoliced(why)) => (Status::Pass, unpoliced(why).to_owned()),
+        (PolicyVerdict::Allow, Reason::NodeLocal) => (
             Status::Pass,
             "a node may always reach its own pods".to_owned(),
         ),
-        (Verdict::Allow, Reason::Loopback) => (Status::Pass, "never leaves the pod".to_owned()),
-        (Verdict::Allow, _) => (
+        (PolicyVerdict::Allow, Reason::Loopback) => {
+            (Status::Pass, "never leaves the pod".to_owned())
+        }
+        (PolicyVerdict::Allow, _) => (
             Status::Pass,
             format!("no policy selects it for {direction}"),
         ),

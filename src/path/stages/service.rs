@@ -12,7 +12,7 @@ use crate::text::list;
 
 /// What the client asks of a Service.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::path) struct Asked<'a> {
+pub(in crate::path) struct PortRequest<'a> {
     pub port: Option<&'a PortSpec>,
     pub protocol: Option<Protocol>,
 }
@@ -42,7 +42,7 @@ impl<'v> Chosen<'v> {
 /// Adds the hop of a Service and chooses the port. None when there is none to go on with.
 pub(in crate::path) fn step<'v>(
     service: &'v Service,
-    asked: Asked<'_>,
+    asked: PortRequest<'_>,
     trail: &mut Trail<'v>,
 ) -> Option<Chosen<'v>> {
     match choose(service, asked) {
@@ -68,7 +68,7 @@ struct Refused<'v> {
     instead: Option<Chosen<'v>>,
 }
 
-fn choose<'v>(service: &'v Service, asked: Asked<'_>) -> Result<Chosen<'v>, Refused<'v>> {
+fn choose<'v>(service: &'v Service, asked: PortRequest<'_>) -> Result<Chosen<'v>, Refused<'v>> {
     let ports = service.ports();
     let fits = |port: &&ServicePort| {
         asked
@@ -111,7 +111,7 @@ fn choose<'v>(service: &'v Service, asked: Asked<'_>) -> Result<Chosen<'v>, Refu
 fn headless_translation<'v>(
     service: &'v Service,
     port: &'v ServicePort,
-    asked: Asked<'_>,
+    asked: PortRequest<'_>,
 ) -> Option<Refused<'v>> {
     let IntOrString::Int(target) = target_port(port) else {
         return None;
@@ -142,7 +142,7 @@ fn headless_translation<'v>(
 
 fn refused<'v>(
     service: &'v Service,
-    asked: Asked<'_>,
+    asked: PortRequest<'_>,
     protocol: Protocol,
     chosen: impl Fn(&'v ServicePort) -> Chosen<'v>,
 ) -> Refused<'v> {

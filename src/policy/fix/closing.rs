@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::network_policy::selector;
-use super::{Fix, Place, words};
-use crate::policy::eval::{Question, Reason, Side, Verdict};
+use super::{EditPoint, Fix, words};
+use crate::policy::eval::{PolicyVerdict, Question, Reason, Side};
 use crate::policy::model::{Action, Direction, Policy, Section};
 use crate::policy::policies::Policies;
 
@@ -30,12 +30,13 @@ pub(in crate::policy) fn closing(
     let judged = policies.judge_direction(direction, question);
     let side = Side::of(policies, direction, question);
     match (judged.verdict, judged.reason) {
-        (Verdict::Allow, Reason::Admitted) => {
+        (PolicyVerdict::Allow, Reason::Admitted) => {
             let (rest, fixes) = without_admitting(policies, side);
-            let is_closed = rest.judge_direction(direction, question).verdict == Verdict::Deny;
+            let is_closed =
+                rest.judge_direction(direction, question).verdict == PolicyVerdict::Deny;
             is_closed.then_some(Closing::Rules(fixes))
         }
-        (Verdict::Allow, Reason::Unselected | Reason::Undecided) => isolating(side),
+        (PolicyVerdict::Allow, Reason::Unselected | Reason::Undecided) => isolating(side),
         _ => None,
     }
 }
@@ -82,7 +83,7 @@ fn fix(policy: &Policy, side: Side<'_>) -> Option<Fix> {
         .collect();
     let steps = admitting.iter().rev();
     let steps: Vec<Value> = steps
-        .map(|rule| Place::of(policy, section, side.direction, Some(rule)).remove())
+        .map(|rule| EditPoint::of(policy, section, side.direction, Some(rule)).remove())
         .collect();
     (!steps.is_empty()).then(|| Fix {
         policy: policy.id.clone(),

@@ -42,7 +42,7 @@ pub(super) fn admitting(missed: Missed<'_>, cause: &Cause, side: Side<'_>) -> Op
     if rule.is_some_and(|rule| rule.action != Action::Allow) {
         return None;
     }
-    let place = Place::of(policy, section, side.direction, rule);
+    let place = EditPoint::of(policy, section, side.direction, rule);
     let (patch, what) = if policy.id.resource == Resource::NetworkPolicies {
         network_policy::admitting(&place, rule, cause, side)?
     } else {
@@ -64,7 +64,7 @@ pub(super) fn excepting(
     rule: &Rule,
     side: Side<'_>,
 ) -> Option<Fix> {
-    let place = Place::of(policy, section, side.direction, Some(rule));
+    let place = EditPoint::of(policy, section, side.direction, Some(rule));
     let is_cilium = matches!(
         policy.id.resource,
         Resource::CiliumNetworkPolicies | Resource::CiliumClusterwideNetworkPolicies
@@ -91,7 +91,7 @@ pub(super) fn excepting(
 }
 
 /// Where in an object a change belongs.
-struct Place<'a> {
+struct EditPoint<'a> {
     policy: &'a Policy,
     direction: Direction,
     /// The list of rules, as a JSON pointer.
@@ -101,9 +101,9 @@ struct Place<'a> {
     index: Option<usize>,
 }
 
-// === impl Place ===
+// === impl EditPoint ===
 
-impl<'a> Place<'a> {
+impl<'a> EditPoint<'a> {
     fn of(
         policy: &'a Policy,
         section: &Section,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Place, words};
+use super::{EditPoint, words};
 use crate::net::Protocol;
 use crate::policy::ends::{End, NAMESPACE_NAME};
 use crate::policy::eval::{Question, Side};
@@ -13,7 +13,7 @@ use crate::policy::model::{Peers, Port, PortNumber, Ports, Rule};
 /// The steps of the patch, and whom they admit. The rule that misses is mended where that opens nothing
 /// else; else one of its own comes beside it.
 pub(super) fn admitting(
-    place: &Place<'_>,
+    place: &EditPoint<'_>,
     rule: Option<&Rule>,
     cause: &Cause,
     side: Side<'_>,
@@ -37,7 +37,7 @@ pub(super) fn admitting(
     let ports: Vec<Value> = ports.map(|protocol| port(protocol, side)).collect();
     let rule = json!({place.peer_list(): peers, "ports": ports});
     // Order does not matter here, and a rule at the end moves no other.
-    let last = Place {
+    let last = EditPoint {
         index: None,
         list: place.list.clone(),
         ..*place

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::network_policy::selector;
-use super::{Place, words};
+use super::{EditPoint, words};
 use crate::cluster::Resource;
 use crate::net::Protocol;
 use crate::policy::ends::{End, NAMESPACE_NAME};
@@ -11,7 +11,7 @@ use crate::policy::eval::Side;
 use crate::policy::model::Direction;
 
 /// None where the language cannot name the other end. Calico's rules are for one protocol each.
-pub(super) fn rules(place: &Place<'_>, side: Side<'_>) -> Option<Vec<Value>> {
+pub(super) fn rules(place: &EditPoint<'_>, side: Side<'_>) -> Option<Vec<Value>> {
     let protocols = words::transports(side);
     let rule = match place.policy.id.resource {
         Resource::AdminNetworkPolicies | Resource::BaselineAdminNetworkPolicies => {
@@ -92,7 +92,7 @@ fn calico_end(end: &End) -> Option<Value> {
     Some(json!({"selector": selector, "namespaceSelector": namespaces}))
 }
 
-fn cilium(place: &Place<'_>, side: Side<'_>, protocols: &[Protocol]) -> Option<Value> {
+fn cilium(place: &EditPoint<'_>, side: Side<'_>, protocols: &[Protocol]) -> Option<Value> {
     let list = place.peer_list();
     let number = side.question.port.to_string();
     let ports = protocols

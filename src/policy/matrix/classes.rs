@@ -28,7 +28,7 @@ pub struct Class {
 
 /// What of a label is asked for.
 #[derive(Debug, Default)]
-struct Asked {
+struct LabelUse {
     presence: bool,
     /// Parts of values: then every value counts.
     whole: bool,
@@ -39,9 +39,9 @@ struct Asked {
 #[derive(Debug, Default)]
 struct Question {
     /// Pod labels, by namespace; under none for all of them.
-    pods: HashMap<Option<usize>, HashMap<String, Asked>>,
-    namespaces: HashMap<String, Asked>,
-    accounts: HashMap<String, Asked>,
+    pods: HashMap<Option<usize>, HashMap<String, LabelUse>>,
+    namespaces: HashMap<String, LabelUse>,
+    accounts: HashMap<String, LabelUse>,
     /// Whether nodes are asked for, or told apart.
     nodes: bool,
     port_names: BTreeSet<String>,
@@ -219,7 +219,7 @@ impl Question {
 
 /// What labels answer to what is asked.
 fn reduce<'e>(
-    asked: &[&HashMap<String, Asked>],
+    asked: &[&HashMap<String, LabelUse>],
     domain: Domain,
     labels: &'e BTreeMap<String, String>,
     answers: &mut Vec<(Domain, &'e str, Option<&'e str>)>,
@@ -380,7 +380,7 @@ impl Collector<'_> {
         }
     }
 
-    fn tables(&mut self, domain: Domain, scope: &Scope) -> Vec<&mut HashMap<String, Asked>> {
+    fn tables(&mut self, domain: Domain, scope: &Scope) -> Vec<&mut HashMap<String, LabelUse>> {
         let question = &mut self.question;
         match (domain, scope) {
             (Domain::Node, _) => Vec::new(),

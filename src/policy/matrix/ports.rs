@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::net::{PortRange, Protocol};
-use crate::policy::eval::Verdict;
+use crate::policy::eval::PolicyVerdict;
 
 /// What is allowed and what is open, as disjoint intervals in order; the rest is denied.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -90,9 +90,9 @@ impl PortSet {
     pub fn openness(&self, port: Option<(Protocol, u16)>) -> Openness {
         if let Some((protocol, port)) = port {
             return match self.verdict(protocol, port) {
-                Verdict::Allow => Openness::All,
-                Verdict::Deny => Openness::None,
-                Verdict::Unknown => Openness::Unknown,
+                PolicyVerdict::Allow => Openness::All,
+                PolicyVerdict::Deny => Openness::None,
+                PolicyVerdict::Unknown => Openness::Unknown,
             };
         }
         if self.is_all() {
@@ -108,14 +108,14 @@ impl PortSet {
 
     /// The verdict on one port.
     #[must_use]
-    pub fn verdict(&self, protocol: Protocol, port: u16) -> Verdict {
+    pub fn verdict(&self, protocol: Protocol, port: u16) -> PolicyVerdict {
         let mut intervals = self.intervals.iter();
         let found = intervals
             .find(|interval| interval.protocol == protocol && interval.ports.contains(port));
         match found {
-            None => Verdict::Deny,
-            Some(interval) if interval.is_certain => Verdict::Allow,
-            Some(_) => Verdict::Unknown,
+            None => PolicyVerdict::Deny,
+            Some(interval) if interval.is_certain => PolicyVerdict::Allow,
+            Some(_) => PolicyVerdict::Unknown,
         }
     }
 
@@ -158,8 +158,8 @@ impl PortSet {
             return self.clone();
         }
         self.merged(other, |one, other| match (one, other) {
-            (Verdict::Deny, Verdict::Deny) => None,
-            (Verdict::Allow, Verdict::Allow) => Some(true),
+            (PolicyVerdict::Deny, PolicyVerdict::Deny) => None,
+            (PolicyVerdict::Allow, PolicyVerdict::Allow) => Some(true),
             _ => Some(false),
         })
     }
@@ -168,14 +168,18 @@ impl PortSet {
     #[must_use]
     pub fn beyond(&self, other: &Self) -> Self {
         self.merged(other, |this, other| match (this, other) {
-            (Verdict::Allow, Verdict::Deny | Verdict::Unknown) => Some(true),
-            (Verdict::Unknown, Verdict::Deny) => Some(false),
+            (PolicyVerdict::Allow, PolicyVerdict::Deny | PolicyVerdict::Unknown) => Some(true),
+            (PolicyVerdict::Unknown, PolicyVerdict::Deny) => Some(false),
             _ => None,
         })
     }
 
     /// A set made port by port from two: none for nothing, or whether it is certain.
-    fn merged(&self, other: &Self, merge: impl Fn(Verdict, Verdict) -> Option<bool>) -> Self {
+    fn merged(
+        &self,
+        other: &Self,
+        merge: impl Fn(PolicyVerdict, PolicyVerdict) -> Option<bool>,
+    ) -> Self {
         let mut merged = Vec::new();
         for protocol in Protocol::ALL {
             let mut cuts: Vec<u32> = vec![1, 65536];
@@ -245,15 +249,15 @@ impl Serialize for PortSet {
         struct Entry {
             protocol: Protocol,
             ports: String,
-            verdict: Verdict,
+            verdict: PolicyVerdict,
         }
         serializer.collect_seq(self.intervals.iter().map(|interval| Entry {
             protocol: interval.protocol,
             ports: interval.ports.to_string(),
             verdict: if interval.is_certain {
-                Verdict::Allow
+                PolicyVerdict::Allow
             } else {
-                Verdict::Unknown
+                PolicyVerdict::Unknown
             },
         }))
     }

@@ -9,7 +9,7 @@ use super::row::{Row, Signature, rows};
 use super::universe::{Needs, Universe};
 use super::walk::{Outcome, Walk};
 use crate::policy::ends::End;
-use crate::policy::eval::Verdict;
+use crate::policy::eval::PolicyVerdict;
 use crate::policy::model::Direction;
 use crate::policy::policies::Policies;
 
@@ -120,7 +120,7 @@ fn sets(
     count: usize,
     interned: &mut Interned,
 ) -> Partition {
-    let mut parts: Vec<(Vec<Verdict>, Bits)> = vec![(Vec::new(), Bits::all(count))];
+    let mut parts: Vec<(Vec<PolicyVerdict>, Bits)> = vec![(Vec::new(), Bits::all(count))];
     for outcome in outcomes {
         parts = parts
             .iter()
@@ -132,14 +132,14 @@ fn sets(
             })
             .collect();
     }
-    let set = |verdicts: &[Verdict]| {
+    let set = |verdicts: &[PolicyVerdict]| {
         let intervals = pieces.iter().zip(outcome_of);
         PortSet::new(intervals.filter_map(|(piece, outcome)| {
             let verdict = verdicts[*outcome];
-            (verdict != Verdict::Deny).then_some(Interval {
+            (verdict != PolicyVerdict::Deny).then_some(Interval {
                 protocol: piece.protocol,
                 ports: piece.ports,
-                is_certain: verdict == Verdict::Allow,
+                is_certain: verdict == PolicyVerdict::Allow,
             })
         }))
     };

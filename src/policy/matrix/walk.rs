@@ -10,7 +10,7 @@ use super::bits::{Bits, Tri};
 use super::pieces::{Names, Piece};
 use super::row::{Row, Selecting};
 use super::universe::Universe;
-use crate::policy::eval::Verdict;
+use crate::policy::eval::PolicyVerdict;
 use crate::policy::model::{Action, Rule};
 use crate::policy::truth::Truth;
 
@@ -41,13 +41,13 @@ struct At<'a> {
 
 impl Outcome {
     /// Parts of a set of peers that share a verdict; only those that have any.
-    pub(super) fn split(&self, peers: &Bits) -> impl Iterator<Item = (Verdict, Bits)> {
+    pub(super) fn split(&self, peers: &Bits) -> impl Iterator<Item = (PolicyVerdict, Bits)> {
         let allowed = peers.and(&self.may_allow);
         let (open, certain) = (allowed.and(&self.may_deny), allowed.without(&self.may_deny));
         let parts = [
-            (Verdict::Allow, certain),
-            (Verdict::Unknown, open),
-            (Verdict::Deny, peers.without(&self.may_allow)),
+            (PolicyVerdict::Allow, certain),
+            (PolicyVerdict::Unknown, open),
+            (PolicyVerdict::Deny, peers.without(&self.may_allow)),
         ];
         parts.into_iter().filter(|(_, peers)| !peers.is_empty())
     }

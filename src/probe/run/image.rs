@@ -1,7 +1,7 @@
 //! An image that holds the agent: every plan takes a container of its own, in the pod itself or as a pod
 //! beside it.
 
-use super::place::{Host, Place, known};
+use super::place::{Host, ProbeHost, known};
 use super::{LIFETIME_S, Session};
 use crate::cluster::ClusterView;
 use crate::observe::{ProbeError, Step, Vantage};
@@ -15,7 +15,7 @@ use netpath_protocol::{Line, Plan};
 
 impl Session {
     /// The best place that the rights allow.
-    pub(super) async fn image_place(&self, step: &Step) -> Result<Place, ProbeError> {
+    pub(super) async fn image_place(&self, step: &Step) -> Result<ProbeHost, ProbeError> {
         let host = match &step.vantage {
             Vantage::Pod { namespace, name } => {
                 let what = format!("ephemeral container in pod {name}");
@@ -32,7 +32,7 @@ impl Session {
                 Host::Node
             }
         };
-        Ok(Place::Image(host))
+        Ok(ProbeHost::Image(host))
     }
 
     /// Runs one plan, and says where: a pod that takes no container may have a twin.

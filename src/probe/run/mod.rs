@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::binary::{Agents, Binary};
 use super::cleanup::{self, Leftover};
-use place::Place;
+use place::ProbeHost;
 
 use super::launch::{Ephemeral, Existing, is_reusable};
 use super::transport::Transport;
@@ -54,7 +54,7 @@ pub struct Answers {
 /// Containers and pods that were started, for reuse and for tidying up.
 pub struct Session {
     settings: Settings,
-    places: BTreeMap<Vantage, Place>,
+    places: BTreeMap<Vantage, ProbeHost>,
     agents: Option<Agents>,
     /// Tells this run's pods from those of others.
     run: String,
@@ -112,7 +112,7 @@ impl Session {
         };
         let is_fresh = |step: &&Step| match self.places.get(&step.vantage) {
             None => !reuses(&step.vantage),
-            Some(Place::Image(_)) => true,
+            Some(ProbeHost::Image(_)) => true,
             Some(_) => false,
         };
         let image = self
@@ -164,7 +164,7 @@ impl Session {
         });
         let results: Vec<_> = stream::iter(asked).buffered(SIDE_BY_SIDE).collect().await;
         for (step, (place, result)) in steps.iter().zip(results) {
-            let is_twin = place.as_ref().is_some_and(Place::is_twin);
+            let is_twin = place.as_ref().is_some_and(ProbeHost::is_twin);
             if let Some(place) = place {
                 if let Some(note) = place
                     .note()
@@ -189,11 +189,11 @@ impl Session {
     async fn in_time(
         &self,
         step: &Step,
-        place: Option<Place>,
+        place: Option<ProbeHost>,
         view: &ClusterView,
         until: Instant,
         progress: &dyn Progress,
-    ) -> (Option<Place>, Result<Vec<Line>, ProbeError>) {
+    ) -> (Option<ProbeHost>, Result<Vec<Line>, ProbeError>) {
         let known = place.clone();
         let answers = self.at(step, place, view, until, progress);
         if let Ok(answers) = tokio::time::timeout_at(until.into(), answers).await {
@@ -209,11 +209,11 @@ impl Session {
     async fn at(
         &self,
         step: &Step,
-        place: Option<Place>,
+        place: Option<ProbeHost>,
         view: &ClusterView,
         until: Instant,
         progress: &dyn Progress,
-    ) -> (Option<Place>, Result<Vec<Line>, ProbeError>) {
+    ) -> (Option<ProbeHost>, Result<Vec<Line>, ProbeError>) {
         let is_new = place.is_none();
         let place = if let Some(place) = place {
             place
@@ -235,9 +235,9 @@ impl Session {
             tasks: step.tasks.clone(),
         };
         progress.doing(&format!("asking from {}", step.vantage));
-        if let Place::Image(host) = place {
+        if let ProbeHost::Image(host) = place {
             let (host, lines) = self.run_image(host, step, &plan, view).await;
-            return (Some(Place::Image(host)), lines);
+            return (Some(ProbeHost::Image(host)), lines);
         }
         let lines = match self.agent_for(&step.vantage, view) {
             Ok(agent) => self.run(&place, agent, &plan, is_new).await,
@@ -248,7 +248,7 @@ impl Session {
 
     async fn run(
         &self,
-        place: &Place,
+        place: &ProbeHost,
         agent: &Binary,
         plan: &Plan,
         is_new: bool,

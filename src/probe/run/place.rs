@@ -16,7 +16,7 @@ use crate::probe::transport::Upload;
 
 /// Something that runs somewhere on our behalf.
 #[derive(Clone)]
-pub(super) enum Place {
+pub(super) enum ProbeHost {
     Ephemeral(Ephemeral),
     /// A pod of ours in a node's network.
     Debug(DebugPod),
@@ -39,9 +39,9 @@ pub(super) enum Host {
     Node,
 }
 
-// === impl Place ===
+// === impl ProbeHost ===
 
-impl Place {
+impl ProbeHost {
     /// Namespace, pod and container to upload to.
     pub(super) fn container(&self) -> Option<(&str, &str, &str)> {
         match self {
@@ -71,7 +71,11 @@ impl Place {
 
 impl Session {
     /// Starts the best place there is for a vantage.
-    pub(super) async fn start(&self, step: &Step, view: &ClusterView) -> Result<Place, ProbeError> {
+    pub(super) async fn start(
+        &self,
+        step: &Step,
+        view: &ClusterView,
+    ) -> Result<ProbeHost, ProbeError> {
         if self.settings.agent_image.is_some() {
             return self.image_place(step).await;
         }
@@ -91,7 +95,7 @@ impl Session {
         }
     }
 
-    async fn start_in_pod(&self, namespace: &str, name: &str) -> Result<Place, ProbeError> {
+    async fn start_in_pod(&self, namespace: &str, name: &str) -> Result<ProbeHost, ProbeError> {
         let client = &self.settings.client;
         let what = format!("ephemeral container in pod {name}");
         let pods = Pods::new(client, Some(namespace));
@@ -102,7 +106,7 @@ impl Session {
             pod.map_err(|error| refused(&what, &format!("get pods in {namespace}"), &error))?;
         let on_start = |own| self.note(|made| made.containers.push(own));
         let started = start_ephemeral(client, &pod, &self.idle(), &on_start).await;
-        started.map(Place::Ephemeral)
+        started.map(ProbeHost::Ephemeral)
     }
 
     /// The agent that runs where a vantage is, before anything is made there.
@@ -142,14 +146,14 @@ impl Session {
         namespace: &str,
         name: &str,
         view: &ClusterView,
-    ) -> Result<Place, ProbeError> {
+    ) -> Result<ProbeHost, ProbeError> {
         let what = format!("twin of pod {name}");
         self.check(namespace, &rights::DEBUG_POD, &what).await?;
         let pod = known(view, namespace, name)?;
         self.note(|made| made.namespaces.insert(namespace.to_owned()));
         let run = (self.run.as_str(), LIFETIME_S);
         let twin = create_twin(&self.settings.client, view, pod, &self.idle(), run).await;
-        twin.map(Place::Twin)
+        twin.map(ProbeHost::Twin)
     }
 
     fn idle(&self) -> Program {
@@ -157,7 +161,7 @@ impl Session {
     }
 
     /// A pod that is there already, if it takes the agent.
-    async fn borrow(&self, node: &str, agent: &Binary) -> Option<Place> {
+    async fn borrow(&self, node: &str, agent: &Binary) -> Option<ProbeHost> {
         let client = &self.settings.client;
         let found = find_existing(client, node).await?;
         let exec = [rights::EPHEMERAL[2], rights::EPHEMERAL[3]];
@@ -175,10 +179,10 @@ impl Session {
         let upload = self.upload(container, agent.clone());
         self.note(|made| made.borrowed.push((found.clone(), agent.clone())));
         upload.send_for(LIFETIME_S).await.ok()?;
-        Some(Place::Existing(found))
+        Some(ProbeHost::Existing(found))
     }
 
-    async fn start_on_node(&self, node: &str) -> Result<Place, ProbeError> {
+    async fn start_on_node(&self, node: &str) -> Result<ProbeHost, ProbeError> {
         let namespace = &self.settings.debug_namespace;
         self.check(
             namespace,
@@ -190,7 +194,7 @@ impl Session {
         let run = (self.run.as_str(), LIFETIME_S);
         let client = &self.settings.client;
         let created = create_debug_pod(client, namespace, node, &self.idle(), run).await;
-        created.map(Place::Debug)
+        created.map(ProbeHost::Debug)
     }
 
     /// Asks for the rights first: a refusal midway would leave something behind for nothing.

@@ -8,7 +8,7 @@ use crate::policy::matrix::Tally;
 
 /// A workload, what is alike together, or a namespace.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ListedFlow {
     pub name: String,
     /// How many workloads it stands for.
     pub units: usize,
@@ -19,7 +19,7 @@ pub(super) struct Entry {
 }
 
 /// The entries, and all pairs together.
-pub(super) fn listing(report: &MatrixReport<'_>) -> (Vec<Entry>, Tally) {
+pub(super) fn listing(report: &MatrixReport<'_>) -> (Vec<ListedFlow>, Tally) {
     let entries = if report.namespace.is_some() {
         of_lines(report)
     } else {
@@ -32,11 +32,11 @@ pub(super) fn listing(report: &MatrixReport<'_>) -> (Vec<Entry>, Tally) {
     (entries, total)
 }
 
-fn of_lines(report: &MatrixReport<'_>) -> Vec<Entry> {
+fn of_lines(report: &MatrixReport<'_>) -> Vec<ListedFlow> {
     let lines = report.matrix.classed(report.namespace.as_deref());
-    let mut entries: Vec<Entry> = lines
+    let mut entries: Vec<ListedFlow> = lines
         .iter()
-        .map(|line| Entry {
+        .map(|line| ListedFlow {
             name: names::line(report, line),
             units: line.members.len(),
             sends: Tally::default(),
@@ -61,7 +61,7 @@ fn of_lines(report: &MatrixReport<'_>) -> Vec<Entry> {
     entries
 }
 
-fn of_namespaces(report: &MatrixReport<'_>) -> Vec<Entry> {
+fn of_namespaces(report: &MatrixReport<'_>) -> Vec<ListedFlow> {
     let census = report.matrix.census(report.port);
     let sum = |tallies: &mut dyn Iterator<Item = Tally>| {
         let mut sum = Tally::default();
@@ -70,7 +70,7 @@ fn of_namespaces(report: &MatrixReport<'_>) -> Vec<Entry> {
     };
     let entries = census.namespaces.iter().enumerate();
     entries
-        .map(|(at, (name, units))| Entry {
+        .map(|(at, (name, units))| ListedFlow {
             name: namespace(name),
             units: *units,
             sends: sum(&mut census.tallies[at].iter().copied()),

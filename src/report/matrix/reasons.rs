@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{MatrixReport, names};
 use crate::net::Protocol;
 use crate::policy::matrix::Line;
-use crate::policy::{PortSet, Verdict};
+use crate::policy::{PolicyVerdict, PortSet};
 
 /// How many pairs are asked at most: a matrix can have millions that share one reason.
 const ENOUGH: usize = 2_000;
@@ -81,7 +81,7 @@ impl Reasons {
 /// Whether anything that was asked for is in doubt.
 fn is_open(set: &PortSet, port: Option<(Protocol, u16)>) -> bool {
     match port {
-        Some((protocol, port)) => set.verdict(protocol, port) == Verdict::Unknown,
+        Some((protocol, port)) => set.verdict(protocol, port) == PolicyVerdict::Unknown,
         None => set.intervals().iter().any(|interval| !interval.is_certain),
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::MatrixReport;
 use super::grid::{Cell, Grid};
-use super::listing::{Entry, listing};
+use super::listing::{ListedFlow, listing};
 use super::names::LONGEST;
 use super::reasons::Reasons;
 use crate::policy::matrix::Tally;
@@ -149,7 +149,7 @@ fn legend(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
 
 fn list(
     report: &MatrixReport<'_>,
-    entries: &[Entry],
+    entries: &[ListedFlow],
     style: Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {

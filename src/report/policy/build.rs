@@ -4,7 +4,7 @@ use super::change::{closing, opening};
 use super::{FlowReport, MissReport, PolicyReport, SideReport};
 use crate::diagnose::notices;
 use crate::policy::{
-    Asked, DirectionJudgement, Doubt, End, Group, PolicyRef, Question, Verdict, lint,
+    DirectionJudgement, Doubt, End, Group, PolicyQuestion, PolicyRef, PolicyVerdict, Question, lint,
 };
 use crate::report::Gaps;
 use crate::report::build::report_finding;
@@ -13,7 +13,7 @@ use crate::world::World;
 
 /// Judges every flow that was asked for.
 #[must_use]
-pub fn build(world: &World<'_>, flow: &Flow<'_>, asked: &Asked) -> PolicyReport {
+pub fn build(world: &World<'_>, flow: &Flow<'_>, asked: &PolicyQuestion) -> PolicyReport {
     let policies = world.policies();
     let mut flows = Vec::new();
     for (destination, protocol, port) in &asked.destinations {
@@ -45,13 +45,13 @@ pub fn build(world: &World<'_>, flow: &Flow<'_>, asked: &Asked) -> PolicyReport 
 }
 
 /// The verdict all flows share.
-fn over_all(flows: &[FlowReport]) -> Verdict {
+fn over_all(flows: &[FlowReport]) -> PolicyVerdict {
     let mut verdicts = flows.iter().map(|flow| flow.verdict);
-    let first = verdicts.next().unwrap_or(Verdict::Unknown);
+    let first = verdicts.next().unwrap_or(PolicyVerdict::Unknown);
     if verdicts.all(|verdict| verdict == first) {
         first
     } else {
-        Verdict::Unknown
+        PolicyVerdict::Unknown
     }
 }
 
@@ -92,19 +92,19 @@ fn side(
         why: miss.words(),
     });
     let changes = match judged.verdict {
-        Verdict::Deny => {
+        PolicyVerdict::Deny => {
             let fix = judged.opening();
             fix.map(|fix| opening(world.view, fix))
                 .into_iter()
                 .collect()
         }
-        Verdict::Allow => {
+        PolicyVerdict::Allow => {
             let change = world.policies().closing(judged.direction, question);
             change
                 .map(|change| closing(world.view, change))
                 .unwrap_or_default()
         }
-        Verdict::Unknown => Vec::new(),
+        PolicyVerdict::Unknown => Vec::new(),
     };
     SideReport {
         direction: judged.direction,

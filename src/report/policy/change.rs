@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::Change;
 use crate::cluster::ClusterView;
 use crate::diagnose::kubectl::policy_patch;
-use crate::policy::{Closing, Fix, Verdict};
+use crate::policy::{Closing, Fix, PolicyVerdict};
 
 /// What admits a flow that is denied.
 pub(super) fn opening(view: &ClusterView, fix: &Fix) -> Change {
-    patch(view, fix, Verdict::Allow)
+    patch(view, fix, PolicyVerdict::Allow)
 }
 
 /// What denies a flow that is allowed.
@@ -17,13 +17,13 @@ pub(super) fn closing(view: &ClusterView, change: Closing) -> Vec<Change> {
     match change {
         Closing::Rules(fixes) => fixes
             .iter()
-            .map(|fix| patch(view, fix, Verdict::Deny))
+            .map(|fix| patch(view, fix, PolicyVerdict::Deny))
             .collect(),
         Closing::Policy { summary, object } => vec![create(summary, object)],
     }
 }
 
-fn patch(view: &ClusterView, fix: &Fix, to: Verdict) -> Change {
+fn patch(view: &ClusterView, fix: &Fix, to: PolicyVerdict) -> Change {
     Change {
         to,
         summary: fix.summary.clone(),
@@ -48,7 +48,7 @@ fn create(summary: String, object: Value) -> Change {
         text("/metadata/name"),
     );
     Change {
-        to: Verdict::Deny,
+        to: PolicyVerdict::Deny,
         summary,
         object: reference,
         command: "kubectl apply -f -".to_owned(),

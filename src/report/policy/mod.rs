@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{Gaps, ReportFinding, json};
 use crate::cluster::ObjectRef;
 use crate::net::Protocol;
-use crate::policy::{Direction, RuleRef, Verdict};
+use crate::policy::{Direction, PolicyVerdict, RuleRef};
 use crate::report::Format;
 use crate::terminal::Terminal;
 
@@ -25,7 +25,7 @@ pub struct PolicyReport {
     pub api_version: &'static str,
     pub kind: &'static str,
     /// Over all flows: allow or deny if they agree.
-    pub verdict: Verdict,
+    pub verdict: PolicyVerdict,
     pub source: ObjectRef,
     pub destination: ObjectRef,
     /// The distinct flows: sources and destinations that no policy tells apart share one.
@@ -44,7 +44,7 @@ pub struct FlowReport {
     pub destinations: Vec<String>,
     pub protocol: Protocol,
     pub port: u16,
-    pub verdict: Verdict,
+    pub verdict: PolicyVerdict,
     pub egress: SideReport,
     pub ingress: SideReport,
 }
@@ -55,7 +55,7 @@ pub struct FlowReport {
 pub struct SideReport {
     #[serde(skip)]
     pub direction: Direction,
-    pub verdict: Verdict,
+    pub verdict: PolicyVerdict,
     pub why: String,
     /// The same without the nearest miss.
     #[serde(skip)]
@@ -89,7 +89,7 @@ pub struct MissReport {
 #[derive(Debug, Clone, Serialize)]
 pub struct Change {
     /// The verdict then.
-    pub to: Verdict,
+    pub to: PolicyVerdict,
     pub summary: String,
     pub object: ObjectRef,
     pub command: String,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{Change, FlowReport, PolicyReport, SideReport};
 use crate::path::Status;
-use crate::policy::{Direction, Verdict};
+use crate::policy::{Direction, PolicyVerdict};
 use crate::report::text::{Style, short};
 use crate::terminal::Terminal;
 use crate::text::{count, list};
@@ -27,9 +27,9 @@ pub(super) fn print(
         writeln!(out)?;
         for side in [&flow.egress, &flow.ingress] {
             let status = match side.verdict {
-                Verdict::Allow => Status::Pass,
-                Verdict::Deny => Status::Fail,
-                Verdict::Unknown => Status::Unknown,
+                PolicyVerdict::Allow => Status::Pass,
+                PolicyVerdict::Deny => Status::Fail,
+                PolicyVerdict::Unknown => Status::Unknown,
             };
             let name = format!("{} {}", style.colored_mark(status), side.direction);
             labelled(&name, side.direction, &side.summary, style, out)?;
@@ -39,9 +39,9 @@ pub(super) fn print(
             out,
             "{}",
             style.strong(match flow.verdict {
-                Verdict::Allow => "Allowed",
-                Verdict::Deny => "Denied",
-                Verdict::Unknown => "Unknown",
+                PolicyVerdict::Allow => "Allowed",
+                PolicyVerdict::Deny => "Denied",
+                PolicyVerdict::Unknown => "Unknown",
             })
         )?;
         for side in [&flow.egress, &flow.ingress] {
@@ -151,7 +151,7 @@ fn details(
         };
         paragraph("policies", &format!("{shown}{more} ({})", side.direction))?;
     }
-    if side.verdict != Verdict::Allow || is_wide {
+    if side.verdict != PolicyVerdict::Allow || is_wide {
         let shown = if is_wide { side.misses.len() } else { NEAREST };
         for (position, miss) in side.misses.iter().take(shown).enumerate() {
             let name = if position == 0 { "misses" } else { "" };
@@ -175,7 +175,7 @@ fn details(
 
 fn change(change: &Change, is_wide: bool, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let name = match change.to {
-        Verdict::Allow => "fix",
+        PolicyVerdict::Allow => "fix",
         _ => "to close",
     };
     for line in style.wrapped(name, &format!("{}: {}", change.object, change.summary)) {
@@ -185,7 +185,7 @@ fn change(change: &Change, is_wide: bool, style: Style, out: &mut dyn Write) -> 
     if change.patch.is_array() {
         writeln!(out, "           {}", style.plain(&change.command))?;
     }
-    if change.to == Verdict::Allow || is_wide {
+    if change.to == PolicyVerdict::Allow || is_wide {
         for line in change.yaml.lines() {
             writeln!(out, "             {}", style.faint(line))?;
         }

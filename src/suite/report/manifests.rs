@@ -8,11 +8,11 @@ use crate::cluster::ObjectRef;
 /// The files of a snapshot that are manifests.
 #[derive(Debug, Clone, Default)]
 pub struct Manifests {
-    places: Vec<Place>,
+    places: Vec<ManifestLine>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct ManifestLine {
     file: PathBuf,
     line: usize,
     kind: String,
@@ -43,7 +43,7 @@ impl Manifests {
     /// The file and line where an object begins; a manifest without a namespace is applied to any.
     #[must_use]
     pub fn find(&self, object: &ObjectRef) -> Option<(&Path, usize)> {
-        let is_it = |place: &&Place| {
+        let is_it = |place: &&ManifestLine| {
             let namespace = place.namespace.as_ref();
             place.kind == object.kind
                 && place.name == object.name
@@ -67,7 +67,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// The documents of a text that name a kind and a name at their top.
-fn places(file: &Path, text: &str) -> Vec<Place> {
+fn places(file: &Path, text: &str) -> Vec<ManifestLine> {
     let mut places = Vec::new();
     let mut document = Document::default();
     for (number, line) in (1..).zip(text.lines()) {
@@ -123,8 +123,8 @@ impl Document {
         }
     }
 
-    fn place(self, file: &Path) -> Option<Place> {
-        Some(Place {
+    fn place(self, file: &Path) -> Option<ManifestLine> {
+        Some(ManifestLine {
             file: file.to_owned(),
             line: self.line,
             kind: self.kind?,

@@ -11,7 +11,7 @@ use super::query::Query;
 use super::refusal::Refusal;
 use super::request::{Call, Target};
 use super::respond::{self, Response};
-use crate::runtime::{Entry, Log};
+use crate::runtime::{Log, LogEntry};
 use crate::store::ResourceType;
 use crate::world::World;
 
@@ -99,7 +99,7 @@ fn log_of(found: &Found, previous: bool) -> Result<Option<Log>, Refusal> {
 }
 
 /// The entries a query asks for.
-fn wanted(mut entries: Vec<Entry>, query: &Query) -> Vec<Entry> {
+fn wanted(mut entries: Vec<LogEntry>, query: &Query) -> Vec<LogEntry> {
     let seconds = query
         .number("sinceSeconds")
         .and_then(|seconds| i64::try_from(seconds).ok())
@@ -115,7 +115,7 @@ fn wanted(mut entries: Vec<Entry>, query: &Query) -> Vec<Entry> {
     entries
 }
 
-fn line(entry: &Entry, stamped: bool) -> Vec<u8> {
+fn line(entry: &LogEntry, stamped: bool) -> Vec<u8> {
     let mut line = if stamped {
         format!("{:.9} ", entry.time).into_bytes()
     } else {

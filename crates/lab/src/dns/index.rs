@@ -15,12 +15,12 @@ use crate::store::Store;
 pub struct Index {
     pub namespaces: BTreeSet<String>,
     /// By `(namespace, name)`.
-    pub services: BTreeMap<(String, String), Entry>,
+    pub services: BTreeMap<(String, String), NameEntry>,
 }
 
 /// A Service as DNS sees it.
 #[derive(Debug, Default)]
-pub struct Entry {
+pub struct NameEntry {
     /// ClusterIPs; empty for a headless Service.
     pub addresses: Vec<IpAddr>,
     pub external: Option<String>,
@@ -106,7 +106,7 @@ impl Index {
                     u16::try_from(port.port).ok()?,
                 ))
             });
-            let entry = Entry {
+            let entry = NameEntry {
                 addresses: listed.iter().filter_map(|text| text.parse().ok()).collect(),
                 external,
                 ports: ports.collect(),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, SRV, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
-use super::index::{Entry, Index};
+use super::index::{Index, NameEntry};
 
 /// What the zone says to a question.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ struct Query<'a> {
 
 impl Query<'_> {
     /// A Service or what lies below it; `below` from right to left.
-    fn service(&self, entry: &Entry, path: &str, below: &[&str]) -> Answer {
+    fn service(&self, entry: &NameEntry, path: &str, below: &[&str]) -> Answer {
         if let Some(target) = &entry.external {
             return match below {
                 [] => Answer::Alias(fqdn(target)),
@@ -136,7 +136,7 @@ impl Query<'_> {
     }
 
     /// SRV records of the ports that fit, with the addresses of their targets.
-    fn services(&self, entry: &Entry, path: &str, fits: impl Fn(&str, &str) -> bool) -> Answer {
+    fn services(&self, entry: &NameEntry, path: &str, fits: impl Fn(&str, &str) -> bool) -> Answer {
         let mut answers = Vec::new();
         let mut extra = Vec::new();
         let mut add = |target: String, addresses: &[IpAddr], ports: &[(String, String, u16)]| {

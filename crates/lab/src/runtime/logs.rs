@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, watch};
 
 /// One line.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct LogEntry {
     pub time: Timestamp,
     /// With its newline, if it had one.
     pub bytes: Vec<u8>,
@@ -17,7 +17,7 @@ pub struct Entry {
 /// A container's output. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Log {
-    entries: Arc<Mutex<Vec<Entry>>>,
+    entries: Arc<Mutex<Vec<LogEntry>>>,
     /// How many lines there are, and whether more can come.
     grown: watch::Sender<(usize, bool)>,
     /// Chunks as they come, with the stream they came on (1 or 2).
@@ -44,7 +44,7 @@ impl Log {
                 Some(last) if last.bytes.last() != Some(&b'\n') => {
                     last.bytes.extend_from_slice(line);
                 }
-                _ => entries.push(Entry {
+                _ => entries.push(LogEntry {
                     time: Timestamp::now(),
                     bytes: line.to_vec(),
                 }),
@@ -61,7 +61,7 @@ impl Log {
     }
 
     /// The lines from a position on.
-    pub fn from(&self, position: usize) -> Vec<Entry> {
+    pub fn from(&self, position: usize) -> Vec<LogEntry> {
         self.entries
             .lock()
             .get(position..)

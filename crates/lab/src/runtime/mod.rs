@@ -17,7 +17,7 @@ mod security;
 mod spawn;
 
 pub use image::{Image, Images};
-pub use logs::{Entry, Log};
+pub use logs::{Log, LogEntry};
 pub use process::{Input, Process};
 pub use root::{Mount, Root, inside_host, lookup};
 pub use security::{Security, security};

@@ -2,7 +2,7 @@
 
 use super::options::{Given, address_values, masked, network, number, port_list, port_range};
 use crate::nat::model::{
-    End, Field, Limit, Lookup, MarkOf, SetRef, Step, Values, address_type, ct,
+    Field, Limit, Lookup, MarkOf, PacketEnd, SetRef, Step, Values, address_type, ct,
 };
 use crate::net::{Family, Protocol};
 
@@ -37,8 +37,8 @@ pub(super) fn read(module: &str, options: &[Given<'_>], steps: &mut Vec<Step>) -
             for given in options {
                 let (values, family) = address_values(given.first()?)?;
                 let end = match given.name {
-                    "--src-range" => End::Source,
-                    "--dst-range" => End::Destination,
+                    "--src-range" => PacketEnd::Source,
+                    "--dst-range" => PacketEnd::Destination,
                     _ => return None,
                 };
                 steps.push(test(*given, Field::Address(end, family), values));
@@ -119,8 +119,8 @@ fn transport(module: &str, given: Given<'_>) -> Option<Step> {
         Some(test(given, Field::Port(end, protocol), values))
     };
     match given.name {
-        "--sport" | "--source-port" => port(End::Source),
-        "--dport" | "--destination-port" => port(End::Destination),
+        "--sport" | "--source-port" => port(PacketEnd::Source),
+        "--dport" | "--destination-port" => port(PacketEnd::Destination),
         "--syn" => Some(test(
             given,
             Field::TcpFlags,
@@ -166,8 +166,8 @@ fn tcp_flags(text: &str) -> Option<u32> {
 fn multiport(given: Given<'_>, steps: &mut Vec<Step>) -> Option<()> {
     let values = port_list(given.first()?)?;
     let end = match given.name {
-        "--sports" | "--source-ports" => End::Source,
-        "--dports" | "--destination-ports" => End::Destination,
+        "--sports" | "--source-ports" => PacketEnd::Source,
+        "--dports" | "--destination-ports" => PacketEnd::Destination,
         // Either end: a disjunction, which is no single test.
         _ => return None,
     };
@@ -210,10 +210,10 @@ fn conntrack(given: Given<'_>) -> Option<Step> {
             0 => Some(test(given, Field::Status, Values::one(0))),
             bits => Some(test(given, Field::Status, Values::AnyBit(bits))),
         },
-        "--ctorigsrc" => original(End::Source),
-        "--ctorigdst" => original(End::Destination),
-        "--ctorigsrcport" => port(End::Source),
-        "--ctorigdstport" => port(End::Destination),
+        "--ctorigsrc" => original(PacketEnd::Source),
+        "--ctorigdst" => original(PacketEnd::Destination),
+        "--ctorigsrcport" => port(PacketEnd::Source),
+        "--ctorigdstport" => port(PacketEnd::Destination),
         "--ctdir" => {
             let direction = match given.first()? {
                 "ORIGINAL" => 0,
@@ -240,8 +240,8 @@ fn addrtype(options: &[Given<'_>], steps: &mut Vec<Step>) -> Option<()> {
     };
     for given in options {
         let end = match given.name {
-            "--src-type" => End::Source,
-            "--dst-type" => End::Destination,
+            "--src-type" => PacketEnd::Source,
+            "--dst-type" => PacketEnd::Destination,
             _ => continue,
         };
         let types: Option<Vec<_>> = given
@@ -284,12 +284,12 @@ fn set(options: &[Given<'_>], steps: &mut Vec<Step>) -> Option<()> {
     for given in options {
         match (given.name, given.args) {
             ("--match-set" | "--set", [name, ends]) => {
-                let ends: Option<Box<[End]>> = ends
+                let ends: Option<Box<[PacketEnd]>> = ends
                     .text
                     .split(',')
                     .map(|end| match end {
-                        "src" => Some(End::Source),
-                        "dst" => Some(End::Destination),
+                        "src" => Some(PacketEnd::Source),
+                        "dst" => Some(PacketEnd::Destination),
                         _ => None,
                     })
                     .collect();

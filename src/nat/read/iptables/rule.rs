@@ -3,7 +3,7 @@
 use super::options::{self, Given, is_basic, protocol_number};
 use super::tokens::{Token, tokenize};
 use super::{matches, opaque, span, targets};
-use crate::nat::model::{End, Field, Step, TableBuilder, Values};
+use crate::nat::model::{Field, PacketEnd, Step, TableBuilder, Values};
 
 /// Reads rule lines, keeping its buffers from line to line.
 pub(super) struct RuleReader<'a> {
@@ -162,9 +162,9 @@ fn basic(given: Given<'_>, steps: &mut Vec<Step>) -> Option<()> {
         "-s" | "--source" | "--src" | "-d" | "--destination" | "--dst" => {
             let (values, family) = options::network(given.first()?)?;
             let end = if given.name.trim_start_matches('-').starts_with('s') {
-                End::Source
+                PacketEnd::Source
             } else {
-                End::Destination
+                PacketEnd::Destination
             };
             test(Field::Address(end, family), values)
         }
@@ -206,7 +206,7 @@ impl Module<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::tables;
-    use crate::nat::model::{Action, Backend, Step, TableFamily, Verdict};
+    use crate::nat::model::{Action, Backend, RuleVerdict, Step, TableFamily};
 
     /// The steps of the only rule, in their debug form.
     fn steps(rule: &str) -> Vec<String> {
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(tables[0].text(rule), "-A INPUT -j X");
         assert!(matches!(
             tables[0].steps(rule),
-            [Step::Act(Action::Verdict(Verdict::Jump(_)))]
+            [Step::Act(Action::Verdict(RuleVerdict::Jump(_)))]
         ));
     }
 }

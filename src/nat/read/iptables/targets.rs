@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::options::{Given, address_range, masked, number};
 use crate::nat::model::{
-    Action, MarkOf, Nat, NatKind, NatTarget, Step, TableBuilder, TableFamily, Verdict,
+    Action, MarkOf, Nat, NatKind, NatTarget, RuleVerdict, Step, TableBuilder, TableFamily,
 };
 use crate::net::parse_prefix;
 
@@ -17,8 +17,8 @@ pub(super) fn read(
     steps: &mut Vec<Step>,
 ) {
     let action = match (builder.find_chain(name), goto) {
-        (Some(chain), true) => Some(Action::Verdict(Verdict::Goto(chain))),
-        (Some(chain), false) => Some(Action::Verdict(Verdict::Jump(chain))),
+        (Some(chain), true) => Some(Action::Verdict(RuleVerdict::Goto(chain))),
+        (Some(chain), false) => Some(Action::Verdict(RuleVerdict::Jump(chain))),
         (None, _) => match action(builder, name, options) {
             Known::Act(action) => Some(action),
             Known::Nothing => None,
@@ -47,9 +47,9 @@ fn action(builder: &TableBuilder, name: &str, options: &[Given<'_>]) -> Known {
     let find = |name: &str| options.iter().find(|given| given.name == name);
     let value = |name: &str| find(name).and_then(Given::first);
     Known::Act(match name {
-        "ACCEPT" => Action::Verdict(Verdict::Accept),
-        "DROP" => Action::Verdict(Verdict::Drop),
-        "RETURN" => Action::Verdict(Verdict::Return),
+        "ACCEPT" => Action::Verdict(RuleVerdict::Accept),
+        "DROP" => Action::Verdict(RuleVerdict::Drop),
+        "RETURN" => Action::Verdict(RuleVerdict::Return),
         "REJECT" => Action::Reject(value("--reject-with").map_or_else(
             || {
                 match builder.table().family {

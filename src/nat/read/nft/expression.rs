@@ -1,7 +1,7 @@
 //! Left-hand sides: which field of the packet is meant.
 
 use super::json::Json;
-use crate::nat::model::{End, Field, Key, Limit, MarkOf};
+use crate::nat::model::{Field, Key, Limit, MarkOf, PacketEnd};
 use crate::net::{Family, Protocol};
 
 /// The field that an expression names. `ip protocol` and `ip6 nexthdr` name their family too; that is
@@ -34,17 +34,17 @@ fn payload(protocol: &str, name: &str) -> Option<(Field, Option<Family>)> {
         _ => None,
     };
     let field = match (protocol, family, name) {
-        (_, Some(family), "saddr") => Field::Address(End::Source, family),
-        (_, Some(family), "daddr") => Field::Address(End::Destination, family),
+        (_, Some(family), "saddr") => Field::Address(PacketEnd::Source, family),
+        (_, Some(family), "daddr") => Field::Address(PacketEnd::Destination, family),
         ("ip", family, "protocol") | ("ip6", family, "nexthdr") => {
             return Some((Field::Protocol, family));
         }
         ("ip", family, "length") => return Some((Field::Length, family)),
         ("tcp" | "udp" | "sctp" | "th", _, "sport") => {
-            Field::Port(End::Source, protocol.parse::<Protocol>().ok())
+            Field::Port(PacketEnd::Source, protocol.parse::<Protocol>().ok())
         }
         ("tcp" | "udp" | "sctp" | "th", _, "dport") => {
-            Field::Port(End::Destination, protocol.parse::<Protocol>().ok())
+            Field::Port(PacketEnd::Destination, protocol.parse::<Protocol>().ok())
         }
         ("tcp", _, "flags") => Field::TcpFlags,
         ("icmp", ..) => Field::Icmp(Family::V4),
@@ -89,10 +89,10 @@ fn connection(
         ("mark", _) => Field::Mark(MarkOf::Connection),
         ("label", _) => Field::Label,
         ("direction", _) => Field::Direction,
-        ("saddr", Some("original")) => Field::Original(End::Source, family),
-        ("daddr", Some("original")) => Field::Original(End::Destination, family),
-        ("proto-src", Some("original")) => Field::OriginalPort(End::Source),
-        ("proto-dst", Some("original")) => Field::OriginalPort(End::Destination),
+        ("saddr", Some("original")) => Field::Original(PacketEnd::Source, family),
+        ("daddr", Some("original")) => Field::Original(PacketEnd::Destination, family),
+        ("proto-src", Some("original")) => Field::OriginalPort(PacketEnd::Source),
+        ("proto-dst", Some("original")) => Field::OriginalPort(PacketEnd::Destination),
         _ => return None,
     };
     Some((field, None))
@@ -103,9 +103,9 @@ fn fib(result: &str, flags: &[&str]) -> Option<Field> {
     match (result, has("saddr"), has("daddr")) {
         ("type", source, destination) if source != destination => {
             let end = if source {
-                End::Source
+                PacketEnd::Source
             } else {
-                End::Destination
+                PacketEnd::Destination
             };
             let limit = match (has("iif"), has("oif")) {
                 (true, _) => Limit::In,

@@ -90,7 +90,7 @@ struct Object<'a> {
 
 /// The names of the table that an object belongs to.
 #[derive(Deserialize)]
-struct Place<'a> {
+struct TableNames<'a> {
     #[serde(default, borrow)]
     family: Text<'a>,
     #[serde(default, borrow)]
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
             let text = object.content.get();
             match &*object.kind {
                 "table" | "chain" => {
-                    let Ok(place) = serde_json::from_str::<Place<'_>>(text) else {
+                    let Ok(place) = serde_json::from_str::<TableNames<'_>>(text) else {
                         continue;
                     };
                     if object.kind == "table" {
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         sets
     }
 
-    fn table(&mut self, place: &Place<'a>) {
+    fn table(&mut self, place: &TableNames<'a>) {
         let family = match &*place.family {
             "ip" => TableFamily::Ip,
             "ip6" => TableFamily::Ip6,
@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
         self.tables.push(builder);
     }
 
-    fn chain(&mut self, place: &Place<'_>, object: &Object<'_>) {
+    fn chain(&mut self, place: &TableNames<'_>, object: &Object<'_>) {
         let raw: Result<RawChain, _> = serde_json::from_str(object.content.get());
         let base = match raw {
             Ok(RawChain {

@@ -7,7 +7,7 @@ use super::json::{Items, Json, Kind as Form};
 use super::value::{self, Kind};
 use crate::nat::model::{
     Action, Data, Field, Key, Lookup, MarkOf, Member, NamePattern, Nat, NatKind, NatTarget, Part,
-    Set, SetRef, Step, TableBuilder, TableFamily, Values, Verdict,
+    RuleVerdict, Set, SetRef, Step, TableBuilder, TableFamily, Values,
 };
 use crate::net::{Family, Protocol, parse_prefix};
 
@@ -72,16 +72,16 @@ pub(super) fn read(table: &mut TableBuilder, statement: Json<'_>, steps: &mut Ve
 }
 
 /// `accept`, `drop`, `return`, `continue`, `jump`, `goto`.
-fn verdict(table: &TableBuilder, value: Json<'_>) -> Option<Verdict> {
+fn verdict(table: &TableBuilder, value: Json<'_>) -> Option<RuleVerdict> {
     let (name, content) = value.only()?;
     let target = || table.find_chain(content.get("target")?.as_str()?);
     Some(match name {
-        "accept" => Verdict::Accept,
-        "drop" => Verdict::Drop,
-        "return" => Verdict::Return,
-        "continue" => Verdict::Continue,
-        "jump" => Verdict::Jump(target()?),
-        "goto" => Verdict::Goto(target()?),
+        "accept" => RuleVerdict::Accept,
+        "drop" => RuleVerdict::Drop,
+        "return" => RuleVerdict::Return,
+        "continue" => RuleVerdict::Continue,
+        "jump" => RuleVerdict::Jump(target()?),
+        "goto" => RuleVerdict::Goto(target()?),
         _ => return None,
     })
 }

@@ -11,7 +11,7 @@ use crate::cluster::{ObjectRef, Pod};
 use crate::net::{Family, Protocol, parse_address};
 use crate::path::context::{Leg, Walker};
 use crate::path::order::entry;
-use crate::path::stages::service::{Asked, Chosen};
+use crate::path::stages::service::{Chosen, PortRequest};
 use crate::path::{Backend, Break, DoorTrouble, Hop, Outcome, Path, Stage, Status};
 use crate::resolve::Site;
 use crate::target::PortSpec;
@@ -127,7 +127,7 @@ fn to_service<'v>(
     let address = assigned.into_iter().find(own);
     if leg.sites[0].is_outside() {
         let number = PortSpec::Number(port.number());
-        let asked = Asked {
+        let asked = PortRequest {
             port: Some(&number),
             protocol: Some(port.protocol()),
         };

@@ -16,7 +16,7 @@ use crate::gateway::{BackendTrouble, Target, target};
 use crate::net::Protocol;
 use crate::path::context::{Leg, Walker};
 use crate::path::order::ingress::go_on;
-use crate::path::stages::service::{self, Asked};
+use crate::path::stages::service::{self, PortRequest};
 use crate::path::{Break, DoorTrouble, Hop, Outcome, Path, Share, Stage, Status};
 use crate::target::PortSpec;
 use crate::text::list;
@@ -355,7 +355,7 @@ fn to_service<'v>(
         return paths.push(leg.end(None));
     }
     let port = PortSpec::Number(port);
-    let asked = Asked {
+    let asked = PortRequest {
         port: Some(&port),
         protocol: None,
     };

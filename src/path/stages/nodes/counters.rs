@@ -6,7 +6,7 @@
 use super::cross::Left;
 use super::trip::Trip;
 use crate::facts::Counted;
-use crate::nat::model::{Action, Field, Rule, Ruleset, Step, Table, Values, Verdict, ct};
+use crate::nat::model::{Action, Field, Rule, RuleVerdict, Ruleset, Step, Table, Values, ct};
 use crate::net::Protocol;
 use crate::path::{Colliding, KernelFault};
 use crate::world::NodeSite;
@@ -69,7 +69,7 @@ fn drops_invalid(rules: &Ruleset) -> bool {
             }
             _ => false,
         });
-        asks && steps.contains(&Step::Act(Action::Verdict(Verdict::Drop)))
+        asks && steps.contains(&Step::Act(Action::Verdict(RuleVerdict::Drop)))
     };
     rules.tables.iter().any(|table| {
         let mut all = table.chains.iter().flat_map(|chain| &chain.rules);

@@ -20,7 +20,7 @@ use crate::world::NodeSite;
 
 /// One packet at one node.
 pub(super) struct Distribution {
-    asked: Asked,
+    asked: AnswerKey,
     pub answer: Answer,
     /// Positions of the outcomes that lead to an address.
     by_endpoint: HashMap<SocketAddr, Vec<usize>>,
@@ -29,7 +29,7 @@ pub(super) struct Distribution {
 
 /// All that an answer hangs on.
 #[derive(PartialEq)]
-struct Asked {
+struct AnswerKey {
     node: String,
     service: Option<ObjectRef>,
     question: Question,
@@ -43,7 +43,7 @@ impl Distribution {
     /// The distribution of a trip's packet at its first node; the last one is remembered, since the backends
     /// of a Service come one after the other.
     pub(super) fn of(trip: &Trip<'_, '_>, node: &NodeSite, question: &Question) -> Rc<Self> {
-        let asked = Asked {
+        let asked = AnswerKey {
             node: node.name.clone(),
             service: trip.service.map(ServiceExt::reference),
             question: question.clone(),
@@ -57,7 +57,7 @@ impl Distribution {
         }
     }
 
-    fn new(trip: &Trip<'_, '_>, node: &NodeSite, asked: Asked) -> Self {
+    fn new(trip: &Trip<'_, '_>, node: &NodeSite, asked: AnswerKey) -> Self {
         let answer = cross::walk(node, &asked.question);
         let mut by_endpoint: HashMap<SocketAddr, Vec<usize>> = HashMap::new();
         for (position, one) in answer.outcomes.iter().enumerate() {

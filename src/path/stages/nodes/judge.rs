@@ -15,8 +15,8 @@ use super::trip::Trip;
 use crate::cluster::access::ServiceExt;
 use crate::nat::eval::{Answer, DoubtKind, Fate, Outcome, Question, Tracer, TrailStep};
 use crate::nat::proxy::{
-    Difference, DifferenceKind, Entry, EntryKind, Expected, Footprint, Mode, NodePortAddresses,
-    SliceIndex, differences, entries_of, expect, idle_targets, without_routes,
+    Difference, DifferenceKind, EntryKind, Expected, Footprint, Mode, NodePortAddresses,
+    ProxyEntry, SliceIndex, differences, entries_of, expect, idle_targets, without_routes,
 };
 use crate::path::{Fault, ProxyFault};
 use crate::text::list;
@@ -24,7 +24,7 @@ use crate::world::NodeSite;
 
 /// What the rules do with the Service's address.
 #[derive(Clone)]
-pub(super) enum Verdict {
+pub(super) enum NodeVerdict {
     /// As they ought to, in words.
     Right(String),
     Wrong {
@@ -49,7 +49,7 @@ pub(super) enum Claim {
     /// Nothing can be said.
     None,
     /// The same for every backend.
-    Same(Box<Verdict>),
+    Same(Box<NodeVerdict>),
     Listed(Box<Listed>),
 }
 
@@ -85,14 +85,14 @@ impl Claim {
             return Self::None;
         };
         if let Some(why) = node.unread(trip.family) {
-            return Self::Same(Box::new(Verdict::Unknown(why)));
+            return Self::Same(Box::new(NodeVerdict::Unknown(why)));
         }
         if !node.state.has_rules_of(node.setup.mode, trip.family) {
             return Self::None;
         }
         let slices = SliceIndex::new(slices(trip.walker.view, service));
         let entries = entries_of(service, &slices, &node.setup);
-        let is_asked = |entry: &&Entry<'_>| {
+        let is_asked = |entry: &&ProxyEntry<'_>| {
             SocketAddr::new(entry.address, entry.number) == asked && entry.protocol == trip.protocol
         };
         let Some(entry) = entries.iter().find(is_asked) else {
@@ -127,16 +127,16 @@ impl Claim {
 }
 
 /// Judges a packet to an address of a Service, for one backend.
-pub(super) fn judge(trip: &Trip<'_, '_>, node: &NodeSite, all: &Distribution) -> Verdict {
+pub(super) fn judge(trip: &Trip<'_, '_>, node: &NodeSite, all: &Distribution) -> NodeVerdict {
     let listed = match &all.claim {
-        Claim::None => return Verdict::NotClaimed,
+        Claim::None => return NodeVerdict::NotClaimed,
         Claim::Same(verdict) => return (**verdict).clone(),
         Claim::Listed(listed) => listed,
     };
     let answer = &all.answer;
     let Some(worst) = worst(&weighty(trip, &listed.found), trip.endpoint) else {
         return idle(node, &listed.idle, trip.endpoint)
-            .unwrap_or_else(|| Verdict::Right(listed.served.clone()));
+            .unwrap_or_else(|| NodeVerdict::Right(listed.served.clone()));
     };
     let own = listed.own.as_ref();
     let found = own.map(|own| weighty(trip, &own.found)).unwrap_or_default();
@@ -176,7 +176,7 @@ pub(super) fn judge(trip: &Trip<'_, '_>, node: &NodeSite, all: &Distribution) ->
 }
 
 /// Nothing leads to the rules of Services, though they are laid out.
-fn unreferenced(trip: &Trip<'_, '_>, node: &NodeSite, worst: &Difference) -> Option<Verdict> {
+fn unreferenced(trip: &Trip<'_, '_>, node: &NodeSite, worst: &Difference) -> Option<NodeVerdict> {
     // nftables mode refuses the addresses of Services that lead nowhere.
     let is_lost = worst.kind == DifferenceKind::ServiceMissing
         || worst.kind == DifferenceKind::Refused && node.setup.mode == Mode::Nftables;
@@ -202,7 +202,7 @@ fn unreferenced(trip: &Trip<'_, '_>, node: &NodeSite, worst: &Difference) -> Opt
 
 /// A translation that stands behind the right one of an endpoint: nothing reaches it, and kube-proxy
 /// did not write it.
-fn idle(node: &NodeSite, all: &[Difference], endpoint: SocketAddr) -> Option<Verdict> {
+fn idle(node: &NodeSite, all: &[Difference], endpoint: SocketAddr) -> Option<NodeVerdict> {
     let difference = all.iter().find(|one| one.endpoint == Some(endpoint))?;
     let text = format!("{}: {}", node.name, difference_text(difference));
     let fault = ProxyFault::Drift {
@@ -229,8 +229,8 @@ fn weighty<'d>(trip: &Trip<'_, '_>, found: &'d [Difference]) -> Vec<&'d Differen
     found.iter().filter(matters).collect()
 }
 
-const fn wrong(fault: ProxyFault, text: String, is_all: bool) -> Verdict {
-    Verdict::Wrong {
+const fn wrong(fault: ProxyFault, text: String, is_all: bool) -> NodeVerdict {
+    NodeVerdict::Wrong {
         fault: Fault::Proxy(fault),
         text,
         is_all,
@@ -239,7 +239,7 @@ const fn wrong(fault: ProxyFault, text: String, is_all: bool) -> Verdict {
 
 /// kube-proxy's rules are right, and another table of the same priority translates it, too: the one that
 /// was registered last is asked first.
-fn contested(answer: &Answer, worst: &Difference) -> Option<Verdict> {
+fn contested(answer: &Answer, worst: &Difference) -> Option<NodeVerdict> {
     let mut doubts = answer.doubts.iter();
     let order = doubts.find(|doubt| doubt.kind == DoubtKind::Order)?;
     let is_meant = |one: &Outcome| {
@@ -250,7 +250,7 @@ fn contested(answer: &Answer, worst: &Difference) -> Option<Verdict> {
     let stray = outcomes.find(|one| one.translated && !is_meant(one))?;
     let (rule, to) = translation(stray)?;
     let why = format!("{rule} would send it to {to}; {}", order.text);
-    Some(Verdict::Ambiguous {
+    Some(NodeVerdict::Ambiguous {
         fault: Fault::Proxy(ProxyFault::Contested {
             rule,
             to,
@@ -261,13 +261,13 @@ fn contested(answer: &Answer, worst: &Difference) -> Option<Verdict> {
 }
 
 /// Two rule sets that translate it both are a fault of their own, whichever is asked first.
-fn undecided(answer: &Answer, modes: BTreeSet<Mode>) -> Verdict {
+fn undecided(answer: &Answer, modes: BTreeSet<Mode>) -> NodeVerdict {
     let order = answer
         .doubts
         .iter()
         .find(|doubt| doubt.kind == DoubtKind::Order);
     if let Some(order) = order {
-        return Verdict::Ambiguous {
+        return NodeVerdict::Ambiguous {
             fault: Fault::Proxy(ProxyFault::Ambiguous {
                 why: order.text.clone(),
                 modes: modes.into_iter().collect(),
@@ -276,7 +276,7 @@ fn undecided(answer: &Answer, modes: BTreeSet<Mode>) -> Verdict {
         };
     }
     let why = answer.doubts.first().map(|doubt| doubt.text.clone());
-    Verdict::Unknown(why.unwrap_or_else(|| "the rules could not be decided".to_owned()))
+    NodeVerdict::Unknown(why.unwrap_or_else(|| "the rules could not be decided".to_owned()))
 }
 
 /// The difference that matters most to a backend.
@@ -323,7 +323,12 @@ fn is_older_state(own: &[Difference], answer: &Answer) -> bool {
 }
 
 /// kube-proxy's rules are right, and something else comes before them.
-fn disturbed(trip: &Trip<'_, '_>, node: &NodeSite, answer: &Answer, worst: &Difference) -> Verdict {
+fn disturbed(
+    trip: &Trip<'_, '_>,
+    node: &NodeSite,
+    answer: &Answer,
+    worst: &Difference,
+) -> NodeVerdict {
     let certain = answer.outcomes.iter().filter(|one| one.depends.is_empty());
     let untracked = certain.clone().find_map(|one| {
         let mut trail = one.trail.iter();
@@ -334,8 +339,8 @@ fn disturbed(trip: &Trip<'_, '_>, node: &NodeSite, answer: &Answer, worst: &Diff
         })
     });
     match intercept::kept(trip, node, answer) {
-        Some(Kept::Served(text)) => return Verdict::Kept(text),
-        Some(Kept::Open(why)) => return Verdict::Unknown(why),
+        Some(Kept::Served(text)) => return NodeVerdict::Kept(text),
+        Some(Kept::Open(why)) => return NodeVerdict::Unknown(why),
         Some(Kept::NoCache) => return no_cache(trip, node),
         None => {}
     }
@@ -356,13 +361,13 @@ fn disturbed(trip: &Trip<'_, '_>, node: &NodeSite, answer: &Answer, worst: &Diff
             && one.fate == Fate::Deliver
             && let Taken::Open(why) | Taken::Served(why) = intercept::taken(trip, node, one)
         {
-            return Verdict::Unknown(why);
+            return NodeVerdict::Unknown(why);
         }
         if one.translated
             && !is_known
             && let Some((fault, text)) = foreign(one, &node.name)
         {
-            return Verdict::Wrong {
+            return NodeVerdict::Wrong {
                 fault,
                 text,
                 is_all,
@@ -373,7 +378,7 @@ fn disturbed(trip: &Trip<'_, '_>, node: &NodeSite, answer: &Answer, worst: &Diff
             && let Passage::Stopped(fault) = cross::passage(answer, [one])
         {
             let text = blocked_text(&node.name, &fault);
-            return Verdict::Wrong {
+            return NodeVerdict::Wrong {
                 fault,
                 text,
                 is_all,
@@ -389,15 +394,15 @@ fn disturbed(trip: &Trip<'_, '_>, node: &NodeSite, answer: &Answer, worst: &Diff
         }
     }
     match answer.doubts.first() {
-        Some(doubt) => Verdict::Unknown(doubt.text.clone()),
-        None => Verdict::Unknown("other rules than kube-proxy's change its way".to_owned()),
+        Some(doubt) => NodeVerdict::Unknown(doubt.text.clone()),
+        None => NodeVerdict::Unknown("other rules than kube-proxy's change its way".to_owned()),
     }
 }
 
 /// The cache has taken the address of the DNS, and does not answer there.
-fn no_cache(trip: &Trip<'_, '_>, node: &NodeSite) -> Verdict {
+fn no_cache(trip: &Trip<'_, '_>, node: &NodeSite) -> NodeVerdict {
     let address = trip.asked.unwrap_or(trip.endpoint).ip();
-    Verdict::Wrong {
+    NodeVerdict::Wrong {
         fault: Fault::NoNodeCache {
             address,
             lacks_address: false,
@@ -421,9 +426,9 @@ fn translation(one: &Outcome) -> Option<(TrailStep, String)> {
 }
 
 /// No Service has rules. Whoever serves them out of sight may be at work.
-fn empty(trip: &Trip<'_, '_>, node: &NodeSite) -> Verdict {
+fn empty(trip: &Trip<'_, '_>, node: &NodeSite) -> NodeVerdict {
     if let Some(why) = node.unserved(trip.walker.view, trip.family) {
-        return Verdict::Unknown(why);
+        return NodeVerdict::Unknown(why);
     }
     let text = format!("{}: there are no rules for any Service", node.name);
     let mut layers = node.footprint.layers.iter();
@@ -442,9 +447,9 @@ fn empty(trip: &Trip<'_, '_>, node: &NodeSite) -> Verdict {
 fn unlisted(
     node: &NodeSite,
     service: &Service,
-    entries: &[Entry<'_>],
+    entries: &[ProxyEntry<'_>],
     asked: SocketAddr,
-) -> Verdict {
+) -> NodeVerdict {
     let ports: Vec<_> = entries
         .iter()
         .filter(|entry| entry.kind == EntryKind::NodePort && entry.number == asked.port())
@@ -456,7 +461,7 @@ fn unlisted(
         .iter()
         .any(|port| port.node_port == Some(i32::from(asked.port())));
     if !is_of_node_port || !is_own || node.setup.node_port_addresses == NodePortAddresses::All {
-        return Verdict::NotClaimed;
+        return NodeVerdict::NotClaimed;
     }
     let shown: Vec<String> = ports.iter().map(ToString::to_string).collect();
     let text = format!(

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::cross::{self, Left, Passage};
 use super::distribution::Distribution;
 use super::intercept::{self, Taken};
-use super::judge::{Verdict, foreign, judge};
+use super::judge::{NodeVerdict, foreign, judge};
 use super::plane;
 use super::trip::{Trip, node_hop};
 use crate::cluster::{Named, Pod};
@@ -29,13 +29,13 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
     }
     let all = Distribution::of(trip, node, &question);
     let verdict = match judge(trip, node, &all) {
-        Verdict::Wrong { .. } if trip.bypass(&node.name).is_some() => {
-            Verdict::Unknown(trip.bypass(&node.name).unwrap_or_default())
+        NodeVerdict::Wrong { .. } if trip.bypass(&node.name).is_some() => {
+            NodeVerdict::Unknown(trip.bypass(&node.name).unwrap_or_default())
         }
-        Verdict::Wrong {
+        NodeVerdict::Wrong {
             fault: Fault::Blocked { .. },
             ..
-        } if depends_on_client(trip, node, &question) => Verdict::Unknown(
+        } if depends_on_client(trip, node, &question) => NodeVerdict::Unknown(
             "the rules allow only some clients: set the client as external/ADDR".to_owned(),
         ),
         verdict => verdict,
@@ -43,8 +43,8 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
     let before = trip.packet();
     let after = before.to(trip.endpoint.ip(), trip.endpoint.port());
     match verdict {
-        Verdict::NotClaimed => {}
-        Verdict::Kept(text) => {
+        NodeVerdict::NotClaimed => {}
+        NodeVerdict::Kept(text) => {
             let hop = node_hop(Stage::Nat, &node.name, text.clone()).held(
                 format!("Node/{} rules, addresses, sockets", node.name),
                 text,
@@ -52,7 +52,7 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
             trail.push(hop);
             return None;
         }
-        Verdict::Right(text) => {
+        NodeVerdict::Right(text) => {
             let own = all.to(trip.endpoint).next();
             let left = own.map_or(after, |one| one.packet);
             let rules = own.map(rules_text).unwrap_or_default();
@@ -61,14 +61,14 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
                 .held(format!("Node/{} rules", node.name), rules);
             trail.push(hop);
         }
-        Verdict::Ambiguous { fault, why } => {
+        NodeVerdict::Ambiguous { fault, why } => {
             let hop = node_hop(Stage::Nat, &node.name, format!("{}: {why}", node.name))
                 .held(format!("Node/{} rules", node.name), why);
             let fault = trip.at_node(&node.name, Stage::Nat, fault);
             trail.doubt(hop, Break::Node(Box::new(fault)));
             return None;
         }
-        Verdict::Unknown(why) => {
+        NodeVerdict::Unknown(why) => {
             let hop = node_hop(Stage::Nat, &node.name, format!("{}: {why}", node.name))
                 .held(format!("Node/{}", node.name), why);
             trail.push(Hop {
@@ -77,7 +77,7 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<Lef
             });
             return None;
         }
-        Verdict::Wrong {
+        NodeVerdict::Wrong {
             fault,
             text,
             is_all,

@@ -12,7 +12,7 @@
 
 use crate::cluster::{Operator, Requirement};
 use crate::policy::ends::{NAMESPACE_NAME, SERVICE_ACCOUNT_NAME};
-use crate::policy::formula::{Domain, Formula, Part, Place};
+use crate::policy::formula::{Anchor, Domain, Formula, Part};
 
 /// What an expression is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -176,16 +176,16 @@ impl<'t, 'a> Parser<'t, 'a> {
                 let values = self.set()?;
                 Ok(self.label(key, Operator::NotIn, values))
             }
-            Some(Token::Word("contains")) => self.part(key, Place::Anywhere),
-            Some(Token::Word("startswith")) => self.part(key, Place::Start),
-            Some(Token::Word("endswith")) => self.part(key, Place::End),
-            Some(Token::Word("starts")) if self.eat_word("with") => self.part(key, Place::Start),
-            Some(Token::Word("ends")) if self.eat_word("with") => self.part(key, Place::End),
+            Some(Token::Word("contains")) => self.part(key, Anchor::Anywhere),
+            Some(Token::Word("startswith")) => self.part(key, Anchor::Start),
+            Some(Token::Word("endswith")) => self.part(key, Anchor::End),
+            Some(Token::Word("starts")) if self.eat_word("with") => self.part(key, Anchor::Start),
+            Some(Token::Word("ends")) if self.eat_word("with") => self.part(key, Anchor::End),
             _ => Err(format!("no operator behind the label {key:?}")),
         }
     }
 
-    fn part(&mut self, key: &str, place: Place) -> Result<Formula, String> {
+    fn part(&mut self, key: &str, place: Anchor) -> Result<Formula, String> {
         let text = self.text()?;
         let (domain, key) = self.meaning(key);
         Ok(Formula::Part(

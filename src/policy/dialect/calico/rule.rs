@@ -45,8 +45,8 @@ pub(super) fn rule(
             });
         }
     };
-    let mut source = End::read(reader, scope, fields.object("source")?)?;
-    let mut destination = End::read(reader, scope, fields.object("destination")?)?;
+    let mut source = EntityRule::read(reader, scope, fields.object("source")?)?;
+    let mut destination = EntityRule::read(reader, scope, fields.object("destination")?)?;
     if source.has_ports() {
         let doubt = reader.doubt(
             fields.at("source"),
@@ -94,16 +94,16 @@ pub(super) fn rule(
 
 /// One of the two ends a rule names.
 #[derive(Default)]
-struct End<'a> {
+struct EntityRule<'a> {
     /// All of these must hold.
     parts: Vec<Formula>,
     ports: Option<&'a [Value]>,
     not_ports: Option<&'a [Value]>,
 }
 
-// === impl End ===
+// === impl EntityRule ===
 
-impl<'a> End<'a> {
+impl<'a> EntityRule<'a> {
     fn read(
         reader: &mut Reader<'_>,
         scope: &Scope<'_>,
@@ -229,7 +229,7 @@ fn endpoints(
 }
 
 /// `protocol`, `notProtocol`, and the ports of the destination.
-fn ports(reader: &mut Reader<'_>, fields: &mut Fields<'_>, destination: &End<'_>) -> Ports {
+fn ports(reader: &mut Reader<'_>, fields: &mut Fields<'_>, destination: &EntityRule<'_>) -> Ports {
     let only = fields.get("protocol").map(protocol);
     let not = fields.get("notProtocol").map(protocol);
     if only.is_none() && not.is_none() && !destination.has_ports() {

@@ -29,7 +29,7 @@ pub fn apply(
         }
         "application/strategic-merge-patch+json" if !custom => {
             let mut patched = object.clone();
-            strategic::merge(&mut patched, patch, &strategic::Place::root(&kind.kind));
+            strategic::merge(&mut patched, patch, &strategic::PatchPath::root(&kind.kind));
             Ok(patched)
         }
         _ => {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 /// Where in an object a patch is.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct PatchPath {
     kind: String,
     field: String,
 }
@@ -20,9 +20,9 @@ enum Lists {
     Replace,
 }
 
-// === impl Place ===
+// === impl PatchPath ===
 
-impl Place {
+impl PatchPath {
     pub fn root(kind: &str) -> Self {
         let kind = kind.to_owned();
         let field = String::new();
@@ -61,7 +61,7 @@ impl Place {
 }
 
 /// Lays a patch over a value.
-pub fn merge(target: &mut Value, patch: &Value, place: &Place) {
+pub fn merge(target: &mut Value, patch: &Value, place: &PatchPath) {
     let Value::Object(fields) = patch else {
         target.clone_from(patch);
         return;
@@ -108,7 +108,7 @@ pub fn merge(target: &mut Value, patch: &Value, place: &Place) {
     }
 }
 
-fn merge_list(list: &mut Value, patches: &[Value], place: &Place, name: &str) {
+fn merge_list(list: &mut Value, patches: &[Value], place: &PatchPath, name: &str) {
     let rule = place.list(name);
     let replaced = patches.iter().any(|one| one["$patch"] == "replace");
     let own = list.as_array().cloned().unwrap_or_default();
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     fn patched(kind: &str, mut object: Value, patch: &Value) -> Value {
-        merge(&mut object, patch, &Place::root(kind));
+        merge(&mut object, patch, &PatchPath::root(kind));
         object
     }
 

@@ -10,7 +10,7 @@ use crate::policy::Direction;
 use crate::world::NodeSite;
 
 /// What one map says of the packet.
-struct Verdict<'n> {
+struct TableVerdict<'n> {
     node: &'n NodeSite,
     endpoint: &'n Endpoint,
     pod: &'n Pod,
@@ -27,7 +27,7 @@ pub fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) {
 }
 
 /// At the source: whom its node takes the destination for.
-fn egress<'t>(trip: &Trip<'t, '_>) -> Option<Verdict<'t>> {
+fn egress<'t>(trip: &Trip<'t, '_>) -> Option<TableVerdict<'t>> {
     let (node, pod) = (trip.first_site()?, trip.source_pod()?);
     let agent = node.tables.cilium.as_ref()?;
     let (_, owner) = agent.addresses.as_ref()?.owner(trip.endpoint.ip())?;
@@ -35,7 +35,7 @@ fn egress<'t>(trip: &Trip<'t, '_>) -> Option<Verdict<'t>> {
 }
 
 /// At the destination: as whom the source comes.
-fn ingress<'t>(trip: &Trip<'t, '_>) -> Option<Verdict<'t>> {
+fn ingress<'t>(trip: &Trip<'t, '_>) -> Option<TableVerdict<'t>> {
     let (node, pod) = (trip.last_site()?, trip.destination_pod()?);
     let agent = node.tables.cilium.as_ref()?;
     let identity = identity::of_source(trip, agent)?;
@@ -48,7 +48,7 @@ fn judge<'t>(
     pod: &'t Pod,
     side: Side,
     identity: u32,
-) -> Option<Verdict<'t>> {
+) -> Option<TableVerdict<'t>> {
     let endpoint = agent.endpoint(pod)?;
     let map = agent.policies.as_ref()?.get(&endpoint.id)?;
     let sight = map.judge(side, identity, trip.protocol, trip.endpoint.port());
@@ -57,7 +57,7 @@ fn judge<'t>(
         Sight::Deny { .. } if endpoint.audits => Sight::Allow,
         sight => sight,
     };
-    Some(Verdict {
+    Some(TableVerdict {
         node,
         endpoint,
         pod,
@@ -67,9 +67,9 @@ fn judge<'t>(
     })
 }
 
-// === impl Verdict ===
+// === impl TableVerdict ===
 
-impl Verdict<'_> {
+impl TableVerdict<'_> {
     const fn stage(&self) -> Stage {
         match self.side {
             Side::Ingress => Stage::IngressPolicy,

@@ -6,7 +6,7 @@ use super::super::nat::raise;
 use super::super::trip::{Trip, node_hop};
 use crate::dataplane::{ServiceTable, differences, redirected};
 use crate::nat::dataplane::Dataplane;
-use crate::nat::proxy::{Difference, DifferenceKind, Entry, SliceIndex, entries_of};
+use crate::nat::proxy::{Difference, DifferenceKind, ProxyEntry, SliceIndex, entries_of};
 use crate::net::Packet;
 use crate::path::slices;
 use crate::path::trail::Trail;
@@ -25,11 +25,11 @@ pub fn step<'v>(trip: &Trip<'_, 'v>, node: &NodeSite, trail: &mut Trail<'v>) -> 
     let (dataplane, table) = node.tables.services()?;
     let index = SliceIndex::new(slices(trip.walker.view, service));
     let entries = entries_of(service, &index, &node.setup);
-    let is_asked = |entry: &&Entry<'_>| {
+    let is_asked = |entry: &&ProxyEntry<'_>| {
         SocketAddr::new(entry.address, entry.number) == asked && entry.protocol == trip.protocol
     };
     // A node port may be asked at any address of the node.
-    let is_alike = |entry: &&Entry<'_>| {
+    let is_alike = |entry: &&ProxyEntry<'_>| {
         entry.is_external() && entry.number == asked.port() && entry.protocol == trip.protocol
     };
     let entry = entries
