@@ -255,7 +255,7 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'The source of a single packet, with or without a port')
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'The destination of a single packet')
             [CompletionResult]::new('--protocol', '--protocol', [CompletionResultType]::ParameterName, 'tcp, udp or sctp')
-            [CompletionResult]::new('--in', '--in', [CompletionResultType]::ParameterName, 'The interface it comes in by; without it, the packet is made on this host')
+            [CompletionResult]::new('--in', '--in', [CompletionResultType]::ParameterName, 'The interface it comes in by; without it, the packet is created on this host')
             [CompletionResult]::new('--length', '--length', [CompletionResultType]::ParameterName, 'Its length in bytes, for rules that ask')
             [CompletionResult]::new('--objects', '--objects', [CompletionResultType]::ParameterName, 'Services, EndpointSlices and Nodes, as kubectl get -o yaml prints them')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to print the answer about one packet, or the differences')

@@ -237,7 +237,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l from -d 'The source of a single packet, with or without a port' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l to -d 'The destination of a single packet' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l protocol -d 'tcp, udp or sctp' -r
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l in -d 'The interface it comes in by; without it, the packet is made on this host' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l in -d 'The interface it comes in by; without it, the packet is created on this host' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l length -d 'Its length in bytes, for rules that ask' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -l objects -d 'Services, EndpointSlices and Nodes, as kubectl get -o yaml prints them' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rules" -s o -l output -d 'How to print the answer about one packet, or the differences' -r -f -a "text\t'For people'

@@ -184,5 +184,5 @@ pub(super) fn reply_words(server: SocketAddr, name: &str, reply: &DnsReply) -> S
         (None, Some(failure)) => failure.words().to_owned(),
         (None, None) => "no answer".to_owned(),
     };
-    format!("{} answers {said} for {name}, {time}", server.ip())
+    format!("{}: {said} for {name}, {time}", server.ip())
 }

@@ -66,7 +66,7 @@ impl LeafMiss {
                 "the pod is in its node's network, where selectors do not see it".to_owned()
             }
             Self::Namespace { wanted, has } => {
-                format!("it allows pods of namespace {wanted}; this one is in {has}")
+                format!("it allows pods of namespace {wanted} (this one is in {has})")
             }
             Self::Label(label) => label.words(),
             Self::Outside {
@@ -112,7 +112,7 @@ impl LabelMiss {
             |value| format!("has {key}={value}"),
         );
         let near = match &self.nearest {
-            Some((near, value)) if near != key => format!(" (but {near}={value})"),
+            Some((near, value)) if near != key => format!(", but {near}={value}"),
             _ => String::new(),
         };
         let nobody = match (self.carriers, self.domain) {
@@ -120,7 +120,7 @@ impl LabelMiss {
             _ => "",
         };
         format!(
-            "it requires {}; {whose} {has}{near}{nobody}",
+            "it requires {} ({whose} {has}{near}{nobody})",
             self.requirement
         )
     }

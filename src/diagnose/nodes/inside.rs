@@ -71,7 +71,7 @@ pub(super) fn cause(
             .fix("the application hangs or is too slow: check its threads, limits and logs")
             .run(logs),
         PodFault::Filtered { port, rule, is_source } => {
-            let what = if *is_source { "packets to" } else { "traffic of" };
+            let what = if *is_source { "packets to" } else { "packets from" };
             at(fault, Code::DST_05, &field(rule), format!("a firewall inside {name} blocks {what} port {port}"))
                 .because(held("pod", rule).replace("Node/pod", &pod.to_string()))
                 .fix("check init containers and sidecars that write rules in the pod")

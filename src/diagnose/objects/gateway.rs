@@ -299,18 +299,18 @@ fn refused(
             .because(format!("it has {}", list(has)))
             .fix("name a listener it has, or none to attach to all")
             .run(edit),
-        Refusal::Kind { takes } => finding(format!("its listeners take no {}", route.kind))
+        Refusal::Kind { takes } => finding(format!("its listeners do not allow {}", route.kind))
             .blame(parent.clone(), "spec.listeners[].allowedRoutes.kinds")
             .because(if takes.is_empty() { "they take no kind of route".to_owned() } else { format!("they take {}", list(takes)) })
             .fix("attach it to a listener of its protocol, or allow its kind there")
             .run(kubectl(&parent.namespace, format!("edit {} {}", parent.kind.to_lowercase(), parent.name))),
-        Refusal::Namespace { from } => finding(format!("its listeners take no routes of namespace {}", route.namespace))
+        Refusal::Namespace { from } => finding(format!("its listeners do not allow routes from namespace {}", route.namespace))
             .blame(route.clone(), field)
             .because(format!("allowedRoutes.namespaces.from is {}", list(from)))
             .because(format!("labels of {}: {}", route.namespace, labels(case, &route.namespace)))
             .fix(format!("allow routes from namespace {} in the listener (from: All, or a Selector that matches it)", route.namespace))
             .run(kubectl(&parent.namespace, format!("edit {} {}", parent.kind.to_lowercase(), parent.name))),
-        Refusal::Hostname { listeners } => finding("no host name of it is one of its listeners".to_owned())
+        Refusal::Hostname { listeners } => finding("none of its host names matches a listener".to_owned())
             .blame(route.clone(), "spec.hostnames")
             .because(format!("listeners are {}; a wildcard matches subdomains, not the domain itself", list(listeners)))
             .fix("use a host name that a listener matches, or add a listener for it")
