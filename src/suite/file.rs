@@ -445,7 +445,7 @@ mod tests {
             ("- {from: a, to: b, timeout: 0}", "is not a time", "5s"),
             (
                 "- {from: a, to: b, by: lock}",
-                "names no object",
+                "is not an object",
                 "KIND/NAME",
             ),
             ("- {from: [], to: b}", "checks nothing", ""),

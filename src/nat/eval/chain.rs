@@ -266,7 +266,7 @@ impl Walker<'_> {
                             branches.done.push((state, ChainExit::Unknown(why)));
                         }
                         Mapped::Unknown(why) => {
-                            branches.done.push((state, ChainExit::Unknown(why)))
+                            branches.done.push((state, ChainExit::Unknown(why)));
                         }
                     }
                 }
