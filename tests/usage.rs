@@ -132,7 +132,7 @@ fn wrong_names_answer_with_the_nearest() {
             "unknown kind \"shop\"",
             "shop/pod/api",
         ),
-        (["client-1", "svc/api:0"], "no port", "1 to 65535"),
+        (["client-1", "svc/api:0"], "is not a port", "1 to 65535"),
         (
             ["client-1", "pod/client-3"],
             "no pod/client-3",
@@ -264,12 +264,12 @@ fn completion_speaks_kubectls_protocol() {
 #[test]
 fn ends_that_say_nothing_are_refused() {
     for (destination, says) in [
-        ("10.0.0.300:80", "is no IP address"),
-        ("10.0.0:80", "is no IP address"),
-        ("10.0.0.0/8", "is no IP address"),
-        ("dns/10.0.0.300", "is no IP address"),
-        ("http://10.0.0.300/", "is no IP address"),
-        ("fd00::zz", "is no IP address"),
+        ("10.0.0.300:80", "is not an IP address"),
+        ("10.0.0:80", "is not an IP address"),
+        ("10.0.0.0/8", "is not an IP address"),
+        ("dns/10.0.0.300", "is not an IP address"),
+        ("http://10.0.0.300/", "is not an IP address"),
+        ("fd00::zz", "is not an IP address"),
         ("0.0.0.0:80", "the unspecified address"),
         ("224.0.0.1:80", "a multicast address"),
         ("ip/255.255.255.255:80", "the broadcast address"),

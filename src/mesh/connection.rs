@@ -159,6 +159,8 @@ pub enum Reason {
     /// Identities of one mesh mean nothing to another.
     OtherMesh,
     NothingAuthorizes,
+    /// A proxy takes a port for a protocol that the application hardly speaks.
+    Misread,
 }
 
 /// What would let the connection through.

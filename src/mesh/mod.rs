@@ -10,6 +10,7 @@
 //! an external authorizer or on an object that is not understood stays open, and says why.
 
 mod connection;
+mod detection;
 mod http;
 pub mod istio;
 pub mod linkerd;
@@ -92,6 +93,10 @@ impl<'v> Meshes<'v> {
                 Some(Mesh::Linkerd) => self.linkerd.server(connection, server, &mut passage),
                 None => self.istio.plain_server(connection, server, &mut passage),
             }
+        }
+        if !is_stopped {
+            let misread = detection::misread(self, connection, [&client, &server]);
+            passage.notices.extend(misread);
         }
         for member in [&client, &server].into_iter().flatten() {
             if member.is_of_two() {

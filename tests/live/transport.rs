@@ -130,7 +130,7 @@ fn a_server_that_never_answers() {
 #[test]
 fn answers_that_are_no_json() {
     let stub = Stub::that(shop(), |_| Manner::Garbage);
-    refuses(&stub.url, &[], &["no JSON"]);
+    refuses(&stub.url, &[], &["not JSON"]);
 }
 
 #[test]

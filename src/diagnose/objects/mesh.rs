@@ -8,7 +8,13 @@ use crate::path::Stage;
 
 /// The cause of a stop.
 pub(in crate::diagnose) fn cause(stop: &Stop, stage: Stage) -> Finding {
-    let finding = Finding::new(code(stop.reason), stage, stop.summary.clone())
+    let finding = Finding::new(code(stop.reason), stage, stop.summary.clone());
+    // Which protocol the application uses shows in no object.
+    let finding = match stop.reason {
+        Reason::Misread => finding.suspected(),
+        _ => finding,
+    };
+    let finding = finding
         .blame(stop.object.clone(), stop.field.clone())
         .because_all(stop.because.iter().filter(|fact| !fact.is_empty()).cloned())
         .fix(stop.repair.summary.clone());
@@ -31,6 +37,7 @@ const fn code(reason: Reason) -> Code {
         Reason::Unauthorized => Code::MESH_03,
         Reason::ProxyDown => Code::MESH_04,
         Reason::NoRoute => Code::MESH_06,
+        Reason::Misread => Code::MESH_05,
         Reason::OutOfScope => Code::MESH_07,
         Reason::Bypassed => Code::MESH_09,
         Reason::RulesLeftOut => Code::MESH_11,

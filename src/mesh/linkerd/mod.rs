@@ -45,6 +45,12 @@ pub struct Linkerd<'v> {
 // === impl Linkerd ===
 
 impl<'v> Linkerd<'v> {
+    /// The ports that no proxy looks into unless an annotation says otherwise, as `25,587,…`.
+    #[must_use]
+    pub fn opaque_ports(&self) -> &str {
+        &self.config.opaque_ports
+    }
+
     /// Reads them.
     #[must_use]
     pub fn of(view: &'v ClusterView) -> Self {
