@@ -153,3 +153,37 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+/// Crates that exist for Linux only, by the beginning of their names.
+const LINUX_ONLY: [&str; 10] = [
+    "nix ",
+    "netlink-",
+    "rtnetlink",
+    "neli",
+    "procfs",
+    "caps ",
+    "libbpf",
+    "aya",
+    "inotify",
+    "pnet",
+];
+
+/// On-call engineers sit at a Mac or at Windows, too.
+#[test]
+fn the_plugin_needs_nothing_of_linux() {
+    for target in ["aarch64-apple-darwin", "x86_64-pc-windows-msvc"] {
+        let output = std::process::Command::new(env!("CARGO"))
+            .current_dir(project())
+            .args(["tree", "--locked", "--package", "kubectl-netpath"])
+            .args(["--edges", "normal", "--prefix", "none", "--target", target])
+            .output()
+            .expect("cargo runs");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{target}: {errors}");
+        let tree = String::from_utf8_lossy(&output.stdout);
+        assert!(tree.contains("kube v"), "{target}: {tree}");
+        let is_linux = |line: &&str| LINUX_ONLY.iter().any(|name| line.starts_with(name));
+        let found: Vec<&str> = tree.lines().filter(is_linux).collect();
+        assert_eq!(found, Vec::<&str>::new(), "{target}");
+    }
+}
