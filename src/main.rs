@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use netpath::cli::Cli;
+use netpath::visible::say;
 
 fn main() -> ExitCode {
     // Alone, it says what it is for.
@@ -15,9 +16,9 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             if !error.is_broken_pipe() {
-                eprintln!("error: {error}");
+                say(format_args!("error: {error}"));
                 if let Some(hint) = error.hint() {
-                    eprintln!("hint: {hint}");
+                    say(format_args!("hint: {hint}"));
                 }
             }
             error.exit_code()

@@ -8,9 +8,11 @@ use crate::support::project;
 
 /// The modules of the library, from what knows nothing to what knows everything. A module uses only what
 /// stands before it.
-const ORDER: [&str; 36] = [
+const ORDER: [&str; 38] = [
     "log",
     "text",
+    "visible",
+    "shell",
     "causes",
     "duration",
     "net",

@@ -18,6 +18,7 @@ mod nat_cli;
 mod nat_corpus;
 mod nat_expected;
 mod nodes;
+mod outside;
 mod policy;
 mod probe;
 mod properties;

@@ -147,6 +147,10 @@ pub struct SnapshotArgs {
     /// with --deep creates, and removes afterwards).
     #[arg(long, requires = "source", help_heading = "Probing")]
     pub deep: bool,
+    /// Give addresses pseudonyms, the same everywhere and within their networks, so that a stranger may
+    /// see the capture.
+    #[arg(long)]
+    pub anonymize: bool,
     #[command(flatten)]
     pub launch: LaunchArgs,
     #[command(flatten)]
@@ -179,6 +183,9 @@ pub struct CleanupArgs {
     /// Only list what would be removed.
     #[arg(long)]
     pub dry_run: bool,
+    /// Do not ask: remove what is listed.
+    #[arg(long, short, conflicts_with = "dry_run")]
+    pub yes: bool,
     #[command(flatten)]
     pub kube: KubeArgs,
 }

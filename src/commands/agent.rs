@@ -1,7 +1,7 @@
 //! `kubectl netpath agent image FILE`.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 
 use crate::cli::{AgentArgs, AgentCommand, AgentImageArgs};
 use crate::error::{Error, Exit};
@@ -21,7 +21,8 @@ fn image(args: &AgentImageArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         ProbeError::Binary { why, hint } => Error::usage(why, hint),
         other => Error::usage(other.to_string(), ""),
     })?;
-    let written = File::create(&args.file)
+    // Whoever names a file of another purpose keeps it.
+    let written = File::create_new(&args.file)
         .map(BufWriter::new)
         .and_then(|mut file| {
             archive::write(agents.all(), &args.name, &mut file)?;
@@ -29,7 +30,11 @@ fn image(args: &AgentImageArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         });
     written.map_err(|error| {
         let file = args.file.display();
-        Error::usage(format!("cannot write {file}: {error}"), "")
+        let hint = match error.kind() {
+            ErrorKind::AlreadyExists => "name a file that is not there yet, or remove it",
+            _ => "",
+        };
+        Error::usage(format!("cannot write {file}: {error}"), hint)
     })?;
     let platforms: Vec<String> = agents
         .all()

@@ -10,6 +10,7 @@ use crate::cluster::live::{self, Answer};
 use crate::cluster::query::Query;
 use crate::cluster::{Resource, Scope};
 use crate::error::{Error, Exit};
+use crate::visible::acts;
 
 /// Somebody waits with a finger on TAB.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -57,7 +58,8 @@ pub(super) fn run(args: &CompleteArgs, out: &mut dyn Write) -> Result<Exit, Erro
         Wanted::Nothing => (Vec::new(), NO_FILES),
     };
     for candidate in candidates {
-        if !candidate.text.starts_with(typed) {
+        // A name that acts is none that can be typed.
+        if !candidate.text.starts_with(typed) || candidate.text.contains(acts) {
             continue;
         }
         if candidate.about.is_empty() {

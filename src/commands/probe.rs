@@ -256,10 +256,14 @@ fn progress() -> Box<dyn Progress + Send> {
 /// while nobody answers. It is asked once: what later rounds create is announced.
 async fn asks_to_go_on(progress: &dyn Progress) -> bool {
     progress.pause();
-    let _ = write!(
-        std::io::stderr(),
-        "Create this, and what later questions need? [y/N] "
-    );
+    let is_yes = is_confirmed("Create this, and what later questions need?").await;
+    progress.resume();
+    is_yes
+}
+
+/// Asks a question on stderr and reads one line; anything but yes is no.
+pub(super) async fn is_confirmed(question: &str) -> bool {
+    let _ = write!(std::io::stderr(), "{question} [y/N] ");
     let (answered, answer) = oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();
@@ -267,7 +271,5 @@ async fn asks_to_go_on(progress: &dyn Progress) -> bool {
         let is_yes = read.is_ok() && matches!(line.trim(), "y" | "Y" | "yes");
         let _ = answered.send(is_yes);
     });
-    let is_yes = answer.await.unwrap_or(false);
-    progress.resume();
-    is_yes
+    answer.await.unwrap_or(false)
 }

@@ -19,6 +19,7 @@ mod keeper;
 pub(crate) mod kubectl;
 mod nodes;
 mod objects;
+mod patch;
 mod probes;
 mod verdict;
 

@@ -207,12 +207,12 @@ fn name(case: &Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
             stop,
             stage,
             is_notice: false,
-        } => mesh::cause(stop, *stage),
+        } => mesh::cause(case.view, stop, *stage),
         Break::Mesh {
             stop,
             stage,
             is_notice: true,
-        } => mesh::cause(stop, *stage).notice(),
+        } => mesh::cause(case.view, stop, *stage).notice(),
         Break::Node(fault) => nodes::cause(case, path, fault),
     }
 }

@@ -91,7 +91,8 @@ impl Corefile {
     /// its block as a plugin of that name; between blocks it is passed over.
     ///
     /// # Errors
-    /// When braces do not match, a block has no zone, or CoreDNS would refuse it for another reason.
+    /// When braces do not match, a block has no zone, imports multiply beyond all use, or CoreDNS would
+    /// refuse it for another reason.
     pub fn parse_with(text: &str, files: Files<'_>) -> Result<Self, BadCorefile> {
         let tokens = import::expanded(tokens(text, None)?, files)?;
         let mut reader = Reader { tokens, next: 0 };
@@ -114,8 +115,9 @@ impl Corefile {
             }
             corefile.blocks.push(block(&keys, plugins, at)?);
         }
+        let mut room = DIRECTIVES;
         for block in &mut corefile.blocks {
-            expand_imports(&mut block.plugins, &snippets);
+            expand_imports(block, &snippets, &mut room)?;
         }
         sanity::check(&corefile)?;
         Ok(corefile)
@@ -241,19 +243,36 @@ fn block(keys: &[String], plugins: Vec<Plugin>, at: At) -> Result<ServerBlock, B
     Ok(block)
 }
 
-fn expand_imports(plugins: &mut Vec<Plugin>, snippets: &[(String, Vec<Plugin>)]) {
+/// How many directives imports may make, over all blocks: a ConfigMap has room for a hundred thousand
+/// imports of a snippet that is as long.
+const DIRECTIVES: usize = 10_000;
+
+fn expand_imports(
+    block: &mut ServerBlock,
+    snippets: &[(String, Vec<Plugin>)],
+    room: &mut usize,
+) -> Result<(), BadCorefile> {
     let mut expanded = Vec::new();
-    for plugin in plugins.drain(..) {
+    for plugin in block.plugins.drain(..) {
         let snippet = (plugin.name == import::DIRECTIVE)
             .then(|| plugin.arguments.first())
             .flatten()
             .and_then(|wanted| snippets.iter().find(|(name, _)| name == wanted));
         match snippet {
-            Some((_, imported)) => expanded.extend(imported.iter().cloned()),
+            Some((_, imported)) => {
+                *room = room
+                    .checked_sub(imported.len())
+                    .ok_or_else(|| BadCorefile {
+                        at: plugin.at.clone(),
+                        message: format!("imports make more than {DIRECTIVES} directives"),
+                    })?;
+                expanded.extend(imported.iter().cloned());
+            }
             None => expanded.push(plugin),
         }
     }
-    *plugins = expanded;
+    block.plugins = expanded;
+    Ok(())
 }
 
 struct Reader {

@@ -30,7 +30,7 @@ pub struct Route {
 }
 
 /// One way out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NextHop {
     pub device: String,
     /// Absent: the destination is on the link.

@@ -1,12 +1,13 @@
 //! Telling what is being done, on stderr; the engine itself never prints.
 
-use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often a spinner turns.
 const TICK: Duration = Duration::from_millis(100);
+
+use crate::visible::{field, say, visible};
 
 /// Somebody who wants to know.
 pub trait Progress: Sync {
@@ -48,8 +49,7 @@ impl Progress for Silent {
 
 impl Progress for Plain {
     fn doing(&self, what: &str) {
-        // A closed stderr takes nothing from the answer.
-        let _ = writeln!(std::io::stderr(), "netpath: {what}");
+        say(format_args!("netpath: {what}"));
     }
 
     fn say(&self, what: &str) {
@@ -82,11 +82,11 @@ impl Default for Spinner {
 
 impl Progress for Spinner {
     fn doing(&self, what: &str) {
-        self.bar.set_message(what.to_owned());
+        self.bar.set_message(field(what).into_owned());
     }
 
     fn say(&self, what: &str) {
-        self.bar.println(format!("netpath: {what}"));
+        self.bar.println(format!("netpath: {}", visible(what)));
     }
 
     /// A spinner that turns would overwrite the question.

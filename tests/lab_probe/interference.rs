@@ -192,7 +192,7 @@ fn nothing_stays(lab: &Lab, before: &[String], left: &str) -> Result<(), String>
         return Err(format!("not named: {unnamed:?} in {left}"));
     }
     let cleaned = Command::new(PROGRAM)
-        .arg("cleanup")
+        .args(["cleanup", "--yes"])
         .env("KUBECONFIG", lab.kubeconfig())
         .output()
         .map_err(|error| error.to_string())?;

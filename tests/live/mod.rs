@@ -8,6 +8,7 @@
 mod bounds;
 mod capture;
 mod credentials;
+mod odd;
 mod refused;
 mod skew;
 pub mod stub;

@@ -109,6 +109,7 @@ fn captured(name: &str, objects: Vec<Value>, live: &ClusterView) -> ClusterView 
         coverage: live.coverage().cloned(),
         server_version: live.server_version.clone(),
         taken_at: TAKEN_AT.parse().unwrap_or(Timestamp::UNIX_EPOCH),
+        anonymize: false,
     };
     capture.write(&folder).expect("a folder");
     let view = load(&folder).expect("a capture");

@@ -33,7 +33,7 @@ fn every_patch_repairs_what_it_is_offered_for() {
         };
         for finding in &answer.findings {
             for command in &finding.fix.commands {
-                let change = match read(command, &world) {
+                let change = match read(command.as_str(), &world) {
                     Ok(Some(change)) => change,
                     Ok(None) => continue,
                     Err(problem) => {
@@ -92,7 +92,7 @@ fn every_command_can_be_pasted() {
             .flat_map(|finding| &finding.fix.commands)
         {
             seen += 1;
-            let words = words(command);
+            let words = words(command.as_str());
             let is_fine = words.as_ref().is_ok_and(|words| {
                 let skip = if words.get(1).is_some_and(|word| word == "-n") {
                     3
@@ -104,7 +104,7 @@ fn every_command_can_be_pasted() {
                         .get(skip)
                         .is_some_and(|verb| VERBS.contains(&verb.as_str()))
             });
-            if !is_fine && applied(command).is_none() {
+            if !is_fine && applied(command.as_str()).is_none() {
                 complaints.push(format!("{}: {command}", scenario.name));
             }
         }
@@ -235,9 +235,15 @@ fn apply(world: &mut World, change: Change) -> Result<(), String> {
     }
 }
 
-/// One step of a JSON patch (RFC 6902): add, replace or remove.
+/// One step of a JSON patch (RFC 6902): test, add, replace or remove.
 fn json_patch(object: &mut Value, step: &Value) -> Result<(), String> {
     let path = step["path"].as_str().ok_or("no path")?;
+    if step["op"] == "test" {
+        let is_so = object.pointer(path) == Some(&step["value"]);
+        return is_so
+            .then_some(())
+            .ok_or_else(|| format!("{path} is not what the patch tests"));
+    }
     let (parent, last) = path.rsplit_once('/').ok_or("a path starts with /")?;
     let last = last.replace("~1", "/").replace("~0", "~");
     let missing = || format!("{path} is not there");

@@ -10,6 +10,7 @@
 
 mod access;
 mod all;
+mod bounds;
 mod connect;
 mod fetch;
 mod kubeconfig;
@@ -26,6 +27,7 @@ use crate::target::Request;
 
 pub use access::KubeArgs;
 pub use all::{read_all, read_whole};
+pub use bounds::line;
 pub use connect::{Connection, connect};
 pub use fetch::{Answer, LiveError, fetch};
 pub use patience::patiently;

@@ -12,6 +12,7 @@ use crate::node::NodeState;
 use crate::report::Style;
 use crate::report::json::print_line;
 use crate::terminal::Terminal;
+use crate::visible::visible;
 use crate::world::NodeSite;
 
 /// Compares and prints.
@@ -93,7 +94,7 @@ fn text(
             out,
             "{}  {} {kind}",
             style.strong(&service),
-            difference.entry
+            style.plain(&difference.entry)
         )?;
         writeln!(out, "  {}{}", difference.kind.name(), detail(difference))?;
         let side = |name: &str, all: &[String]| {
@@ -131,7 +132,7 @@ fn text(
     let node = if setup.node.is_empty() {
         String::new()
     } else {
-        format!(" on {}", setup.node)
+        format!(" on {}", visible(&setup.node))
     };
     writeln!(
         out,

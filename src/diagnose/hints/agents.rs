@@ -10,6 +10,7 @@ use crate::diagnose::objects::ends;
 use crate::diagnose::{Case, Finding};
 use crate::dns::is_cache;
 use crate::path::{Basis, Stage};
+use crate::shell::words;
 
 /// An agent that traffic of a node hangs on.
 struct Agent {
@@ -104,7 +105,7 @@ fn down_on(case: &Case<'_, '_>, node: &Node, agent: &Agent) -> Option<Finding> {
     };
     Some(finding.fix("find out why it does not start").run(kubectl(
         pod.namespace(),
-        format!("logs {} --all-containers --tail=50", pod.name()),
+        words!("logs {} --all-containers --tail=50", pod.name()),
     )))
 }
 

@@ -8,6 +8,7 @@ use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::objects::ends;
 use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
+use crate::shell::words;
 
 /// How long ago a container may have died of hunger to be worth a word.
 const RECENT_SECONDS: i64 = 3600;
@@ -36,7 +37,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
         .fix("raise the memory limit of CoreDNS, or run more replicas")
         .run(kubectl(
             pod.namespace(),
-            format!("describe pod {}", pod.name()),
+            words!("describe pod {}", pod.name()),
         ))
     });
     let broken = unreadable.map(|bad| {
@@ -51,7 +52,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
         .fix("correct the Corefile before a DNS pod restarts")
         .run(kubectl(
             &object.namespace,
-            format!("edit configmap {}", object.name),
+            words!("edit configmap {}", object.name),
         ))
     });
     starved.into_iter().chain(broken).collect()

@@ -6,6 +6,7 @@ use crate::diagnose::Finding;
 use crate::diagnose::kubectl::kubectl;
 use crate::node::Hanging;
 use crate::path::{NodeFault, WayFault};
+use crate::shell::{Command, words};
 
 pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
     let node = &fault.at.name;
@@ -33,7 +34,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
                 .because(format!("Node/{node} ip rule, ip route: {what}"))
                 .fix("add an exception for pod and Service ranges, or remove the route or rule")
                 .run(on_node(&fault.at))
-                .run(format!("ip route get {to}"))
+                .run(words!("ip route get {}", to))
         }
         WayFault::DeadNeighbour { ip, device } => at(fault, Code::RTE_06, "neighbours", format!("{node} sends through {ip}, which does not respond"))
             .because(format!("Node/{node} ip neigh: {ip} dev {device} FAILED"))
@@ -51,7 +52,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
             .because(format!("Node/{node} ip neigh: {ip} lladdr {noted} PERMANENT; the interface has {real}"))
             .fix("delete the entry")
             .run(on_node(&fault.at))
-            .run(format!("ip neigh del {ip} lladdr {noted} dev $(ip -o route get {ip} | sed 's/.* dev \\([^ ]*\\).*/\\1/')")),
+            .run(words!("ip neigh del {} lladdr {} dev $(ip -o route get {} | sed 's/.* dev \\([^ ]*\\).*/\\1/')", ip, noted, ip)),
         WayFault::LinkDown { device, is_tunnel } => {
             let what = if *is_tunnel { "the tunnel" } else { "the interface" };
             at(fault, Code::RTE_05, "links", format!("{what} {device} of {node} is down, and its routes are gone"))
@@ -59,7 +60,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
                 .because("the kernel removes the routes of an interface that goes down")
                 .fix("bring it up and restart the CNI agent, which writes the routes")
                 .run(on_node(&fault.at))
-                .run(format!("ip link set {device} up"))
+                .run(words!("ip link set {} up", device))
         }
         WayFault::TooLarge {
             sends,
@@ -92,7 +93,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
                 .blame(pod.clone(), "")
                 .because(format!("Node/{node} {proof}"))
                 .fix("delete the pod, so that the CNI plugin creates a new interface")
-                .run(kubectl(&pod.namespace, format!("delete pod {}", pod.name)))
+                .run(kubectl(&pod.namespace, words!("delete pod {}", pod.name)))
         }
         WayFault::NoGateway { pod, gateway } => at(fault, Code::RTE_30, "addresses", format!("{node} has lost {gateway}, which its pods use as their gateway"))
             .because(format!("{pod} ip route: default via {gateway}; no interface of {node} has it"))
@@ -101,6 +102,9 @@ pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
     }
 }
 
-fn agents(node: &str) -> String {
-    format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}")
+fn agents(node: &str) -> Command {
+    words!(
+        "kubectl get pods -A -o wide --field-selector spec.nodeName={}",
+        node
+    )
 }

@@ -13,6 +13,7 @@ use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::{Case, Finding};
 use crate::path::{Break, Path, Stage, class_name, ingress_reference, slices};
 use crate::resolve::Place;
+use crate::shell::words;
 use crate::text::{count, list};
 
 /// Everything found beside the breaks.
@@ -68,7 +69,7 @@ fn shared_addresses(case: &Case<'_, '_>) -> Vec<Finding> {
                 .fix("find out why the CNI assigned the address twice, then delete the pods to get new addresses")
                 .run(kubectl(
                     pod.namespace(),
-                    format!("delete pod {}", pod.name()),
+                    words!("delete pod {}", pod.name()),
                 )),
             );
         }
@@ -228,7 +229,7 @@ fn captured_address(
     .fix("remove the address from externalIPs")
     .run(kubectl(
         service.namespace(),
-        format!("edit svc {}", service.name()),
+        words!("edit svc {}", service.name()),
     ));
     Some(if asked.as_ref() == Some(ip) {
         finding.degraded()
@@ -328,7 +329,7 @@ fn flapping(case: &Case<'_, '_>) -> Vec<Finding> {
                 .fix("find out why it terminates: memory limit, liveness probe, or the application")
                 .run(kubectl(
                     pod.namespace(),
-                    format!("logs {} --previous -c {}", pod.name(), status.name),
+                    words!("logs {} --previous -c {}", pod.name(), status.name),
                 )),
             )
         })

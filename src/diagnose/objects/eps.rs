@@ -18,6 +18,7 @@ use crate::diagnose::{Case, Finding};
 use crate::net::Family;
 use crate::path::{Stage, resolve_port, selected, slices};
 use crate::resolve::template_labels;
+use crate::shell::words;
 use crate::text::{count, list};
 
 /// Why a Service has no endpoint for a port and family: the deepest cause that the objects show.
@@ -120,10 +121,11 @@ fn name_of_a_sidecar(
         return finding.fix("use the number of the port");
     };
     let patch = json!([{"op": "replace", "path": format!("/spec/ports/{index}/targetPort"), "value": number}]);
-    finding.fix("use the number of the port").patch(
-        crate::diagnose::kubectl::json_patch(&object, &patch),
-        patch.to_string(),
-    )
+    finding
+        .fix("use the number of the port")
+        .patch(crate::diagnose::kubectl::json_patch(
+            &object, service, &patch,
+        ))
 }
 
 /// What the slices alone tell where pods may not be read. That the Service leads nowhere is proved; a pod
@@ -213,7 +215,7 @@ fn no_replica(
         .fix("scale it up, unless it is scaled down on purpose")
         .run(kubectl(
             &object.namespace,
-            format!("scale {kind} {} --replicas=1", object.name),
+            words!("scale {} {} --replicas=1", kind, object.name),
         ));
     }
     let failure = replica_failure(case, object);
@@ -237,7 +239,7 @@ fn no_replica(
         .fix("find out why it cannot create pods (quota, admission, missing ServiceAccount)")
         .run(kubectl(
             &object.namespace,
-            format!("describe {kind} {}", object.name),
+            words!("describe {} {}", kind, object.name),
         ))
 }
 
@@ -292,7 +294,7 @@ fn in_another_namespace(
     .blame(service.reference(), "metadata.namespace")
     .because(format!("{} with {selector} in {namespace}, none in {}", count(pods, "pod"), service.namespace()))
     .fix(format!("a selector matches pods of its own namespace only: create the Service in {namespace}, or an ExternalName Service here"))
-    .run(kubectl(namespace, format!("get pods -l {selector}")))
+    .run(kubectl(namespace, words!("get pods -l {}", selector)))
 }
 
 /// SVC-13.
@@ -321,7 +323,7 @@ fn wrong_family(service: &Service, family: Family, pods: &[&Pod]) -> Finding {
     ))
     .run(kubectl(
         &object.namespace,
-        format!("get svc {} -o yaml", object.name),
+        words!("get svc {} -o yaml", object.name),
     ))
 }
 
@@ -361,10 +363,9 @@ fn unknown_name(service: &Service, port: &ServicePort, name: &str, pods: &[&Pod]
             finding
                 .because(format!("they have {}", list(&known)))
                 .fix("use a port name that the pods have, or the number")
-                .patch(
-                    crate::diagnose::kubectl::json_patch(&object, &patch),
-                    patch.to_string(),
-                )
+                .patch(crate::diagnose::kubectl::json_patch(
+                    &object, service, &patch,
+                ))
         }
         None => finding.because("they name no port").fix(format!(
             "name the container port {name}, or use its number as targetPort"
@@ -392,9 +393,10 @@ fn by_hand(case: &Case<'_, '_>, service: &Service, port: &ServicePort) -> Findin
     match named_alike {
         Some(slice) => {
             let object = ObjectRef::new("EndpointSlice", namespace, slice.name());
-            let label = format!(
-                "label endpointslice {} {SERVICE_NAME}={} --overwrite",
+            let label = words!(
+                "label endpointslice {} {}={} --overwrite",
                 slice.name(),
+                SERVICE_NAME,
                 service.name()
             );
             finding(
@@ -445,7 +447,7 @@ fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) 
     };
     let edit = kubectl(
         service.namespace(),
-        format!("edit {} {name}", kind.to_lowercase()),
+        words!("edit {} {}", kind.to_lowercase(), name),
     );
     let wanted = port.name.as_deref().unwrap_or_default();
     let ports = slice.ports.as_deref().unwrap_or_default();
@@ -509,6 +511,6 @@ pub(in crate::diagnose) fn stale(service: &Service, slice: &ObjectRef, address: 
     .fix("delete the EndpointSlice; its controller recreates it")
     .run(kubectl(
         &slice.namespace,
-        format!("delete endpointslice {}", slice.name),
+        words!("delete endpointslice {}", slice.name),
     ))
 }

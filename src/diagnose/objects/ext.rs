@@ -12,6 +12,7 @@ use crate::diagnose::kubectl::{kubectl, merge_patch};
 use crate::diagnose::{Case, Finding};
 use crate::net::Family;
 use crate::path::{EXCLUDED, Stage};
+use crate::shell::words;
 use crate::text::list;
 
 /// EXT-03 from outside, SVC-11 from inside.
@@ -53,7 +54,7 @@ pub(in crate::diagnose) fn no_local_endpoint(
             "run an endpoint on {node} (a DaemonSet), or set the policy to Cluster"
         ))
     };
-    finding.patch(merge_patch(&object, &patch), patch.to_string())
+    finding.patch(merge_patch(&object, &patch))
 }
 
 /// EXT-15: nothing leads in.
@@ -76,7 +77,7 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
         .fix("use a Service of type LoadBalancer or NodePort, an Ingress, or port-forward")
         .run(kubectl(
             &object.namespace,
-            format!("port-forward pod/{}{port}", object.name),
+            words!("port-forward pod/{}{}", object.name, port),
         ));
     }
     let patch = json!({"spec": {"type": "NodePort"}});
@@ -90,10 +91,10 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
     .fix(
         "use port-forward, put an Ingress in front, or change the type to NodePort or LoadBalancer",
     )
-    .patch(merge_patch(object, &patch), patch.to_string())
+    .patch(merge_patch(object, &patch))
     .run(kubectl(
         &object.namespace,
-        format!("port-forward svc/{}{port}", object.name),
+        words!("port-forward svc/{}{}", object.name, port),
     ))
 }
 
@@ -147,7 +148,7 @@ pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Se
     }
     finding
         .fix("install a load-balancer controller (cloud controller, MetalLB …) or free an address in its pool")
-        .run(kubectl(service.namespace(), format!("describe svc {}", service.name())))
+        .run(kubectl(service.namespace(), words!("describe svc {}", service.name())))
 }
 
 /// EXT-07.
@@ -186,7 +187,7 @@ pub(in crate::diagnose) fn source_range(
     } else {
         "add the range of the client"
     })
-    .patch(merge_patch(&object, &patch), patch.to_string())
+    .patch(merge_patch(&object, &patch))
 }
 
 /// Whether a client is one of the cluster's own.
@@ -208,7 +209,7 @@ pub(in crate::diagnose) fn nobody_announces(case: &Case<'_, '_>, service: &Servi
         .because(format!("every node has the label {EXCLUDED}"))
         .because("MetalLB and cloud controllers leave such nodes out; kubeadm labels its control plane so")
         .fix("remove the label from the nodes that should receive traffic")
-        .run(kubectl("", format!("label nodes --all {EXCLUDED}-")))
+        .run(kubectl("", words!("label nodes --all {}-", EXCLUDED)))
 }
 
 /// EXT-10: a pod that no node can take, because others hold the host port it wants.
@@ -237,7 +238,7 @@ pub(in crate::diagnose) fn host_port_taken(pod: &Pod, stage: Stage) -> Option<Fi
         .fix("use another host port, fewer replicas than nodes, or a Service instead")
         .run(kubectl(
             pod.namespace(),
-            format!("describe pod {}", pod.name()),
+            words!("describe pod {}", pod.name()),
         ))
     })
 }

@@ -11,6 +11,7 @@ use crate::cluster::access::ServiceExt;
 use crate::diagnose::kubectl::{kubectl, merge_patch};
 use crate::diagnose::{Case, Finding};
 use crate::path::{IngressTrouble, Stage, ingress_addresses, ingress_reference, ports_text};
+use crate::shell::words;
 use crate::text::{list, nearest};
 
 /// What is wrong at an Ingress.
@@ -69,7 +70,7 @@ fn no_controller(case: &Case<'_, '_>, ingress: &Ingress, class: Option<&str>) ->
     finding
         .because(format!("there is {}", list(&classes)))
         .fix(format!("use class {meant}"))
-        .patch(merge_patch(&object, &patch), patch.to_string())
+        .patch(merge_patch(&object, &patch))
 }
 
 /// ING-15. A proxy in front has addresses of its own, and may be meant.
@@ -127,7 +128,7 @@ fn no_rule(ingress: &Ingress, host: &str, path: &str) -> Finding {
     .fix("use a host and path that it has, or add a rule")
     .run(kubectl(
         &object.namespace,
-        format!("edit ingress {}", object.name),
+        words!("edit ingress {}", object.name),
     ))
 }
 
@@ -154,7 +155,7 @@ fn no_backend(
         .blame(object.clone(), format!("{field}.backend.service.port"))
         .because(format!("{} has {}", found.reference(), ports_text(found)))
         .fix("use a port that the Service declares")
-        .run(kubectl(namespace, format!("edit ingress {}", object.name)));
+        .run(kubectl(namespace, words!("edit ingress {}", object.name)));
     }
     let names = case.view.services.in_namespace(namespace).map(Named::name);
     let near = nearest(service, names);
@@ -172,5 +173,5 @@ fn no_backend(
         [] => finding.fix("create the Service, or correct the name"),
         near => finding.fix(format!("did you mean {}?", near.join(" or "))),
     }
-    .run(kubectl(namespace, format!("edit ingress {}", object.name)))
+    .run(kubectl(namespace, words!("edit ingress {}", object.name)))
 }

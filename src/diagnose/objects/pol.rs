@@ -240,10 +240,7 @@ fn fix(
     };
     let finding = finding.fix(summary);
     match patch {
-        Some(fix) => finding.patch(
-            policy_patch(case.view, &fix.policy, &fix.patch),
-            fix.patch.to_string(),
-        ),
+        Some(fix) => finding.patch(policy_patch(case.view, fix)),
         None => finding,
     }
 }

@@ -9,6 +9,7 @@ use crate::diagnose::kubectl::{json_patch, kubectl};
 use crate::diagnose::{Case, Finding};
 use crate::net::Family;
 use crate::path::{PortTrouble, Stage, ports_text};
+use crate::shell::words;
 use crate::target::PortSpec;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
@@ -59,7 +60,7 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
                 "use {}, or add the port for {asked}",
                 port.protocol()
             ))
-            .patch(json_patch(&object, &patch), patch.to_string())
+            .patch(json_patch(&object, service, &patch))
         }
         PortTrouble::Headless {
             service,
@@ -77,7 +78,7 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
                 .blame(object.clone(), format!("spec.ports[{index}]"))
                 .because(format!("clusterIP is None: clients connect to port {port} of the pods, which listen on {target}"))
                 .fix(format!("connect to port {target}, or make port and targetPort equal"))
-                .patch(json_patch(&object, &patch), patch.to_string())
+                .patch(json_patch(&object, service, &patch))
         }
     }
 }
@@ -118,7 +119,7 @@ fn undeclared(service: &Service, asked: &PortSpec) -> Finding {
     }
     .run(kubectl(
         &object.namespace,
-        format!("get svc {} -o wide", object.name),
+        words!("get svc {} -o wide", object.name),
     ))
 }
 
@@ -148,7 +149,7 @@ pub(in crate::diagnose) fn no_common_family(
     .fix("set ipFamilyPolicy to PreferDualStack, or serve the family of the client")
     .run(kubectl(
         &object.namespace,
-        format!("get svc {} -o yaml", object.name),
+        words!("get svc {} -o yaml", object.name),
     ))
 }
 

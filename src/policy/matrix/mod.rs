@@ -20,6 +20,7 @@ mod pieces;
 mod ports;
 mod row;
 mod side;
+mod signature;
 mod tally;
 mod units;
 mod universe;

@@ -3,6 +3,7 @@
 use kube::Client;
 use serde_json::{Value, json};
 
+use super::own::{CONTAINER, PREFIX};
 use super::program::Program;
 use super::refusal::refused;
 use super::wait;
@@ -17,8 +18,6 @@ pub struct DebugPod {
     pub name: String,
     pub container: String,
 }
-
-const CONTAINER: &str = "netpath";
 
 /// Creates a debug pod on a node and waits until it runs. The caller deletes all pods of its run;
 /// their deadline ends them in any case.
@@ -54,7 +53,11 @@ fn object(node: &str, program: &Program, run: &str, seconds: u64) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"generateName": "netpath-", "labels": {LABEL.0: LABEL.1, RUN: run}},
+        "metadata": {
+            "generateName": PREFIX,
+            "labels": {LABEL.0: LABEL.1, RUN: run},
+            "annotations": {RUN: run},
+        },
         "spec": {
             "nodeName": node,
             "hostNetwork": true,

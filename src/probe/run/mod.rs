@@ -339,7 +339,7 @@ impl Session {
     }
 
     async fn delete(&self, pod: &Leftover) -> Option<(String, String)> {
-        let deletion = cleanup::delete(&self.settings.client, &pod.namespace, &pod.name);
+        let deletion = cleanup::delete(&self.settings.client, pod);
         let why = match timeout(PATIENCE, deletion).await {
             Ok(Ok(())) => return None,
             Ok(Err(why)) => why,

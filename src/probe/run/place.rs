@@ -228,6 +228,7 @@ impl Session {
             pod: pod.to_owned(),
             container: container.to_owned(),
             binary: agent,
+            run: self.run.clone(),
         }
     }
 

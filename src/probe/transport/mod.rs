@@ -1,11 +1,14 @@
 //! Bringing the agent to a container and its answers back.
 
 mod image;
+mod listener;
 mod upload;
 
 use std::future::Future;
 
 use crate::observe::ProbeError;
+use crate::visible::field;
+use listener::Listener;
 use netpath_protocol::{Line, Plan};
 
 pub use image::Image;
@@ -17,28 +20,21 @@ pub trait Transport {
     fn run(&self, plan: &Plan) -> impl Future<Output = Result<Vec<Line>, ProbeError>> + Send;
 }
 
-/// Reads what an agent wrote. Lines that are no protocol lines (a shell's complaint, say) are told
-/// apart and given back as the reason when nothing else came.
-pub(super) fn read_lines(
-    what: &str,
-    output: &str,
-    complaint: &str,
-) -> Result<Vec<Line>, ProbeError> {
-    let lines: Vec<Line> = output
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
-    if lines.iter().any(|line| matches!(line, Line::Hello(_))) {
-        return Ok(lines);
-    }
-    let said = [complaint.trim(), output.trim()]
-        .into_iter()
-        .find(|text| !text.is_empty());
-    Err(ProbeError::Transport {
-        what: what.to_owned(),
-        why: match said.and_then(|said| said.lines().next()) {
-            Some(said) => format!("the agent did not answer: {said}"),
+/// What an agent said; else the reason, in its words or those of what ran instead.
+fn heard(what: &str, listener: Listener, complaint: &str) -> Result<Vec<Line>, ProbeError> {
+    listener.finish().map_err(|said| {
+        let complaint = complaint.trim().lines().next().map(str::to_owned);
+        let why = match complaint.or(said) {
+            Some(said) => format!("the agent did not answer: {}", field(&said)),
             None => "the agent did not answer".to_owned(),
-        },
+        };
+        broken(what, why)
     })
+}
+
+fn broken(what: &str, why: impl Into<String>) -> ProbeError {
+    ProbeError::Transport {
+        what: what.to_owned(),
+        why: why.into(),
+    }
 }

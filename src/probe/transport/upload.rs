@@ -1,12 +1,15 @@
 //! Upload: the program is streamed over exec into a container that only sleeps, and run there.
 
-use futures::future::join3;
+use data_encoding::HEXLOWER;
+use futures::future::try_join3;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{Api, AttachParams, AttachedProcess};
+use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Transport, read_lines};
+use super::listener::Listener;
+use super::{Transport, heard};
 use crate::observe::ProbeError;
 use crate::probe::binary::Binary;
 use crate::probe::launch::refused;
@@ -19,20 +22,32 @@ pub struct Upload {
     pub pod: String,
     pub container: String,
     pub binary: Binary,
+    /// The run that it is for.
+    pub run: String,
 }
 
 /// Streams are simplex pipes of this size between the websocket and us.
 const BUFFER: usize = 256 * 1024;
+/// The most bytes of what a shell or the agent complains of.
+const COMPLAINT: u64 = 64 << 10;
+/// The most bytes of what a shell says of an upload.
+const SAID: usize = 4 << 10;
 
 // === impl Upload ===
 
 impl Upload {
-    /// The place the agent has in the container: its size tells versions apart well enough.
+    /// The place the agent has in the container: a new one in each run, since whoever else lives there may
+    /// have put something at the old one.
     fn path(&self) -> String {
+        format!("/tmp/netpath-{}", self.run)
+    }
+
+    /// Runs the agent if it is what was sent: the words behind the script are its own.
+    fn guarded(&self) -> String {
+        let hash = HEXLOWER.encode(&Sha256::digest(&self.binary.bytes));
+        let wrong = "the agent is not what was uploaded";
         format!(
-            "/tmp/netpath-{}-{}",
-            env!("CARGO_PKG_VERSION"),
-            self.binary.bytes.len()
+            "echo \"{hash}  $0\" | sha256sum -c >/dev/null 2>&1 || {{ echo {wrong} >&2; exit 1; }}; exec \"$0\" \"$@\""
         )
     }
 
@@ -43,7 +58,7 @@ impl Upload {
         )
     }
 
-    /// Uploads the agent unless it is there, whole.
+    /// Uploads the agent.
     ///
     /// # Errors
     /// When exec is refused, or the stream breaks.
@@ -69,7 +84,7 @@ impl Upload {
         // `head -c` ends by itself, where an old server cannot close stdin alone (v4 of the channel
         // protocol). The rename makes a half-finished upload invisible.
         let script = format!(
-            "[ -x {path} ] && echo there && exit 0; {janitor} echo send; head -c {size} >{path}.part && chmod 755 {path}.part && mv {path}.part {path} && echo sent"
+            "{janitor} echo send; head -c {size} >{path}.part && chmod 755 {path}.part && mv {path}.part {path} && echo sent"
         );
         let mut process = self.exec(&["sh", "-c", &script], true).await?;
         let (Some(mut stdin), Some(mut stdout)) = (process.stdin(), process.stdout()) else {
@@ -77,7 +92,7 @@ impl Upload {
         };
         let mut answer = String::new();
         let mut chunk = [0; 64];
-        while !answer.contains('\n') {
+        while !answer.contains('\n') && answer.len() < SAID {
             match stdout.read(&mut chunk).await {
                 Ok(0) | Err(_) => break,
                 Ok(read) => answer.push_str(&String::from_utf8_lossy(&chunk[..read])),
@@ -87,15 +102,17 @@ impl Upload {
             let written = stdin.write_all(&self.binary.bytes).await;
             written.map_err(|error| self.broken(&error.to_string()))?;
             let _ = stdin.flush().await;
-            let read = stdout.read_to_string(&mut answer).await;
+            let mut rest = stdout.take(SAID as u64);
+            let read = rest.read_to_string(&mut answer).await;
             read.map_err(|error| self.broken(&error.to_string()))?;
         }
-        if answer.contains("there") || answer.contains("sent") {
+        if answer.contains("sent") {
             return Ok(());
         }
         let mut complaint = String::new();
-        if let Some(mut stderr) = process.stderr() {
-            let _ = stderr.read_to_string(&mut complaint).await;
+        if let Some(stderr) = process.stderr() {
+            let mut said = stderr.take(SAID as u64);
+            let _ = said.read_to_string(&mut complaint).await;
         }
         let why = if complaint.is_empty() {
             answer
@@ -142,32 +159,50 @@ impl Transport for Upload {
     async fn run(&self, plan: &Plan) -> Result<Vec<Line>, ProbeError> {
         let plan = serde_json::to_string(plan).map_err(|error| self.broken(&error.to_string()))?;
         let path = self.path();
-        let mut process = self.exec(&[&path, "--plan", &plan], false).await?;
-        let (mut output, mut complaint) = (Vec::new(), Vec::new());
+        let mut process = self
+            .exec(
+                &["sh", "-c", &self.guarded(), &path, "--plan", &plan],
+                false,
+            )
+            .await?;
+        let (mut listener, mut complaint) = (Listener::default(), Vec::new());
         let (stdout, stderr) = (process.stdout(), process.stderr());
         let status = process.take_status();
-        // Both streams must be drained before the status comes.
+        // Both streams must be drained before the status comes; a flood of either ends it all.
         let reading_out = async {
-            if let Some(mut stdout) = stdout {
-                let _ = stdout.read_to_end(&mut output).await;
+            let Some(mut stdout) = stdout else {
+                return Ok(());
+            };
+            let mut chunk = vec![0; BUFFER];
+            while let Ok(read @ 1..) = stdout.read(&mut chunk).await {
+                listener.hear(&chunk[..read])?;
             }
+            Ok(())
         };
         let reading_err = async {
-            if let Some(mut stderr) = stderr {
-                let _ = stderr.read_to_end(&mut complaint).await;
+            if let Some(stderr) = stderr {
+                let _ = stderr.take(COMPLAINT).read_to_end(&mut complaint).await;
             }
+            if complaint.len() as u64 == COMPLAINT {
+                return Err(format!(
+                    "the agent complains of more than {} KiB",
+                    COMPLAINT >> 10
+                ));
+            }
+            Ok(())
         };
         let waiting = async {
             match status {
-                Some(status) => status.await,
-                None => None,
+                Some(status) => Ok(status.await),
+                None => Ok(None),
             }
         };
-        let ((), (), status) = join3(reading_out, reading_err, waiting).await;
+        let outcome = try_join3(reading_out, reading_err, waiting).await;
+        let ((), (), status) = outcome.map_err(|bound: String| self.broken(&bound))?;
         let mut complaint = String::from_utf8_lossy(&complaint).into_owned();
         if let Some(status) = status.filter(|status| status.status.as_deref() == Some("Failure")) {
             complaint.push_str(status.message.as_deref().unwrap_or_default());
         }
-        read_lines(&self.what(), &String::from_utf8_lossy(&output), &complaint)
+        heard(&self.what(), listener, &complaint)
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use super::MatrixReport;
 use super::grid::{Cell, Grid};
+use crate::visible::field;
 
 /// More lines than this would be thinner than a pixel's worth of use.
 const MOST: usize = 400;
@@ -30,7 +31,11 @@ pub(super) fn print(report: &MatrixReport<'_>, out: &mut dyn Write) -> io::Resul
         )?;
         return out.flush();
     };
-    let longest = grid.names.iter().map(|name| name.chars().count()).max();
+    let longest = grid
+        .names
+        .iter()
+        .map(|name| field(name).chars().count())
+        .max();
     let margin = longest.unwrap_or_default() * LETTER + 16;
     let across = margin + grid.names.len() * SIDE;
     writeln!(
@@ -101,7 +106,9 @@ fn square(
     )
 }
 
+/// Text of an element: nothing of it is markup, and XML has a form for all of it.
 fn escaped(text: &str) -> String {
+    let text = field(text).replace(['\u{fffe}', '\u{ffff}'], "");
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
     text.replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -14,6 +14,7 @@ use crate::cluster::ObjectRef;
 use crate::net::Protocol;
 use crate::policy::{Direction, PolicyVerdict, RuleRef};
 use crate::report::Format;
+use crate::shell::Command;
 use crate::terminal::Terminal;
 
 pub use build::build;
@@ -92,7 +93,7 @@ pub struct Change {
     pub to: PolicyVerdict,
     pub summary: String,
     pub object: ObjectRef,
-    pub command: String,
+    pub command: Command,
     /// A JSON patch, or the object to create.
     pub patch: Value,
     /// The same as lines of YAML.

@@ -13,6 +13,7 @@ use crate::cluster::ObjectRef;
 use crate::diagnose::Verdict;
 use crate::path::Basis;
 use crate::terminal::Terminal;
+use crate::visible::field;
 pub(crate) use style::Style;
 
 /// How much is told.
@@ -182,11 +183,19 @@ fn notes(report: &PathReport) -> Vec<String> {
     notes.extend(report.unread.iter().map(|unread| {
         format!(
             "not read: {} ({}); needs {}",
-            unread.what, unread.why, unread.grant
+            field(&unread.what),
+            field(&unread.why),
+            field(&unread.grant)
         )
     }));
     let rejected = report.rejected.iter().take(5);
-    notes.extend(rejected.map(|one| format!("not understood: {}: {}", one.object, one.why)));
+    notes.extend(rejected.map(|one| {
+        format!(
+            "not understood: {}: {}",
+            field(&one.object),
+            field(&one.why)
+        )
+    }));
     if report.rejected.len() > 5 {
         notes.push(format!(
             "not understood: {} more",
