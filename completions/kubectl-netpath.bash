@@ -330,7 +330,7 @@ _kubectl__netpath() {
             return 0
             ;;
         kubectl__subcmd__netpath__subcmd__cleanup)
-            opts="-n -s -v -h --dry-run --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --color --verbose --help"
+            opts="-y -n -s -v -h --dry-run --yes --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -866,7 +866,7 @@ _kubectl__netpath() {
             return 0
             ;;
         kubectl__subcmd__netpath__subcmd__snapshot)
-            opts="-n -s -v -h --to-namespace --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --color --verbose --help"
+            opts="-n -s -v -h --to-namespace --deep --anonymize --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

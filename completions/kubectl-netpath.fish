@@ -104,6 +104,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l deep -d 'Look into the nodes and pods of the path, too: rules, routes, sysctls, sockets (what a diagnosis with --deep creates, and removes afterwards)'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l anonymize -d 'Give addresses pseudonyms, the same everywhere and within their networks, so that a stranger may see the capture'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l confirm -d 'Ask before anything is created'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l agent-upload -d 'Upload the probe over exec (the default)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
@@ -267,6 +268,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup"
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -l dry-run -d 'Only list what would be removed'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -s y -l yes -d 'Do not ask: remove what is listed'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -59,10 +59,7 @@ pub(in crate::diagnose) fn no_local_endpoint(
 
 /// EXT-15: nothing leads in.
 pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> Finding {
-    let port = case
-        .walk
-        .port
-        .map_or_else(String::new, |port| format!(" {port}"));
+    let port = case.walk.port.map(|port| port.to_string());
     if object.kind == "Pod" {
         return Finding::new(
             Code::EXT_15,
@@ -77,7 +74,7 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
         .fix("use a Service of type LoadBalancer or NodePort, an Ingress, or port-forward")
         .run(kubectl(
             &object.namespace,
-            words!("port-forward pod/{}{}", object.name, port),
+            words!("port-forward pod/{}", object.name).and(&port),
         ));
     }
     let patch = json!({"spec": {"type": "NodePort"}});
@@ -94,7 +91,7 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
     .patch(merge_patch(object, &patch))
     .run(kubectl(
         &object.namespace,
-        words!("port-forward svc/{}{}", object.name, port),
+        words!("port-forward svc/{}", object.name).and(&port),
     ))
 }
 
