@@ -39,6 +39,7 @@ mod control_server;
 mod controllers;
 mod defaults;
 mod dns;
+pub mod fuzz;
 mod hosts;
 mod inject;
 mod kubelet;

@@ -3,6 +3,8 @@
 mod answer;
 mod backend;
 mod destination;
+mod egress;
+mod lost;
 mod name;
 mod network;
 mod proxy;

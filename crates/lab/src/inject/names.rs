@@ -5,6 +5,8 @@
 //! | `@(svc shop/api)` | the Service's ClusterIP |
 //! | `@(pod shop/client-1)`, `@(pod shop app=api node2)` | a pod's address; the first that fits, by name |
 //! | `@(pod6 …)` | its IPv6 address |
+//! | `@(pods shop app=api)` | the addresses of all that fit, one after the other |
+//! | `@(podnames shop app=api)` | their names |
 //! | `@(name shop app=api node2)` | `shop/api-…`, as a place is written |
 //! | `@(podname shop app=api node2)` | `api-…` |
 
@@ -41,6 +43,16 @@ fn value(world: &World, name: &str) -> Result<String> {
         }
         "pod" => address(&*pod(world, rest)?, false),
         "pod6" => address(&*pod(world, rest)?, true),
+        "pods" => {
+            let pods = pods(world, rest)?;
+            let addresses = pods.iter().filter_map(|pod| address(pod, false).ok());
+            Ok(addresses.collect::<Vec<_>>().join(" "))
+        }
+        "podnames" => {
+            let pods = pods(world, rest)?;
+            let names = pods.iter().map(|pod| text(&pod["metadata"]["name"]));
+            Ok(names.collect::<Vec<_>>().join(" "))
+        }
         "podname" => Ok(text(&pod(world, rest)?["metadata"]["name"]).to_owned()),
         "name" => {
             let pod = pod(world, rest)?;
@@ -67,6 +79,12 @@ fn pod(world: &World, words: &[&str]) -> Result<Arc<Value>> {
         let pod = world.store.get(&Key::pod(namespace, name));
         return pod.context("no such pod");
     }
+    let mut fitting = pods(world, words)?.into_iter();
+    fitting.next().context("no pod fits")
+}
+
+/// All of a namespace, some labels and perhaps a node.
+fn pods(world: &World, words: &[&str]) -> Result<Vec<Arc<Value>>> {
     let (namespace, selector) = match words {
         [namespace, selector, ..] => (*namespace, *selector),
         _ => bail!("a pod is NAMESPACE/NAME or NAMESPACE LABELS [NODE]"),
@@ -80,7 +98,7 @@ fn pod(world: &World, words: &[&str]) -> Result<Arc<Value>> {
             && pod["metadata"]["deletionTimestamp"].is_null()
     };
     let pods = world.store.list("", "pods");
-    pods.into_iter().find(fits).context("no pod fits")
+    Ok(pods.into_iter().filter(fits).collect())
 }
 
 fn address(pod: &Value, ipv6: bool) -> Result<String> {
