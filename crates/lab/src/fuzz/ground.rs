@@ -65,7 +65,7 @@ impl Ground {
     fn stands(&mut self, case: &Case) -> Result<bool> {
         for _ in 0..2 {
             if let Some(lab) = &self.lab
-                && truth(lab, case.question)? == Truth::Works
+                && truth(lab, case.question, self.world.dual)? == Truth::Works
             {
                 return Ok(true);
             }
@@ -97,7 +97,7 @@ impl Ground {
     fn broken(&self, case: &Case, ways: &[Way]) -> Result<Outcome> {
         let lab = self.lab()?;
         lab.inject(&case.does()).context("the changes")?;
-        let truth = truth(lab, case.question)?;
+        let truth = truth(lab, case.question, self.world.dual)?;
         let mut answers = Vec::new();
         for way in ways {
             let answer = self.ask(case, *way)?;
@@ -146,7 +146,7 @@ impl Ground {
                 return Ok(());
             }
             outcome.fixes.extend(answer.cause.clone());
-            let works = truth(lab, case.question)? == Truth::Works;
+            let works = truth(lab, case.question, self.world.dual)? == Truth::Works;
             outcome.repaired = Some(works);
             if works {
                 return Ok(());
