@@ -8,6 +8,7 @@ mod gateway;
 mod generated;
 mod hostile;
 mod lab_api;
+mod lab_fuzz;
 mod lab_life;
 mod lab_probe;
 mod lab_rules;

@@ -707,6 +707,46 @@ fn worlds() -> Vec<World> {
             code: "KPX-02",
             verdict: Unreachable,
         },
+        World {
+            what: "a rule stops full packets alone",
+            recording: TO_SERVICE,
+            args: SERVICE,
+            change: |view| {
+                replace_first(
+                    &mut node(view, "node1").iptables,
+                    "\nCOMMIT",
+                    "\n-A FORWARD -d 10.244.2.0/24 -m length --length 1400:65535 -j DROP\nCOMMIT",
+                )
+            },
+            code: "RTE-11",
+            verdict: Degraded,
+        },
+        World {
+            what: "a pod has no route to another node's port",
+            recording: "ok-nodeport-from-outside",
+            args: &["pod/client-1", "node/node2:30180"],
+            change: |view| {
+                replace(
+                    &mut pod(view, "client-1").routes,
+                    "{\"dst\":\"default\",\"gateway\":\"10.244.1.1\",\"dev\":\"eth0\",\"flags\":[]},",
+                    "",
+                )
+            },
+            code: "SRC-10",
+            verdict: Unreachable,
+        },
+        overlay(
+            "the next hop of the tunnel has a wrong link address",
+            "RTE-20",
+            |view| {
+                let neighbours = &mut node(view, "node1").neighbours;
+                replace_first(
+                    neighbours,
+                    "[",
+                    "[{\"dst\":\"172.30.0.12\",\"dev\":\"eth0\",\"lladdr\":\"02:00:00:00:00:99\",\"state\":[\"PERMANENT\"]},",
+                );
+            },
+        ),
         overlay("the tunnel's entry names another node", "RTE-09", |view| {
             replace(
                 &mut node(view, "node1").bridge_fdb,

@@ -18,6 +18,20 @@ pub(super) fn kubectl(namespace: &str, rest: impl Into<Command>) -> Command {
     start.before(&rest.into())
 }
 
+/// Has a pod made anew: by its controller, or, where nobody would, from its own manifest.
+pub(super) fn recreate(view: &ClusterView, pod: &ObjectRef) -> Command {
+    let ObjectRef {
+        namespace, name, ..
+    } = pod;
+    let known = view.pods.get(namespace, name);
+    let is_bare = known.is_some_and(|pod| pod.controller().is_none());
+    if is_bare {
+        words!("kubectl -n {} get pod {} -o yaml | kubectl replace --force -f -", namespace, name)
+    } else {
+        kubectl(namespace, words!("delete pod {}", name))
+    }
+}
+
 /// A merge patch of one object, as a command and as text. It names fields, not positions in lists.
 pub(super) fn merge_patch(object: &ObjectRef, patch: &Value) -> (Command, String) {
     let text = patch.to_string();

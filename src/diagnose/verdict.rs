@@ -201,7 +201,7 @@ fn name(case: &Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
             service,
             slice,
             address,
-        } => eps::stale(service, slice, *address),
+        } => eps::stale(case, service, slice, *address),
         Break::Policy(denied) => pol::denied(case, denied),
         Break::Mesh {
             stop,

@@ -7,7 +7,7 @@ use super::proxy::{field, held};
 use crate::causes::Code;
 use crate::cluster::access::{ServiceExt, ServicePortExt, target_port};
 use crate::cluster::{ObjectRef, Pod};
-use crate::diagnose::kubectl::{json_patch, kubectl};
+use crate::diagnose::kubectl::{json_patch, kubectl, recreate};
 use crate::diagnose::{Case, Finding, Path};
 use crate::path::{Break, Fault, NodeFault, Outcome, PodFault, Stage, resolve_port};
 use crate::shell::words;
@@ -82,7 +82,7 @@ pub(super) fn cause(
             .because(format!("{pod} ip route: {why} for {to}"))
             .fix("find out what the CNI plugin left out (a second network often replaces the default route), and recreate the pod")
             .run(kubectl(&pod.namespace, words!("get pod {} -o yaml", pod.name)))
-            .run(kubectl(&pod.namespace, words!("delete pod {}", pod.name))),
+            .run(recreate(case.view, pod)),
         PodFault::AnswersFrom { address, entries } => {
             let [question, answer] = entries;
             at(fault, Code::DST_10, "", format!("{name} replies to datagrams from {address}, not from the address they were sent to: clients ignore the replies"))
@@ -95,7 +95,7 @@ pub(super) fn cause(
             at(fault, Code::DST_09, "status.podIPs", format!("{name} no longer has {address}"))
                 .because(format!("{pod} interfaces: {}", list(&has)))
                 .fix("delete the pod; if its status stays wrong, restart the kubelet of its node")
-                .run(kubectl(&pod.namespace, words!("delete pod {}", pod.name)))
+                .run(recreate(case.view, pod))
         }
     };
     one_of_many(case, path, fault, pods.len(), finding)

@@ -30,7 +30,7 @@ pub(super) fn cause(case: &Case<'_, '_>, path: &Path<'_>, fault: &NodeFault) -> 
             packet,
             ..
         } => blocked::cause(case, path, fault, (rule, answer.as_deref(), *packet)),
-        Fault::Way(kind) => way::cause(fault, kind),
+        Fault::Way(kind) => way::cause(case, fault, kind),
         Fault::Tunnel(kind) => tunnel::cause(fault, kind),
         Fault::Kernel(kind) => kernel::cause(fault, kind),
         Fault::NoNodeCache {

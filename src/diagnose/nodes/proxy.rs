@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::{at, on_node, restart};
 use crate::causes::Code;
 use crate::cluster::access::EndpointExt;
+use crate::diagnose::kubectl::recreate;
 use crate::diagnose::{Case, Finding};
 use crate::nat::eval::TrailStep;
 use crate::nat::owner::Owner;
@@ -91,7 +92,7 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
         ProxyFault::NoHostPort { pod, port } => at(fault, Code::EXT_10, "rules of CNI portmap", format!("no rule on {node} forwards host port {port} to {}", pod.name))
             .because(format!("Node/{node} iptables-save, nft list: no CNI-HOSTPORT-DNAT, no table cni_hostport with {port}; nothing listens on it either"))
             .fix("add the portmap plugin to the CNI configuration; flushed rules come back only when the pod is recreated")
-            .run(words!("kubectl -n {} delete pod {}", pod.namespace, pod.name)),
+            .run(recreate(case.view, pod)),
         ProxyFault::NoHairpin { port } => at(fault, Code::KPX_16, "bridge port hairpin", format!("a pod on {node} cannot reach itself through {service}: hairpin mode is off on its bridge port {port}"))
             .because(format!("Node/{node} bridge -d link: {port} hairpin off"))
             .fix("set hairpinMode in the CNI configuration; for the running pod, enable it on the port")

@@ -1,14 +1,15 @@
 //! Family RTE: routes, neighbours, interfaces.
 
+use super::proxy::removal;
 use super::{at, on_node};
 use crate::causes::Code;
-use crate::diagnose::Finding;
-use crate::diagnose::kubectl::kubectl;
+use crate::diagnose::kubectl::recreate;
+use crate::diagnose::{Case, Finding};
 use crate::node::Hanging;
 use crate::path::{NodeFault, WayFault};
 use crate::shell::{Command, words};
 
-pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
+pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &WayFault) -> Finding {
     let node = &fault.at.name;
     let agent = "check the CNI agent of that node: it maintains these routes";
     match kind {
@@ -70,6 +71,12 @@ pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
             .degraded()
             .because(format!("MTU {sends} on the way out, {takes} on the way in, and no router in between to report it"))
             .fix(format!("set the MTU of the CNI so that packets fit in {takes} bytes")),
+        WayFault::LargeStopped { rule, size } => at(fault, Code::RTE_11, "rules", format!("a rule on {node} drops packets of {size} bytes and lets small ones pass"))
+            .degraded()
+            .because(format!("Node/{node} {rule}"))
+            .fix("remove the rule, unless it is there on purpose")
+            .run(on_node(&fault.at))
+            .run(removal(rule)),
         WayFault::Detached {
             pod,
             how:
@@ -93,7 +100,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
                 .blame(pod.clone(), "")
                 .because(format!("Node/{node} {proof}"))
                 .fix("delete the pod, so that the CNI plugin creates a new interface")
-                .run(kubectl(&pod.namespace, words!("delete pod {}", pod.name)))
+                .run(recreate(case.view, pod))
         }
         WayFault::NoGateway { pod, gateway } => at(fault, Code::RTE_30, "addresses", format!("{node} has lost {gateway}, which its pods use as their gateway"))
             .because(format!("{pod} ip route: default via {gateway}; no interface of {node} has it"))

@@ -9,7 +9,7 @@ use super::{ends, eps, pol_idle};
 use crate::causes::Code;
 use crate::cluster::access::{EndpointExt, NodeExt, ServiceExt, SliceExt};
 use crate::cluster::{Named, ObjectRef, Pod};
-use crate::diagnose::kubectl::kubectl;
+use crate::diagnose::kubectl::{kubectl, recreate};
 use crate::diagnose::{Case, Finding};
 use crate::path::{Break, Path, Stage, class_name, ingress_reference, slices};
 use crate::resolve::Place;
@@ -67,10 +67,7 @@ fn shared_addresses(case: &Case<'_, '_>) -> Vec<Finding> {
                 .blame(pod.reference(), "status.podIPs")
                 .because(format!("packets to {ip} reach either of them"))
                 .fix("find out why the CNI assigned the address twice, then delete the pods to get new addresses")
-                .run(kubectl(
-                    pod.namespace(),
-                    words!("delete pod {}", pod.name()),
-                )),
+                .run(recreate(case.view, &pod.reference())),
             );
         }
     }

@@ -494,23 +494,42 @@ fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) 
 }
 
 /// EPS-06.
-pub(in crate::diagnose) fn stale(service: &Service, slice: &ObjectRef, address: IpAddr) -> Finding {
-    Finding::new(
+pub(in crate::diagnose) fn stale(
+    case: &Case<'_, '_>,
+    service: &Service,
+    slice: &ObjectRef,
+    address: IpAddr,
+) -> Finding {
+    let finding = Finding::new(
         Code::EPS_06,
         Stage::Destination,
-        format!(
-            "{} still lists {address}, whose pod does not exist",
-            slice.name
-        ),
+        format!("{} lists {address}, which no pod has", slice.name),
     )
     .blame(slice.clone(), "endpoints")
-    .because(format!(
-        "{slice} belongs to {} and lists a pod that does not exist",
-        service.reference()
-    ))
-    .fix("delete the EndpointSlice; its controller recreates it")
-    .run(kubectl(
-        &slice.namespace,
-        words!("delete endpointslice {}", slice.name),
-    ))
+    .because(format!("{slice} belongs to {}", service.reference()));
+    if is_by_controller(case, slice) {
+        return finding
+            .because("it lists a pod that does not exist")
+            .fix("delete the EndpointSlice; its controller recreates it")
+            .run(kubectl(
+                &slice.namespace,
+                words!("delete endpointslice {}", slice.name),
+            ));
+    }
+    finding
+        .because("no controller maintains it: it was created by hand or by another tool")
+        .fix("remove the address from the EndpointSlice, or correct it; whoever created it may write it again")
+        .run(kubectl(
+            &slice.namespace,
+            words!("edit endpointslice {}", slice.name),
+        ))
+}
+
+/// Whether the controller of EndpointSlices writes a slice anew when it is deleted (its label
+/// `endpointslice.kubernetes.io/managed-by`).
+fn is_by_controller(case: &Case<'_, '_>, slice: &ObjectRef) -> bool {
+    let known = case.view.endpoint_slices.get(&slice.namespace, &slice.name);
+    let labels = known.and_then(|slice| slice.metadata.labels.as_ref());
+    let keeper = labels.and_then(|labels| labels.get("endpointslice.kubernetes.io/managed-by"));
+    keeper.is_none_or(|keeper| keeper.ends_with("-controller.k8s.io"))
 }

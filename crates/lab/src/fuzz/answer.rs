@@ -1,5 +1,6 @@
 //! What netpath says: of a capture, of the objects alone, or live.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -151,7 +152,7 @@ pub fn capture(lab: &Lab, programs: &Programs, question: &Question, folder: &Pat
     })
 }
 
-/// What one agent brings, a file for each fact.
+/// What one agent brings, a file for each fact; long ones come in pieces.
 fn gather(lab: &Lab, agent: &Path, place: &str, into: &Path, task: Task) -> Result<()> {
     std::fs::create_dir_all(into)?;
     let plan = Plan {
@@ -161,11 +162,21 @@ fn gather(lab: &Lab, agent: &Path, place: &str, into: &Path, task: Task) -> Resu
     };
     let plan = serde_json::to_string(&plan)?;
     let said = lab.run(place, &format!("{} --plan '{plan}'", agent.display()))?;
+    let mut files: BTreeMap<String, Option<String>> = BTreeMap::new();
     for line in said.stdout.lines() {
-        if let Ok(Line::Fact(fact)) = serde_json::from_str(line)
-            && fact.missing.is_none()
-        {
-            std::fs::write(into.join(&fact.file), &fact.text)?;
+        if let Ok(Line::Fact(fact)) = serde_json::from_str(line) {
+            let text = files
+                .entry(fact.file)
+                .or_insert_with(|| Some(String::new()));
+            match text {
+                Some(text) if fact.missing.is_none() => text.push_str(&fact.text),
+                _ => *text = None,
+            }
+        }
+    }
+    for (file, text) in files {
+        if let Some(text) = text {
+            std::fs::write(into.join(file), text)?;
         }
     }
     Ok(())

@@ -47,6 +47,9 @@ pub struct Question {
     pub source: String,
     #[serde(default = "shop")]
     pub sourcens: String,
+    /// Whether the Service has session affinity.
+    #[serde(default)]
+    pub sticky: bool,
 }
 
 /// One change, and how to take back what restoring the objects does not.

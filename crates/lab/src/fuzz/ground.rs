@@ -1,11 +1,12 @@
 //! A lab that is broken and mended again and again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use super::answer::{Answer, IMAGE, Judgement, Programs, Way, ask, capture};
 use super::repair::{Repair, repair};
+use super::scenario;
 use super::spec::{Case, World};
 use super::truth::{Truth, truth};
 use crate::control::Request;
@@ -19,6 +20,8 @@ pub struct Ground {
     world: World,
     programs: Programs,
     folder: PathBuf,
+    /// Where captures stay that were not answered rightly.
+    keep: Option<PathBuf>,
     lab: Option<Lab>,
 }
 
@@ -27,7 +30,7 @@ pub struct Ground {
 pub struct Outcome {
     pub truth: Truth,
     pub answers: Vec<(Answer, Judgement)>,
-    /// Whether the way works after the fixes, where it was broken and the deciding cause had commands.
+    /// Where the deciding cause had commands: whether they took it away.
     pub repaired: Option<bool>,
     /// The causes whose fixes were done.
     pub fixes: Vec<String>,
@@ -36,13 +39,14 @@ pub struct Outcome {
 // === impl Ground ===
 
 impl Ground {
-    pub fn new(world: World, programs: &Programs, name: &str) -> Self {
+    pub fn new(world: World, programs: &Programs, keep: Option<&Path>, name: &str) -> Self {
         let folder =
             std::env::temp_dir().join(format!("netpath-fuzz-{}-{name}", std::process::id()));
         Self {
             world,
             programs: programs.clone(),
             folder,
+            keep: keep.map(Path::to_owned),
             lab: None,
         }
     }
@@ -65,7 +69,7 @@ impl Ground {
     fn stands(&mut self, case: &Case) -> Result<bool> {
         for _ in 0..2 {
             if let Some(lab) = &self.lab
-                && truth(lab, case.question, self.world.dual)? == Truth::Works
+                && truth(lab, case)? == Truth::Works
             {
                 return Ok(true);
             }
@@ -97,10 +101,10 @@ impl Ground {
     fn broken(&self, case: &Case, ways: &[Way]) -> Result<Outcome> {
         let lab = self.lab()?;
         lab.inject(&case.does()).context("the changes")?;
-        let truth = truth(lab, case.question, self.world.dual)?;
+        let truth = truth(lab, case)?;
         let mut answers = Vec::new();
         for way in ways {
-            let answer = self.ask(case, *way)?;
+            let answer = self.ask(case, *way, "first")?;
             let judgement = answer.judge(truth);
             answers.push((answer, judgement));
         }
@@ -111,23 +115,36 @@ impl Ground {
             fixes: Vec::new(),
         };
         if truth != Truth::Works && ways.contains(&Way::Capture) {
-            self.repair(case, &mut outcome)?;
+            // A fix that takes away who asks mends nothing.
+            if let Err(error) = self.repair(case, &mut outcome) {
+                outcome.repaired = Some(false);
+                outcome.fixes.push(format!("({error:#})"));
+            }
+        }
+        if let Some(keep) = self.keep.as_ref().filter(|_| !outcome.is_clean()) {
+            scenario::write(keep, case, &outcome)?;
+            let taken = scenario::folder(keep, case).join("capture");
+            let _ = std::fs::remove_dir_all(&taken);
+            std::fs::rename(self.folder.join("first"), taken)?;
         }
         Ok(outcome)
     }
 
-    fn ask(&self, case: &Case, way: Way) -> Result<Answer> {
+    fn ask(&self, case: &Case, way: Way, name: &str) -> Result<Answer> {
         let lab = self.lab()?;
+        let (full, objects) = (self.folder.join(name), self.folder.join("objects"));
         match way {
-            Way::Capture => capture(lab, &self.programs, case.question, &self.folder)?,
+            Way::Capture => capture(lab, &self.programs, case.question, &full)?,
             Way::Objects => {
-                for held in ["nodes", "pods"] {
-                    let _ = std::fs::remove_dir_all(self.folder.join(held));
+                std::fs::create_dir_all(&objects)?;
+                for held in ["objects.yaml", "snapshot.json"] {
+                    std::fs::copy(full.join(held), objects.join(held))?;
                 }
             }
             Way::Live | Way::Deep => {}
         }
-        ask(lab, &self.programs, case.question, way, &self.folder)
+        let folder = if way == Way::Objects { objects } else { full };
+        ask(lab, &self.programs, case.question, way, &folder)
     }
 
     /// Does the first fix of the deciding cause, and that of the next, until the way works.
@@ -146,12 +163,14 @@ impl Ground {
                 return Ok(());
             }
             outcome.fixes.extend(answer.cause.clone());
-            let works = truth(lab, case.question, self.world.dual)? == Truth::Works;
-            outcome.repaired = Some(works);
+            let works = truth(lab, case)? == Truth::Works;
             if works {
+                outcome.repaired = Some(true);
                 return Ok(());
             }
-            let next = self.ask(case, Way::Capture)?;
+            // What else is broken comes next; the same cause again was not mended.
+            let next = self.ask(case, Way::Capture, "next")?;
+            outcome.repaired = Some(next.cause != answer.cause);
             if next.cause == answer.cause {
                 return Ok(());
             }
@@ -181,6 +200,12 @@ impl Drop for Ground {
 // === impl Outcome ===
 
 impl Outcome {
+    /// Whether every answer was right, and the fixes worked.
+    fn is_clean(&self) -> bool {
+        let mut judgements = self.answers.iter().map(|(_, judgement)| *judgement);
+        judgements.all(|one| one == Judgement::Right) && self.repaired != Some(false)
+    }
+
     /// What is false about it.
     pub fn wrong(&self) -> Option<&(Answer, Judgement)> {
         self.answers

@@ -40,7 +40,7 @@ pub struct Settings {
     pub ways: Vec<Way>,
     /// Whether a disagreement is made as small as it goes.
     pub shrink: bool,
-    /// Where disagreements are kept as scenarios.
+    /// Where disagreements are kept, each as a scenario with its capture.
     pub keep: Option<PathBuf>,
     /// How many labs at a time.
     pub side_by_side: usize,
@@ -63,16 +63,23 @@ pub fn run(settings: &Settings, programs: &Programs) -> Result<Tally> {
                 while let Some((world, cases)) =
                     groups.lock().ok().and_then(|mut all| all.pop_front())
                 {
-                    let mut ground = Ground::new(world, programs, &worker.to_string());
+                    let mut ground = Ground::new(
+                        world,
+                        programs,
+                        settings.keep.as_deref(),
+                        &worker.to_string(),
+                    );
                     for case in cases {
                         let played = ground.play(&case, &settings.ways);
                         if let Ok(mut tally) = tally.lock() {
                             tally.take(&case, &played);
                         }
                         if let Ok(Some(outcome)) = played
+                            && settings.shrink
                             && outcome.wrong().is_some()
                         {
-                            keep(settings, programs, &mut ground, case, outcome);
+                            let smallest = shrink(&mut ground, programs, settings, case, outcome);
+                            eprintln!("  smallest: {smallest}");
                         }
                     }
                 }
@@ -82,69 +89,45 @@ pub fn run(settings: &Settings, programs: &Programs) -> Result<Tally> {
     Ok(tally.into_inner().unwrap_or_default())
 }
 
-/// Shrinks and writes down a disagreement.
-fn keep(
-    settings: &Settings,
-    programs: &Programs,
-    ground: &mut Ground,
-    case: Case,
-    outcome: Outcome,
-) {
-    let (case, outcome) = if settings.shrink {
-        shrink(ground, programs, &settings.ways, case, outcome)
-    } else {
-        (case, outcome)
-    };
-    eprintln!("  smallest: {case}");
-    if let Some(folder) = &settings.keep
-        && let Err(error) = scenario::write(folder, &case, &outcome)
-    {
-        eprintln!("lab: {error:#}");
-    }
-}
-
 /// Drops changes one by one, then tries the plainest world, as long as the same is wrong.
 fn shrink(
     ground: &mut Ground,
     programs: &Programs,
-    ways: &[Way],
+    settings: &Settings,
     mut case: Case,
-    mut outcome: Outcome,
-) -> (Case, Outcome) {
+    outcome: Outcome,
+) -> Case {
     let kind = |outcome: &Outcome| {
-        outcome
-            .wrong()
-            .map(|(answer, judgement)| (answer.way, *judgement))
+        let wrong = outcome.wrong();
+        wrong.map(|(answer, judgement)| (answer.way, *judgement))
     };
     let is_same = |ground: &mut Ground, smaller: &Case| {
-        let played = ground.play(smaller, ways).ok().flatten();
-        played.filter(|played| kind(played) == kind(&outcome))
+        let played = ground.play(smaller, &settings.ways).ok().flatten();
+        played.is_some_and(|played| kind(&played) == kind(&outcome))
     };
     let mut at = 0;
     while at < case.changes.len() {
         let mut smaller = case.clone();
         smaller.changes.remove(at);
-        match is_same(ground, &smaller) {
-            Some(_) => case = smaller,
-            None => at += 1,
+        if is_same(ground, &smaller) {
+            case = smaller;
+        } else {
+            at += 1;
         }
     }
-    let plain = World {
-        transport: case.world.transport,
-        ..World::default()
+    let plain = Case {
+        world: World {
+            transport: case.world.transport,
+            ..World::default()
+        },
+        ..case.clone()
     };
-    if case.world != plain {
-        let smaller = Case {
-            world: plain,
-            ..case.clone()
-        };
-        let mut fresh = Ground::new(plain, programs, &format!("shrink-{}", case.seed));
-        if let Some(played) = is_same(&mut fresh, &smaller) {
-            return (smaller, played);
-        }
+    let name = format!("plain-{}", case.seed);
+    let mut fresh = Ground::new(plain.world, programs, settings.keep.as_deref(), &name);
+    if plain.world != case.world && is_same(&mut fresh, &plain) {
+        return plain;
     }
-    if let Ok(Some(last)) = ground.play(&case, ways) {
-        outcome = last;
-    }
-    (case, outcome)
+    // What is kept is what was played last.
+    is_same(ground, &case);
+    case
 }

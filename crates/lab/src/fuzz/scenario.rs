@@ -1,7 +1,7 @@
 //! A disagreement as a scenario: the folder that the tests read, and a person.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde_json::json;
@@ -10,10 +10,15 @@ use super::ground::Outcome;
 use super::spec::Case;
 use super::truth::Truth;
 
+/// Where a seed is kept.
+pub fn folder(keep: &Path, case: &Case) -> PathBuf {
+    keep.join(format!("fuzz-{}", case.seed))
+}
+
 /// Writes `FOLDER/fuzz-SEED/inject.yaml`. What it should say is for a person to fill in: the verdict is the
 /// kernel's.
-pub fn write(folder: &Path, case: &Case, outcome: &Outcome) -> Result<()> {
-    let folder = folder.join(format!("fuzz-{}", case.seed));
+pub fn write(keep: &Path, case: &Case, outcome: &Outcome) -> Result<()> {
+    let folder = folder(keep, case);
     std::fs::create_dir_all(&folder)?;
     let mut text = format!("# {case}\n");
     for (answer, judgement) in &outcome.answers {

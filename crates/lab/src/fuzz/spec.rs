@@ -198,6 +198,12 @@ impl Case {
         }
     }
 
+    /// Whether session affinity pins the client to one backend.
+    pub fn is_sticky(&self) -> bool {
+        let mut edits = self.changes.iter().map(|change| change.edit);
+        self.question.sticky || edits.any(|edit| edit.name == "sticky-service")
+    }
+
     pub fn does(&self) -> Vec<Injection> {
         let all = self.changes.iter();
         all.flat_map(|change| self.question.fill(&change.edit.does, change.node))
