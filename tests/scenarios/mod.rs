@@ -17,6 +17,7 @@ mod dataplanes;
 mod doors;
 mod expectation;
 mod oddities;
+mod openings;
 mod pairs;
 mod print;
 mod recorded;

@@ -23,6 +23,16 @@ fn applied(command: &str) -> Option<&str> {
     rest.strip_suffix("' | kubectl apply -f -")
 }
 
+/// The world after a command, where that changes something.
+pub fn repaired(world: &World, command: &str) -> Option<World> {
+    let change = read(command, world).ok()??;
+    let mut repaired = world.clone();
+    apply(&mut repaired, change).ok()?;
+    assign(&mut repaired);
+    follow(&mut repaired);
+    Some(repaired)
+}
+
 #[test]
 fn every_patch_repairs_what_it_is_offered_for() {
     let (mut complaints, mut tried) = (Vec::new(), 0);

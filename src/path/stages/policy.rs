@@ -41,7 +41,10 @@ pub(in crate::path) fn step<'v>(
             hides_source: true,
             ..
         }) => match tunnel_address(walker, node, backend) {
-            Some(own) => walker.ends.address(own),
+            Some(own) => End {
+                addresses: vec![own],
+                ..walker.ends.node(node)
+            },
             None => walker.ends.node(node),
         },
         _ => source.clone(),

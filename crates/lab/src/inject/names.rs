@@ -5,7 +5,7 @@
 //! | `@(svc shop/api)` | the Service's ClusterIP |
 //! | `@(pod shop/client-1)`, `@(pod shop app=api node2)` | a pod's address; the first that fits, by name |
 //! | `@(pod6 …)` | its IPv6 address |
-//! | `@(pods shop app=api)` | the addresses of all that fit, one after the other |
+//! | `@(pods shop app=api)` | the addresses of all that fit and are ready, one after the other |
 //! | `@(podnames shop app=api)` | their names |
 //! | `@(name shop app=api node2)` | `shop/api-…`, as a place is written |
 //! | `@(podname shop app=api node2)` | `api-…` |
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::controllers::is_ready;
 use crate::store::{Key, Selector, labels};
 use crate::world::World;
 
@@ -45,7 +46,8 @@ fn value(world: &World, name: &str) -> Result<String> {
         "pod6" => address(&*pod(world, rest)?, true),
         "pods" => {
             let pods = pods(world, rest)?;
-            let addresses = pods.iter().filter_map(|pod| address(pod, false).ok());
+            let ready = pods.iter().filter(|pod| is_ready(pod));
+            let addresses = ready.filter_map(|pod| address(pod, false).ok());
             Ok(addresses.collect::<Vec<_>>().join(" "))
         }
         "podnames" => {

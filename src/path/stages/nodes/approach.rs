@@ -7,9 +7,9 @@
 use super::trip::Trip;
 use super::{back, nat, route};
 use crate::path::trail::Trail;
-use crate::path::{Backend, Status};
+use crate::path::{Backend, Break, Hop, Status};
 
-/// Adds what stops the packet before it enters, or leaves that open.
+/// Adds what stops the packet, or the answer to it, between its source and the node where it enters.
 pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) {
     let (Some(asked), Some(entry)) = (trip.asked, trip.first) else {
         return;
@@ -36,9 +36,13 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) {
     if let (Some(sent), true) = (&sent, arrived) {
         back::step(&way, sent, &mut own);
     }
-    let matters = |status: Status| matches!(status, Status::Fail | Status::Warn | Status::Unknown);
-    trail
-        .hops
-        .extend(own.hops.into_iter().filter(|hop| matters(hop.status)));
+    // What the entry node holds is walked with the packet itself.
+    let is_elsewhere =
+        |seen: &Break<'_>| matches!(seen, Break::Node(fault) if fault.at.name != entry);
+    if own.breaks.is_empty() || !own.breaks.iter().all(is_elsewhere) {
+        return;
+    }
+    let matters = |hop: &Hop| matches!(hop.status, Status::Fail | Status::Warn);
+    trail.hops.extend(own.hops.into_iter().filter(matters));
     trail.breaks.extend(own.breaks);
 }
