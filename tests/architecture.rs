@@ -8,7 +8,7 @@ use crate::support::project;
 
 /// The modules of the library, from what knows nothing to what knows everything. A module uses only what
 /// stands before it.
-const ORDER: [&str; 38] = [
+const ORDER: [&str; 39] = [
     "log",
     "text",
     "visible",
@@ -32,6 +32,7 @@ const ORDER: [&str; 38] = [
     "node",
     "dataplane",
     "observe",
+    "tap",
     "world",
     "path",
     "confirm",

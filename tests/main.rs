@@ -13,6 +13,7 @@ mod lab_life;
 mod lab_probe;
 mod lab_rules;
 mod lab_scenarios;
+mod lab_tap;
 mod live;
 mod mesh;
 mod nat_cli;

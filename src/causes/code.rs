@@ -216,6 +216,7 @@ codes! {
     RTE_35 = "RTE-35";
     RTE_36 = "RTE-36";
     RTE_37 = "RTE-37";
+    RTE_38 = "RTE-38";
     // DST.md
     DST_01 = "DST-01";
     DST_02 = "DST-02";

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::ClusterView;
 use crate::diagnose::Case;
-use crate::observe::{Depth, Observations, Step, Vantage};
-use crate::plan::plan;
+use crate::observe::{Depth, Observations, Step, Tapping, Vantage};
+use crate::plan::{plan, tapping};
 use crate::report::Left;
 use crate::target::Request;
 use crate::world::World;
@@ -33,6 +33,18 @@ pub(super) struct Known<'v> {
     pub since: Option<Instant>,
     /// What was created and is still there.
     pub left: Vec<Left>,
+    /// When probes are tapped.
+    pub tap: TapWhen,
+}
+
+/// When a probe is watched on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum TapWhen {
+    #[default]
+    Never,
+    /// Where one failed, and nothing explains it.
+    Unexplained,
+    Always,
 }
 
 // === impl Question ===
@@ -61,6 +73,7 @@ impl<'v> Known<'v> {
             context: None,
             since: None,
             left: Vec::new(),
+            tap: TapWhen::default(),
         }
     }
 
@@ -100,6 +113,20 @@ impl<'v> Known<'v> {
             |_| Vec::new(),
             |case| plan(&case, &seen, depth, question.timeout),
         )
+    }
+
+    /// What is to be tapped next, if anything.
+    pub(super) fn next_tap(&self) -> Option<Tapping> {
+        if self.tap == TapWhen::Never {
+            return None;
+        }
+        let always = self.tap == TapWhen::Always;
+        let open = self.questions.iter().filter(|question| question.is_open);
+        open.into_iter().find_map(|question| {
+            let seen = self.seen_for(question);
+            let case = Case::of(&self.world, &question.request, &seen).ok()?;
+            tapping(&case, &seen, always)
+        })
     }
 
     /// Puts what is not known yet into the step of its vantage.

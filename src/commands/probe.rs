@@ -14,7 +14,7 @@ use crate::cluster::{ClusterView, Unread};
 use crate::dataplane::installed;
 use crate::error::Error;
 use crate::nat::dataplane::Dataplane;
-use crate::observe::{Depth, Step, Vantage};
+use crate::observe::{Depth, Step, Tapped, Vantage};
 use crate::probe::dataplane::{Agents, Said};
 use crate::probe::{Answers, Plain, Progress, Session, Settings, Spinner};
 use crate::report::Left;
@@ -116,8 +116,7 @@ async fn ask_all(
     progress: &dyn Progress,
     is_done: &mut dyn FnMut(&mut Known<'_>) -> bool,
 ) -> Result<(), Error> {
-    let args = asking.args;
-    let mut is_confirmed = !args.confirm;
+    let mut is_confirmed = !asking.args.confirm;
     loop {
         let steps = known.next(asking.depth);
         for step in &steps {
@@ -131,6 +130,18 @@ async fn ask_all(
                 .for_each(|task| tracing::trace!("  {task:?}"));
         }
         if steps.is_empty() {
+            let tapping = known.next_tap().filter(|_| Instant::now() < asking.until);
+            if let Some(tapping) = tapping {
+                let creations = session.announce(known.world.view, &tapping.steps(0, &[], 0));
+                if may_create(&creations, &mut is_confirmed, progress).await {
+                    let tap = session.tap(known.world.view, &tapping, asking.until, progress);
+                    let tapped = tap.await;
+                    tracing::debug!("tapped {tapped:?}");
+                    known.world.miss(blind(&tapped));
+                    known.observations.taps.push(tapped);
+                    continue;
+                }
+            }
             if is_done(known) {
                 return Ok(());
             }
@@ -156,22 +167,52 @@ async fn ask_all(
             remember(known, agents.ask(client, nodes, progress).await);
         }
         let creations = session.announce(known.world.view, &steps);
-        for creation in &creations {
-            progress.say(&format!("creates {creation}"));
-        }
-        if !is_confirmed && !creations.is_empty() {
-            is_confirmed = asks_to_go_on(progress).await;
-            if !is_confirmed {
-                progress.say("nothing was created; the answer is a prediction");
-                is_done(known);
-                return Ok(());
-            }
+        if !may_create(&creations, &mut is_confirmed, progress).await {
+            progress.say("nothing was created; the answer is a prediction");
+            is_done(known);
+            return Ok(());
         }
         let answers = session
             .ask(known.world.view, &steps, asking.until, progress)
             .await;
         learn(known, answers, &steps);
     }
+}
+
+/// Announces what is created, and asks whether it may be, once.
+async fn may_create(
+    creations: &[String],
+    is_confirmed: &mut bool,
+    progress: &dyn Progress,
+) -> bool {
+    for creation in creations {
+        progress.say(&format!("creates {creation}"));
+    }
+    if !*is_confirmed && !creations.is_empty() {
+        *is_confirmed = asks_to_go_on(progress).await;
+    }
+    *is_confirmed || creations.is_empty()
+}
+
+/// Nodes whose taps do not count, and a probe that could not be made.
+fn blind(tapped: &Tapped) -> Vec<Unread> {
+    let unread = |what: String, why: &str| Unread {
+        what,
+        why: why.to_owned(),
+        grant: "a Pod with hostNetwork and the capability NET_RAW there".to_owned(),
+        resource: None,
+        namespace: String::new(),
+    };
+    let nodes = tapped.nodes.iter();
+    let nodes = nodes.filter_map(|tap| {
+        Some(unread(
+            format!("tap on node {}", tap.node),
+            tap.blind.as_deref()?,
+        ))
+    });
+    let probe = tapped.attempts.as_ref().err();
+    let probe = probe.map(|why| unread(format!("tapped probe from {}", tapped.tapping.source), why));
+    nodes.chain(probe).collect()
 }
 
 /// Whether agents of Cilium can be asked; nothing is asked for their sake elsewhere.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::known::{Known, Question};
+use super::known::{Known, Question, TapWhen};
 use super::{probe, runtime};
 use crate::cli::TraceArgs;
 use crate::cluster::live::{self, Connection};
@@ -38,6 +38,11 @@ pub(super) fn run(
     let (connection, request, view) = runtime.block_on(read(args))?;
     let mut known = Known::of(vec![ask(request)], &view);
     let depth = Depth::of(args.probe.no_probe, args.probe.deep);
+    known.tap = match (args.probe.tap, args.probe.deep) {
+        (true, _) => TapWhen::Always,
+        (false, true) => TapWhen::Unexplained,
+        (false, false) => TapWhen::Never,
+    };
     let probed = probe::run(&connection.client, depth, &args.probe.launch, &mut known);
     runtime.block_on(probed)?;
     known.context = connection.context;

@@ -21,6 +21,7 @@ mod nodes;
 mod objects;
 mod patch;
 mod probes;
+mod taps;
 mod verdict;
 
 pub(in crate::diagnose) use crate::path::Path;

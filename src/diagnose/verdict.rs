@@ -67,6 +67,7 @@ pub fn diagnose(case: &Case<'_, '_>) -> Diagnosis {
         }
         merge(&mut findings, finding);
     }
+    probes::located(case, &mut findings);
     let beside = beside::findings(case).into_iter();
     for finding in beside.chain(hints::findings(case)) {
         if !is_told(&findings, &finding) {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProbeError, Vantage};
+use super::{ProbeError, Tapped, Vantage};
 use netpath_protocol::{Attempt, DnsReply, Failure, HttpReply, IcmpError, Outcome, Task};
 
 /// One answered question.
@@ -22,6 +22,8 @@ pub struct Seen {
 pub struct Observations {
     pub seen: Vec<Seen>,
     pub failed: Vec<(Vantage, ProbeError)>,
+    /// What taps saw of probes made for that.
+    pub taps: Vec<Tapped>,
 }
 
 /// Attempts, summed up.
@@ -128,6 +130,12 @@ impl Observations {
                 .filter(|(vantage, _)| vantages.contains(vantage))
                 .cloned()
                 .collect(),
+            taps: self
+                .taps
+                .iter()
+                .filter(|tapped| vantages.contains(&tapped.tapping.source))
+                .cloned()
+                .collect(),
         }
     }
 
@@ -136,6 +144,8 @@ impl Observations {
         self.seen.retain(|seen| !vantages.contains(&seen.vantage));
         self.failed
             .retain(|(vantage, _)| !vantages.contains(vantage));
+        self.taps
+            .retain(|tapped| !vantages.contains(&tapped.tapping.source));
     }
 
     /// The answers of a DNS server to a vantage.

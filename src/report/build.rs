@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::answer;
+use super::{answer, tap};
 use super::model::{
     PathReport, Rejection, ReportBackend, ReportDataplane, ReportEnd, ReportFinding, ReportHop,
     ReportPacket, ReportPath, ReportSource, Tool,
@@ -54,6 +54,7 @@ pub fn build(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
         measurements: Vec::new(),
         paths,
         findings: diagnosis.findings.iter().map(report_finding).collect(),
+        tap: tap::report(case),
         dataplanes: dataplanes(view),
         not_looked_at: not_looked_at(case, diagnosis),
         unread: case

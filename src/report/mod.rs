@@ -14,6 +14,7 @@ pub mod matrix;
 mod measurement;
 mod model;
 pub mod policy;
+mod tap;
 mod text;
 
 use std::io::{self, Write};
@@ -28,6 +29,7 @@ pub use model::{
     Tool,
 };
 
+pub use tap::{ReportPoint, ReportTap};
 pub(crate) use text::Style;
 
 use crate::terminal::Terminal;

@@ -10,7 +10,7 @@ mod refusal;
 mod twin;
 mod wait;
 
-pub use debug_pod::{DebugPod, create as create_debug_pod};
+pub use debug_pod::{DebugPod, NodeRights, create as create_debug_pod};
 pub use ephemeral::{Ephemeral, OnStart, is_reusable, start as start_ephemeral};
 pub use existing::{Existing, find as find_existing};
 pub(super) use own::{is_own_container, is_own_pod};

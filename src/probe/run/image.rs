@@ -1,7 +1,7 @@
 //! An image that holds the agent: every plan takes a container of its own, in the pod itself or as a pod
 //! beside it.
 
-use super::place::{Host, ProbeHost, known};
+use super::place::{Host, ProbeHost, known, rights_for};
 use super::{LIFETIME_S, Session};
 use crate::cluster::ClusterView;
 use crate::observe::{ProbeError, Step, Vantage};
@@ -72,11 +72,22 @@ impl Session {
         plan: &Plan,
         view: &ClusterView,
     ) -> Result<Vec<Line>, ProbeError> {
+        let container = self.container(host, step, plan, view).await?;
+        container.run(plan).await
+    }
+
+    /// A new container that answers a plan.
+    pub(super) async fn container(
+        &self,
+        host: Host,
+        step: &Step,
+        plan: &Plan,
+        view: &ClusterView,
+    ) -> Result<Image, ProbeError> {
         let image = self.settings.agent_image.as_deref().unwrap_or_default();
         let text = serde_json::to_string(plan).unwrap_or_default();
         let program = Program::agent(image, text);
-        let container = self.begin(host, step, &program, view).await?;
-        container.run(plan).await
+        self.begin(host, step, &program, view).await
     }
 
     /// Starts the container with its plan.
@@ -110,7 +121,8 @@ impl Session {
             (Vantage::Node(node), _) => {
                 let namespace = &self.settings.debug_namespace;
                 self.note(|made| made.namespaces.insert(namespace.clone()));
-                let own = create_debug_pod(client, namespace, node, program, run).await?;
+                let asked = (program, rights_for(step));
+                let own = create_debug_pod(client, namespace, node, asked, run).await?;
                 (own.namespace, own.name, own.container)
             }
         };

@@ -3,6 +3,7 @@
 
 mod image;
 mod place;
+mod tap;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use super::binary::{Agents, Binary};
 use super::cleanup::{self, Leftover};
 use place::ProbeHost;
 
-use super::launch::{Ephemeral, Existing, is_reusable};
+use super::launch::{Ephemeral, Existing, NodeRights, is_reusable};
 use super::transport::Transport;
 use super::{Progress, RUN};
 use crate::cluster::ClusterView;
@@ -130,7 +131,11 @@ impl Session {
                 Vantage::Node(node) => {
                     let namespace = &self.settings.debug_namespace;
                     let unless = if self.settings.agent_image.is_some() { "" } else { ", unless a pod there can be borrowed" };
-                    format!("a privileged debug pod on node {node} in namespace {namespace} ({image}, deleted afterwards){unless}")
+                    let rights = match place::rights_for(step) {
+                        NodeRights::Everything => "privileged debug pod",
+                        NodeRights::Tap => "pod with hostNetwork, NET_RAW and NET_ADMIN",
+                    };
+                    format!("a {rights} on node {node} in namespace {namespace} ({image}, deleted afterwards){unless}")
                 }
             })
             .collect()
@@ -146,17 +151,12 @@ impl Session {
         progress: &dyn Progress,
     ) -> Answers {
         let mut answers = Answers::default();
-        if self.agents.is_none() && self.settings.agent_image.is_none() && !steps.is_empty() {
-            match Agents::find(self.settings.agent_binary.as_deref()) {
-                Ok(agents) => self.agents = Some(agents),
-                Err(error) => {
-                    answers.failed = steps
-                        .iter()
-                        .map(|step| (step.vantage.clone(), error.clone()))
-                        .collect();
-                    return answers;
-                }
-            }
+        if let Err(error) = self.find_agents() {
+            let failed = steps.iter();
+            answers.failed = failed
+                .map(|step| (step.vantage.clone(), error.clone()))
+                .collect();
+            return answers;
         }
         let asked = steps.iter().map(|step| {
             let place = self.places.get(&step.vantage).cloned();
@@ -184,6 +184,15 @@ impl Session {
             }
         }
         answers
+    }
+
+    /// Looks for the agents to upload, once, where any are.
+    fn find_agents(&mut self) -> Result<(), ProbeError> {
+        if self.agents.is_none() && self.settings.agent_image.is_none() {
+            let agents = Agents::find(self.settings.agent_binary.as_deref())?;
+            self.agents = Some(agents);
+        }
+        Ok(())
     }
 
     async fn in_time(
@@ -383,7 +392,8 @@ impl Answers {
                         None => self.facts.push((step.vantage.clone(), part)),
                     }
                 }
-                Line::Hello(_) | Line::Done(_) => {}
+                // Taps are heard as they speak.
+                Line::Hello(_) | Line::Tap(_) | Line::Done(_) => {}
             }
         }
         // Answers come as they are ready; they are read in the order of the questions.

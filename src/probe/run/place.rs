@@ -7,12 +7,13 @@ use crate::cluster::{ClusterView, Pod};
 use crate::observe::{ProbeError, Step, Vantage};
 use crate::probe::binary::Binary;
 use crate::probe::launch::{
-    DebugPod, Ephemeral, Existing, Program, create_debug_pod, create_twin, find_existing, refused,
+    DebugPod, Ephemeral, Existing, NodeRights, Program, create_debug_pod, create_twin, find_existing, refused,
     start_ephemeral,
 };
 use crate::probe::pods::Pods;
 use crate::probe::rights::{self, Right};
 use crate::probe::transport::Upload;
+use netpath_protocol::Task;
 
 /// Something that runs somewhere on our behalf.
 #[derive(Clone)]
@@ -90,7 +91,7 @@ impl Session {
             },
             Vantage::Node(node) => match self.borrow(node, agent).await {
                 Some(place) => Ok(place),
-                None => self.start_on_node(node).await,
+                None => self.start_on_node(node, rights_for(step)).await,
             },
         }
     }
@@ -182,7 +183,7 @@ impl Session {
         Some(ProbeHost::Existing(found))
     }
 
-    async fn start_on_node(&self, node: &str) -> Result<ProbeHost, ProbeError> {
+    async fn start_on_node(&self, node: &str, may: NodeRights) -> Result<ProbeHost, ProbeError> {
         let namespace = &self.settings.debug_namespace;
         self.check(
             namespace,
@@ -193,7 +194,7 @@ impl Session {
         self.note(|made| made.namespaces.insert(namespace.clone()));
         let run = (self.run.as_str(), LIFETIME_S);
         let client = &self.settings.client;
-        let created = create_debug_pod(client, namespace, node, &self.idle(), run).await;
+        let created = create_debug_pod(client, namespace, node, (&self.idle(), may), run).await;
         created.map(ProbeHost::Debug)
     }
 
@@ -240,6 +241,16 @@ impl Session {
             place.container.as_str(),
         );
         self.upload(container, agent.clone()).remove().await;
+    }
+}
+
+/// The least that a step on a node takes.
+pub(super) fn rights_for(step: &Step) -> NodeRights {
+    let is_tap = |task: &Task| matches!(task, Task::Tap(_));
+    if !step.tasks.is_empty() && step.tasks.iter().all(is_tap) {
+        NodeRights::Tap
+    } else {
+        NodeRights::Everything
     }
 }
 

@@ -28,7 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CHUNK: usize = 64 << 10;
 
 impl Transport for Image {
-    async fn run(&self, plan: &Plan) -> Result<Vec<Line>, ProbeError> {
+    async fn listen(
+        &self,
+        plan: &Plan,
+        mut listener: Listener,
+    ) -> Result<Vec<Line>, ProbeError> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let what = format!(
             "log of container {} in pod {}/{}",
@@ -43,7 +47,6 @@ impl Transport for Image {
         let stream = api.log_stream(&self.pod, &parameters).await;
         let stream = stream.map_err(|error| refused(&what, &grant, &error))?;
         let mut stream = Box::pin(stream);
-        let mut listener = Listener::default();
         // The log ends when the container does; what was read when it breaks off counts.
         let reading = async {
             let mut chunk = vec![0; CHUNK];

@@ -3,6 +3,8 @@
 //! Whoever owns the container owns what comes out of it. An agent that says more than any plan asks for
 //! is none of ours, and nothing of what it said counts.
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use super::Line;
 use crate::visible::LONGEST;
 
@@ -15,10 +17,15 @@ const LINES: usize = 20_000;
 
 /// What was heard so far.
 #[derive(Debug, Default)]
-pub(super) struct Listener {
+pub struct Listener {
     rest: Vec<u8>,
     bytes: usize,
     lines: Vec<Line>,
+    /// Who wants each line at once, in place of all of them at the end.
+    told: Option<UnboundedSender<Line>>,
+    count: usize,
+    is_agent: bool,
+    is_done: bool,
     /// The first words that are no protocol: a shell's complaint, say.
     said: Option<String>,
 }
@@ -26,6 +33,14 @@ pub(super) struct Listener {
 // === impl Listener ===
 
 impl Listener {
+    /// One that passes on each line as it comes.
+    pub(super) fn telling(told: UnboundedSender<Line>) -> Self {
+        Self {
+            told: Some(told),
+            ..Self::default()
+        }
+    }
+
     /// Takes what came next.
     ///
     /// # Errors
@@ -60,7 +75,7 @@ impl Listener {
             ));
         }
         match serde_json::from_slice(line) {
-            Ok(line) => self.lines.push(line),
+            Ok(line) => self.take(line),
             Err(_) if self.said.is_none() => {
                 let text = String::from_utf8_lossy(line);
                 let text = text.trim();
@@ -68,15 +83,26 @@ impl Listener {
             }
             Err(_) => {}
         }
-        if self.lines.len() > LINES {
+        if self.count > LINES {
             return Err(format!("the agent says more than {LINES} lines"));
         }
         Ok(())
     }
 
+    fn take(&mut self, line: Line) {
+        self.count += 1;
+        self.is_agent |= matches!(line, Line::Hello(_));
+        self.is_done = matches!(line, Line::Done(_));
+        match &self.told {
+            // Nobody may want it any more.
+            Some(told) => drop(told.send(line)),
+            None => self.lines.push(line),
+        }
+    }
+
     /// Whether the agent has said its last.
-    pub(super) fn is_done(&self) -> bool {
-        matches!(self.lines.last(), Some(Line::Done(_)))
+    pub(super) const fn is_done(&self) -> bool {
+        self.is_done
     }
 
     /// What it said; else the first words that came instead.
@@ -84,7 +110,7 @@ impl Listener {
         let rest = std::mem::take(&mut self.rest);
         // A last line without an end counts if it is one.
         let _ = self.line(&rest);
-        if self.lines.iter().any(|line| matches!(line, Line::Hello(_))) {
+        if self.is_agent {
             Ok(self.lines)
         } else {
             Err(self.said)

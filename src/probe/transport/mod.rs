@@ -6,9 +6,11 @@ mod upload;
 
 use std::future::Future;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 use crate::observe::ProbeError;
 use crate::visible::field;
-use listener::Listener;
+pub use listener::Listener;
 use netpath_protocol::{Line, Plan};
 
 pub use image::Image;
@@ -16,8 +18,26 @@ pub use upload::Upload;
 
 /// A way to run plans at one vantage.
 pub trait Transport {
-    /// Runs one plan; the lines come in the order in which the agent wrote them.
-    fn run(&self, plan: &Plan) -> impl Future<Output = Result<Vec<Line>, ProbeError>> + Send;
+    /// Runs one plan before a listener; the lines it kept come in the order in which the agent wrote them.
+    fn listen(
+        &self,
+        plan: &Plan,
+        listener: Listener,
+    ) -> impl Future<Output = Result<Vec<Line>, ProbeError>> + Send;
+
+    /// Runs one plan, and gives everything that was said.
+    fn run(&self, plan: &Plan) -> impl Future<Output = Result<Vec<Line>, ProbeError>> + Send {
+        self.listen(plan, Listener::default())
+    }
+
+    /// Runs one plan, and passes each line on as it comes.
+    fn stream(
+        &self,
+        plan: &Plan,
+        lines: &UnboundedSender<Line>,
+    ) -> impl Future<Output = Result<Vec<Line>, ProbeError>> + Send {
+        self.listen(plan, Listener::telling(lines.clone()))
+    }
 }
 
 /// What an agent said; else the reason, in its words or those of what ran instead.

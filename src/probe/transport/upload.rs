@@ -156,7 +156,11 @@ impl Upload {
 }
 
 impl Transport for Upload {
-    async fn run(&self, plan: &Plan) -> Result<Vec<Line>, ProbeError> {
+    async fn listen(
+        &self,
+        plan: &Plan,
+        mut listener: Listener,
+    ) -> Result<Vec<Line>, ProbeError> {
         let plan = serde_json::to_string(plan).map_err(|error| self.broken(&error.to_string()))?;
         let path = self.path();
         let mut process = self
@@ -165,7 +169,7 @@ impl Transport for Upload {
                 false,
             )
             .await?;
-        let (mut listener, mut complaint) = (Listener::default(), Vec::new());
+        let mut complaint = Vec::new();
         let (stdout, stderr) = (process.stdout(), process.stderr());
         let status = process.take_status();
         // Both streams must be drained before the status comes; a flood of either ends it all.

@@ -4,6 +4,7 @@ mod answer;
 mod findings;
 mod picture;
 mod style;
+mod tap;
 
 use std::io::{self, Write};
 
@@ -40,6 +41,7 @@ pub(super) fn print(
     if let Some(families) = families(report) {
         writeln!(out, "{}", style.plain(&families))?;
     }
+    tap::print(report, style, out)?;
     measured(report, style, out)?;
     if !report.findings.is_empty() {
         writeln!(out)?;

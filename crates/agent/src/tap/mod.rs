@@ -12,8 +12,10 @@ mod assembler;
 mod filter;
 mod interfaces;
 mod marked;
+mod nfnetlink;
 mod packet;
 mod pulse;
+mod rules;
 mod socket;
 
 use std::collections::BTreeSet;
@@ -29,6 +31,7 @@ use netpath_protocol::tap::{Segment, Tap, TapLine, TapOpen, TapPoint, TapPulse};
 use netpath_protocol::{Line, Outcome};
 use packet::Packet;
 use pulse::Heart;
+use rules::Rules;
 use socket::{PacketSocket, Sighted};
 
 /// Between two pulses.
@@ -86,26 +89,54 @@ pub(super) async fn tap(wanted: &Tap, post: Post, deadline: Instant) -> Option<O
     };
     let end = deadline.min(Instant::now() + Duration::from_millis(wanted.listen_ms));
     let mut beats = interval(PULSE);
-    if !post.send(TapLine::Open(TapOpen { no_rules: None })).await {
+    let (mut rules, no_rules) = trace(wanted);
+    if !post.send(TapLine::Open(TapOpen { no_rules })).await {
         return None;
     }
     loop {
-        let line = tokio::select! {
+        let lines = tokio::select! {
             () = sleep_until(end.into()) => return None,
             _ = beats.tick() => {
                 heart.beat();
                 continue;
             }
             sighted = socket.next() => match sighted {
-                Ok(sighted) => watch.line(&sighted),
+                Ok(sighted) => watch.line(&sighted).into_iter().collect(),
                 Err(error) => return Some(Outcome::Unsupported { why: error.to_string() }),
             },
+            told = next_rules(rules.as_mut()) => told,
         };
-        if let Some(line) = line
-            && !post.send(line).await
-        {
-            return None;
+        for line in lines {
+            if !post.send(line).await {
+                return None;
+            }
         }
+    }
+}
+
+/// Starts to trace rules, or says why that cannot be.
+fn trace(wanted: &Tap) -> (Option<Rules>, Option<String>) {
+    if !wanted.rules {
+        return (None, None);
+    }
+    match Rules::start(wanted) {
+        Ok(rules) => (Some(rules), None),
+        Err(error) => {
+            let why = format!("tracing rules needs NET_ADMIN and nf_tables of Linux 5.12 ({error})");
+            (None, Some(why))
+        }
+    }
+}
+
+/// The rules that were met next; never, where none are traced.
+async fn next_rules(rules: Option<&mut Rules>) -> Vec<TapLine> {
+    match rules {
+        // More than the socket holds is lost, and the rest is good.
+        Some(rules) => {
+            let met = rules.next().await.unwrap_or_default();
+            met.into_iter().map(TapLine::Rule).collect()
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -180,10 +180,13 @@ fn transport(ip: Ip<'_>, wanted: &Tap) -> Option<Transport> {
                 Some(_) => Segment::Datagram,
                 None => Segment::Reply,
             };
+            // An answer goes to the port that the shot came from, as long as nobody rewrote that.
+            let answered = || wanted.ports.iter().position(|port| *port == ports.1);
+            let number = number.map(usize::from).or_else(answered);
             Some(Transport {
                 segment,
                 ports,
-                flow: number.map(u32::from),
+                flow: number.and_then(|number| u32::try_from(number).ok()),
             })
         }
         _ => None,

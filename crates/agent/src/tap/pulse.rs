@@ -1,17 +1,15 @@
 //! The pulse: a marked datagram over loopback that the tap must see.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 
 use super::packet::{payload, shot};
 use netpath_protocol::tap::Tap;
 
-/// Where pulses go: the discard port, on which nobody listens.
-const TO: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
 /// Shots have smaller numbers.
 const FIRST: u16 = 0x8000;
 
-/// Sends pulses.
+/// Sends pulses, to itself: anybody else would refuse them.
 pub(super) struct Heart {
     socket: UdpSocket,
     mark: u16,
@@ -24,6 +22,7 @@ impl Heart {
     pub(super) fn new(wanted: &Tap) -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.set_nonblocking(true)?;
+        socket.connect(socket.local_addr()?)?;
         Ok(Self {
             socket,
             mark: wanted.mark,
@@ -33,7 +32,9 @@ impl Heart {
 
     /// Sends one; a pulse that cannot be sent is one that is not seen.
     pub(super) fn beat(&mut self) {
-        let _ = self.socket.send_to(&payload(self.mark, self.next), TO);
+        let mut room = [0; 8];
+        while self.socket.recv(&mut room).is_ok() {}
+        let _ = self.socket.send(&payload(self.mark, self.next));
         self.next = self.next.checked_add(1).unwrap_or(FIRST);
     }
 }

@@ -1,0 +1,19 @@
+//! From what taps saw to where a packet vanishes. Pure.
+//!
+//! ```text
+//!  Tapped (points of every node) + Ends ─► journey: the points of one attempt, in the order of the path
+//!                                       ─► End: complete, or the gap behind the last point
+//!                                       ─► Located: what the attempts agree on
+//! ```
+//!
+//! Clocks of two nodes are never compared: within a node time orders the points, between nodes the path does.
+//! That a point was not seen counts where its tap was looking all the time ([`NodeTap::blind`]).
+//!
+//! [`NodeTap::blind`]: crate::observe::NodeTap::blind
+
+mod journey;
+mod locate;
+mod words;
+
+pub use journey::{Direction, Ends, Stop};
+pub use locate::{End, Gap, Located, locate};
