@@ -211,7 +211,8 @@ fn blind(tapped: &Tapped) -> Vec<Unread> {
         ))
     });
     let probe = tapped.attempts.as_ref().err();
-    let probe = probe.map(|why| unread(format!("tapped probe from {}", tapped.tapping.source), why));
+    let probe =
+        probe.map(|why| unread(format!("tapped probe from {}", tapped.tapping.source), why));
     nodes.chain(probe).collect()
 }
 

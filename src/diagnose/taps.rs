@@ -35,7 +35,11 @@ fn ends(view: &ClusterView, walk: &Walk<'_>, tapped: &Tapped) -> Ends {
         }
         Vantage::Node(name) => {
             ends.source_node = Some(name.clone());
-            ends.source = view.nodes.get("", name).map(NodeExt::addresses).unwrap_or_default();
+            ends.source = view
+                .nodes
+                .get("", name)
+                .map(NodeExt::addresses)
+                .unwrap_or_default();
             ends.is_host = true;
         }
     }
@@ -71,9 +75,7 @@ fn skips(view: &ClusterView) -> Option<String> {
     let all = installed(view).into_iter();
     let of = |one: Dataplane| match one {
         // Its legacy routing goes through the host's stack (bpf.hostLegacyRouting).
-        Dataplane::Cilium => {
-            cilium_config(view, "enable-host-legacy-routing") != Some("true")
-        }
+        Dataplane::Cilium => cilium_config(view, "enable-host-legacy-routing") != Some("true"),
         Dataplane::CalicoEbpf | Dataplane::OvnKubernetes | Dataplane::Antrea => true,
         _ => false,
     };

@@ -30,7 +30,8 @@ pub fn tapping(case: &Case<'_, '_>, seen: &Observations, always: bool) -> Option
     let mut able = case.paths().filter(is_able);
     let path = able.clone().find(unexplained);
     let path = if always {
-        path.or_else(|| able.clone().find(fails)).or_else(|| able.next())
+        path.or_else(|| able.clone().find(fails))
+            .or_else(|| able.next())
     } else {
         path
     }?;

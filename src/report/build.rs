@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{answer, tap};
 use super::model::{
     PathReport, Rejection, ReportBackend, ReportDataplane, ReportEnd, ReportFinding, ReportHop,
     ReportPacket, ReportPath, ReportSource, Tool,
 };
+use super::{answer, tap};
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
 use crate::dataplane::installed;
 use crate::diagnose::{Case, Diagnosis, Finding, Verdict};

@@ -84,7 +84,9 @@ pub(super) fn report(case: &Case<'_, '_>) -> Option<ReportTap> {
     let tapping = &located.tapped.tapping;
     let mut points: Vec<ReportPoint> = Vec::new();
     for (at, stop) in located.stops.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|before| located.stops.get(before));
+        let before = at
+            .checked_sub(1)
+            .and_then(|before| located.stops.get(before));
         points.push(point(located, stop, before));
     }
     let lost_between = located.end.gap().and_then(|(direction, gap)| {

@@ -1,9 +1,9 @@
 //! Where a packet vanishes: behind the last point that saw it.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::journey::{Direction, Ends, Journey, Stop};
+use crate::net::Protocol;
 use crate::observe::Tapped;
 use netpath_protocol::IcmpError;
 use netpath_protocol::tap::{Role, Segment};
@@ -59,20 +59,21 @@ pub struct Located {
 #[must_use]
 pub fn locate(tapped: &Tapped, ends: &Ends) -> Option<Located> {
     let attempts = tapped.attempts.as_ref().ok()?;
-    let flows = flows(tapped, attempts.len());
-    let mut all: Vec<(End, Journey, Option<u32>)> = flows
-        .iter()
-        .map(|flow| {
-            let journey = Journey::of(tapped, ends, *flow);
-            (end(tapped, ends, &journey), journey, Some(*flow))
-        })
-        .collect();
-    // An attempt that no tap saw has a number that nobody knows.
-    let unseen = attempts.len().saturating_sub(flows.len());
-    if unseen > 0 {
-        let journey = Journey::of(tapped, ends, u32::MAX);
-        let end = end(tapped, ends, &journey);
-        all.extend((0..unseen).map(|_| (end.clone(), journey.clone(), None)));
+    let mut all: Vec<(End, Journey, Option<u32>)> = Vec::new();
+    for (at, attempt) in attempts.iter().enumerate() {
+        // One that found no port of its own sent nothing.
+        let Some(local) = attempt.local else {
+            continue;
+        };
+        let flow = flow(tapped, at, local.port());
+        // A number that no packet has.
+        let journey = Journey::of(tapped, ends, flow.unwrap_or(NOBODY));
+        let end = match (attempt.error.is_none(), end(tapped, ends, &journey)) {
+            (true, End::Complete) => End::Complete,
+            (true, _) => End::Unseen("the attempt succeeds past the taps".to_owned()),
+            (false, end) => end,
+        };
+        all.push((end, journey, flow));
     }
     let mut counted: Vec<(usize, usize)> = (0..all.len())
         .map(|at| {
@@ -104,18 +105,18 @@ pub fn locate(tapped: &Tapped, ends: &Ends) -> Option<Located> {
     })
 }
 
-/// What identifies the attempts: of SYNs and datagrams with the mark, each once, in the order the first tap
-/// that has them saw them.
-fn flows(tapped: &Tapped, most: usize) -> Vec<u32> {
-    let mut known = BTreeSet::new();
-    let points = tapped.nodes.iter().flat_map(|tap| &tap.points);
-    let starts =
-        points.filter(|point| matches!(point.segment, Segment::Syn | Segment::Datagram));
-    let flows = starts.filter_map(|point| point.flow);
-    flows
-        .filter(|flow| known.insert(*flow))
-        .take(most)
-        .collect()
+/// What no flow is called.
+const NOBODY: u32 = u32::MAX;
+
+/// What identifies the packets of an attempt: the number of a datagram, or the initial sequence number of the SYN
+/// that came from its port.
+fn flow(tapped: &Tapped, attempt: usize, port: u16) -> Option<u32> {
+    if tapped.tapping.protocol == Protocol::Udp {
+        return u32::try_from(attempt).ok();
+    }
+    let mut points = tapped.nodes.iter().flat_map(|tap| &tap.points);
+    let start = points.find(|point| point.segment == Segment::Syn && point.source.port() == port);
+    start.and_then(|point| point.flow)
 }
 
 fn end(tapped: &Tapped, ends: &Ends, journey: &Journey) -> End {

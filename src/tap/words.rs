@@ -67,7 +67,9 @@ impl Located {
         );
         match &self.end {
             End::Complete => format!("tap: the packet and its answer pass every point ({share})"),
-            End::Refused => format!("tap: the destination Pod itself answers with a reset ({share})"),
+            End::Refused => {
+                format!("tap: the destination Pod itself answers with a reset ({share})")
+            }
             End::Lost { direction, gap } => format!(
                 "tap: {} {seen} and vanishes {} ({share})",
                 what(*direction),
@@ -94,7 +96,11 @@ impl Stop {
     /// `eth0 of node2, coming in`
     #[must_use]
     pub fn words(&self) -> String {
-        let way = if self.point.out { "going out" } else { "coming in" };
+        let way = if self.point.out {
+            "going out"
+        } else {
+            "coming in"
+        };
         format!("{} of {}, {way}", self.point.interface, self.node)
     }
 }

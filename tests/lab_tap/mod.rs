@@ -110,10 +110,16 @@ impl Ground {
         };
         let pod = run("node1", "printf %s '@(name shop app=api node2)'");
         let which = if kind == "ipv6" { "pod6" } else { "pod" };
-        let address = run("node1", &format!("printf %s '@({which} shop app=api node2)'"));
+        let address = run(
+            "node1",
+            &format!("printf %s '@({which} shop app=api node2)'"),
+        );
         let client = run("node1", &format!("printf %s '@({which} shop/client-1)'"));
         // `2: eth0@if7: …` inside is `7: veth…@if2: …` on the node.
-        let index = run(&pod, "ip -o link show eth0 | sed 's/.*eth0@if\\([0-9]*\\):.*/\\1/'");
+        let index = run(
+            &pod,
+            "ip -o link show eth0 | sed 's/.*eth0@if\\([0-9]*\\):.*/\\1/'",
+        );
         let veth = run(
             "node2",
             &format!("ip -o link | sed -n 's/^{index}: \\([^@]*\\)@.*/\\1/p'"),
@@ -155,7 +161,9 @@ impl Ground {
         if !fault.run.is_empty() {
             self.run(&at, &self.filled(&fault.run))?;
         }
-        let judged = self.ask(fault.port.unwrap_or(9090)).and_then(|report| self.judge(fault, &report));
+        let judged = self
+            .ask(fault.port.unwrap_or(9090))
+            .and_then(|report| self.judge(fault, &report));
         if !fault.undo.is_empty() {
             self.run(&at, &self.filled(&fault.undo))?;
         }
@@ -163,7 +171,10 @@ impl Ground {
     }
 
     fn run(&self, place: &str, script: &str) -> Result<(), String> {
-        let outcome = self.lab.run(place, script).map_err(|error| format!("{error:#}"))?;
+        let outcome = self
+            .lab
+            .run(place, script)
+            .map_err(|error| format!("{error:#}"))?;
         match outcome.success() {
             true => Ok(()),
             false => Err(format!("{place}: {script}: {}", outcome.stderr)),
@@ -172,8 +183,21 @@ impl Ground {
 
     fn ask(&self, port: u16) -> Result<Value, String> {
         let output = Command::new(PROGRAM)
-            .args(["pod/client-1", &format!("{}:{port}", self.pod.replacen('/', "/pod/", 1)), "-n", "shop"])
-            .args(["--tap", "--timeout", "1s", "-o", "json", "--agent-image", IMAGE])
+            .args([
+                "pod/client-1",
+                &format!("{}:{port}", self.pod.replacen('/', "/pod/", 1)),
+                "-n",
+                "shop",
+            ])
+            .args([
+                "--tap",
+                "--timeout",
+                "1s",
+                "-o",
+                "json",
+                "--agent-image",
+                IMAGE,
+            ])
             .env("KUBECONFIG", self.lab.kubeconfig())
             .output()
             .map_err(|error| error.to_string())?;

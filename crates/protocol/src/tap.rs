@@ -76,6 +76,8 @@ pub struct TapOpen {
 #[serde(rename_all = "camelCase")]
 pub struct TapPulse {
     pub number: u64,
+    /// Since the tap was opened, by the node's own clock.
+    pub micros: u64,
     /// Packets that were copied to the agent so far, without its own.
     pub copied: u64,
 }

@@ -68,7 +68,11 @@ fn finding(case: &Case<'_, '_>, located: &Located) -> Option<Finding> {
         .because(located.words())
         .fix(fix(gap));
     let is_sure = !matches!(code, Code::RTE_18 | Code::DST_05);
-    Some(if is_sure { finding } else { finding.suspected() })
+    Some(if is_sure {
+        finding
+    } else {
+        finding.suspected()
+    })
 }
 
 /// The code, and what is to be looked at.
@@ -108,10 +112,20 @@ fn backend(case: &Case<'_, '_>, located: &Located) -> Option<ObjectRef> {
 
 const fn fix(gap: &Gap) -> &'static str {
     match gap {
-        Gap::InSource => "look into the source Pod: its own packet filter, its routes, a proxy that takes its connections over",
-        Gap::OnNode { .. } => "look at what drops packets on that node: rules of every table, tc and XDP programs, rp_filter, forwarding, neighbors (--deep)",
-        Gap::Wire { .. } => "look between the nodes: firewalls, security groups, the port of the overlay, the route back",
-        Gap::ToPod { .. } => "look at the interface of the Pod on its node: whether it is up and a port of the bridge; recreate the Pod if it is not",
-        Gap::InBackend { .. } => "look into the destination Pod: its own packet filter, its routes, a full accept queue",
+        Gap::InSource => {
+            "look into the source Pod: its own packet filter, its routes, a proxy that takes its connections over"
+        }
+        Gap::OnNode { .. } => {
+            "look at what drops packets on that node: rules of every table, tc and XDP programs, rp_filter, forwarding, neighbors (--deep)"
+        }
+        Gap::Wire { .. } => {
+            "look between the nodes: firewalls, security groups, the port of the overlay, the route back"
+        }
+        Gap::ToPod { .. } => {
+            "look at the interface of the Pod on its node: whether it is up and a port of the bridge; recreate the Pod if it is not"
+        }
+        Gap::InBackend { .. } => {
+            "look into the destination Pod: its own packet filter, its routes, a full accept queue"
+        }
     }
 }

@@ -43,7 +43,9 @@ pub async fn create(
     let pods = Pods::new(client, Some(namespace));
     let what = format!("debug pod on node {node}");
     let grant = format!("create pods in {namespace} (Pod Security level privileged)");
-    let created = pods.create(&object(node, (program, rights), run, seconds)).await;
+    let created = pods
+        .create(&object(node, (program, rights), run, seconds))
+        .await;
     let created = created.map_err(|error| refused(&what, &grant, &error))?;
     let pod = DebugPod {
         namespace: namespace.to_owned(),

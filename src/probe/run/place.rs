@@ -7,8 +7,8 @@ use crate::cluster::{ClusterView, Pod};
 use crate::observe::{ProbeError, Step, Vantage};
 use crate::probe::binary::Binary;
 use crate::probe::launch::{
-    DebugPod, Ephemeral, Existing, NodeRights, Program, create_debug_pod, create_twin, find_existing, refused,
-    start_ephemeral,
+    DebugPod, Ephemeral, Existing, NodeRights, Program, create_debug_pod, create_twin,
+    find_existing, refused, start_ephemeral,
 };
 use crate::probe::pods::Pods;
 use crate::probe::rights::{self, Right};

@@ -1,11 +1,12 @@
 //! The tap: agents on the nodes of the path look, then the source probes, and what they saw is put together.
 //!
 //! ```text
-//!  taps on all nodes ─► open (all of them) ─► marked probe from the source ─► two more pulses of each ─► Tapped
+//!  taps on all nodes ─► open (all of them) ─► marked probe from the source ─► a later pulse of each ─► Tapped
 //! ```
 //!
-//! The order of these events is ours, so that no clock of a node matters: a tap that was open before the probe
-//! and whose pulse came after it was looking all the time.
+//! What a tap did not see counts if it was open before the probe, and if a pulse that it sent after the probe was
+//! over has come, and with it, in order, everything before. How old a pulse is follows from the fastest line of
+//! its tap: of a clock only the rate matters.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,9 @@ const LISTEN: Duration = Duration::from_secs(20);
 /// How long to wait until all taps are open.
 const OPENING: Duration = Duration::from_secs(15);
 /// How long to wait for the pulses after the probe.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSING: Duration = Duration::from_secs(4);
+/// The fastest line of a tap takes no longer than this.
+const MARGIN: Duration = Duration::from_millis(250);
 /// Attempts, the time between two, and the patience of each: less than the second after which a SYN is sent
 /// again (RFC 6298).
 const ATTEMPTS: u16 = 3;
@@ -47,7 +50,10 @@ enum Heard {
 struct Listening {
     taps: Vec<NodeTap>,
     opened: Vec<bool>,
-    pulses: Vec<u64>,
+    /// By tap: how late its clock is against ours at most, and the last moment it told of, both in microseconds.
+    late: Vec<i64>,
+    last: Vec<i64>,
+    since: Instant,
     over: Vec<bool>,
     heard: UnboundedReceiver<(usize, Heard)>,
 }
@@ -82,12 +88,11 @@ impl Session {
             listening.until(OPENING, |all, at| all.opened[at]).await;
             progress.doing("probing past the taps");
             let attempts = session.fire(view, tapping, (mark, &ports), until).await;
-            let seen = listening.pulses.clone();
-            // The first pulse may have been on its way already.
+            let over = listening.since.elapsed() + MARGIN;
             listening
-                .until(CLOSING, |all, at| all.pulses[at] >= seen[at] + 2)
+                .until(CLOSING, |all, at| all.heard_of(at) >= over)
                 .await;
-            listening.close(&seen);
+            listening.close(over);
             attempts
         };
         let attempts = tokio::select! {
@@ -233,7 +238,9 @@ impl Listening {
         Self {
             taps: taps.collect(),
             opened: vec![false; count],
-            pulses: vec![0; count],
+            late: vec![i64::MAX; count],
+            last: vec![i64::MIN; count],
+            since: Instant::now(),
             over: vec![false; count],
             heard,
         }
@@ -265,8 +272,11 @@ impl Listening {
             Heard::Line(TapLine::Point(point)) => tap.points.push(point),
             Heard::Line(TapLine::Rule(rule)) => tap.rules.push(rule),
             Heard::Line(TapLine::Pulse(pulse)) => {
-                self.pulses[at] += 1;
                 tap.copied = pulse.copied;
+                let told = i64::try_from(pulse.micros).unwrap_or(i64::MAX);
+                let now = i64::try_from(self.since.elapsed().as_micros()).unwrap_or(i64::MAX);
+                self.late[at] = self.late[at].min(now.saturating_sub(told));
+                self.last[at] = told;
             }
             Heard::Over(why) => {
                 self.over[at] = true;
@@ -275,13 +285,23 @@ impl Listening {
         }
     }
 
-    /// Says of every tap that was not looking all the time that it does not count; `before` is how many pulses
-    /// there were when the probe was over.
-    fn close(&mut self, before: &[u64]) {
-        for (at, tap) in self.taps.iter_mut().enumerate() {
-            let is_late = !self.opened[at] || self.pulses[at] < before[at] + 2;
-            if tap.blind.is_none() && is_late {
-                tap.blind = Some(format!("the tap on {} did not see its own packets", tap.node));
+    /// The last moment of which everything was heard that a tap saw, by our clock.
+    fn heard_of(&self, at: usize) -> Duration {
+        let moment = self.last[at].saturating_add(self.late[at]);
+        Duration::from_micros(u64::try_from(moment).unwrap_or_default())
+    }
+
+    /// Says of every tap that was not looking until then that it does not count.
+    fn close(&mut self, until: Duration) {
+        for at in 0..self.taps.len() {
+            let is_whole = self.opened[at] && self.heard_of(at) >= until;
+            let tap = &mut self.taps[at];
+            if tap.blind.is_none() && !is_whole {
+                let why = format!(
+                    "the tap on {} did not see its own packets to the end",
+                    tap.node
+                );
+                tap.blind = Some(why);
             }
         }
     }
@@ -309,7 +329,10 @@ fn marks() -> (u16, Vec<u16>) {
         range.start + u16::try_from(number % width).unwrap_or_default()
     };
     let first = within(PORTS.start..PORTS.end - ATTEMPTS, number);
-    (within(MARKS, number / 7), (first..first + ATTEMPTS).collect())
+    (
+        within(MARKS, number / 7),
+        (first..first + ATTEMPTS).collect(),
+    )
 }
 
 fn millis(time: Duration) -> u64 {

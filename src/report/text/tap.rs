@@ -41,7 +41,9 @@ pub(super) fn print(report: &PathReport, style: Style, out: &mut dyn Write) -> i
 /// `tap: TCP to 10.244.2.9:9090 from pod shop/client-1 (source port 20001, seq 7), lost in 3 of 3 attempts`
 fn heading(tap: &ReportTap) -> String {
     let key = tap.key.map_or_else(String::new, |key| {
-        let port = key.src_port.map_or_else(String::new, |port| format!("source port {port}, "));
+        let port = key
+            .src_port
+            .map_or_else(String::new, |port| format!("source port {port}, "));
         format!(" ({port}seq {})", key.isn)
     });
     format!(
@@ -56,7 +58,11 @@ fn unmet(point: &ReportPoint, tap: &ReportTap) -> String {
         Direction::Forward => "packet",
         Direction::Return => "answer",
     };
-    let rejected = if tap.outcome == "rejected" { ", rejected" } else { "" };
+    let rejected = if tap.outcome == "rejected" {
+        ", rejected"
+    } else {
+        ""
+    };
     format!(
         "{what} not seen at the {} of {} ({}){rejected}",
         role(point.role),
@@ -89,8 +95,12 @@ impl Widths {
         let carried = point.outer.as_ref().map_or_else(String::new, |outer| {
             format!("  {} {} → {}", outer.kind, outer.source, outer.destination)
         });
-        let rewritten = point.rewritten.map_or_else(String::new, |how| format!("  {how}"));
-        let time = point.micros.map_or_else(String::new, |micros| format!("  +{micros} µs"));
+        let rewritten = point
+            .rewritten
+            .map_or_else(String::new, |how| format!("  {how}"));
+        let time = point
+            .micros
+            .map_or_else(String::new, |micros| format!("  +{micros} µs"));
         format!(
             "{:node$}  {:interface$}  {:3}  {}{carried}{rewritten}{time}",
             point.node,

@@ -92,12 +92,7 @@ async fn datagram(
 }
 
 /// A socket at a port of its own. One that is taken is refused: another would not be recognized.
-fn bound(
-    to: SocketAddr,
-    kind: Type,
-    protocol: socket2::Protocol,
-    port: u16,
-) -> io::Result<Socket> {
+fn bound(to: SocketAddr, kind: Type, protocol: socket2::Protocol, port: u16) -> io::Result<Socket> {
     let socket = open(to.ip(), kind, protocol)?;
     hear_errors(&socket, to.ip())?;
     let any: IpAddr = match to.ip() {

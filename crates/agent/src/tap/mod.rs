@@ -122,7 +122,8 @@ fn trace(wanted: &Tap) -> (Option<Rules>, Option<String>) {
     match Rules::start(wanted) {
         Ok(rules) => (Some(rules), None),
         Err(error) => {
-            let why = format!("tracing rules needs NET_ADMIN and nf_tables of Linux 5.12 ({error})");
+            let why =
+                format!("tracing rules needs NET_ADMIN and nf_tables of Linux 5.12 ({error})");
             (None, Some(why))
         }
     }
@@ -146,10 +147,15 @@ impl Watch<'_> {
     /// What a packet is worth telling, if anything.
     fn line(&mut self, sighted: &Sighted) -> Option<TapLine> {
         if let Some(number) = pulse::number(&sighted.bytes, self.wanted.mark) {
-            let copied = self.copied;
             // It leaves by the loopback, and comes in by it.
             let is_in = !sighted.out;
-            return is_in.then_some(TapLine::Pulse(TapPulse { number, copied }));
+            return is_in.then(|| {
+                TapLine::Pulse(TapPulse {
+                    number,
+                    micros: self.micros(sighted),
+                    copied: self.copied,
+                })
+            });
         }
         self.copied += 1;
         let packet = packet::read(&sighted.bytes, self.wanted)?;
@@ -166,7 +172,7 @@ impl Watch<'_> {
 
     fn point(&mut self, sighted: &Sighted, packet: Packet) -> TapPoint {
         let (interface, role) = self.interfaces.get(sighted.index);
-        let since = sighted.at.saturating_sub(self.opened);
+        let micros = self.micros(sighted);
         let bytes = (self.wanted.capture).then(|| (hex::encode(&sighted.bytes), sighted.length));
         TapPoint {
             interface,
@@ -180,8 +186,13 @@ impl Watch<'_> {
             ttl: packet.ttl,
             outer: packet.outer,
             icmp: packet.icmp,
-            micros: u64::try_from(since.as_micros()).unwrap_or(u64::MAX),
+            micros,
             bytes,
         }
+    }
+
+    fn micros(&self, sighted: &Sighted) -> u64 {
+        let since = sighted.at.saturating_sub(self.opened);
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 }

@@ -166,8 +166,6 @@ pub(super) fn trace() -> [Attributes; 2] {
     const NFTRACE: u32 = 12;
     let one = Attributes::default().bytes(1, &[1]);
     let load = Attributes::default().number(1, REGISTER).nest(2, &one);
-    let set = Attributes::default()
-        .number(2, NFTRACE)
-        .number(3, REGISTER);
+    let set = Attributes::default().number(2, NFTRACE).number(3, REGISTER);
     [expression("immediate", &load), expression("meta", &set)]
 }

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::sys::socket::{AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, socket};
+use nix::sys::socket::{
+    AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, socket,
+};
 use tokio::net::UdpSocket;
 
 use super::nfnetlink::{Attributes as Written, Batch, HEADERS, TRACE, protocol, trace, transport};
@@ -53,7 +55,11 @@ impl Rules {
         let owner = netlink(0)?;
         let table = format!("netpath_{}_{}", wanted.mark, std::process::id());
         let batch = batch(&table, wanted);
-        nix::sys::socket::send(owner.as_raw_fd(), &batch, nix::sys::socket::MsgFlags::empty())?;
+        nix::sys::socket::send(
+            owner.as_raw_fd(),
+            &batch,
+            nix::sys::socket::MsgFlags::empty(),
+        )?;
         acknowledged(&owner)?;
         let heard = std::net::UdpSocket::from(heard);
         heard.set_nonblocking(true)?;
