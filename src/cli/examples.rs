@@ -6,6 +6,7 @@ Examples:
   kubectl netpath deploy/web data/sts/db:5432           every pod that matters
   kubectl netpath external https://shop.example/cart    from outside, through the Ingress
   kubectl netpath client-1 svc/api --no-probe           create nothing: predict from the API
+  kubectl netpath client-1 svc/api --tap                where does the packet disappear?
   kubectl netpath check suite.yaml                      many paths, for CI
   kubectl netpath demo                                  no cluster needed";
 

@@ -199,6 +199,9 @@ pub struct RbacArgs {
     /// For looks into the nodes, too.
     #[arg(long)]
     pub deep: bool,
+    /// For taps on the nodes, too.
+    #[arg(long, conflicts_with = "no_probe")]
+    pub tap: bool,
     /// Bind the rights to this user, too.
     #[arg(long, value_name = "NAME")]
     pub user: Vec<String>,

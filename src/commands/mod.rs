@@ -49,7 +49,8 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         Some(Command::Rules(args)) => rules::run(&args, terminal, out),
         Some(Command::Cleanup(args)) => cleanup::run(&args, out),
         Some(Command::Rbac(args)) => {
-            let depth = Depth::of(args.no_probe, args.deep);
+            // What is created for either differs by its pods, not by rights in the API.
+            let depth = Depth::of(args.no_probe, args.deep || args.tap);
             let subjects = Subjects {
                 users: &args.user,
                 accounts: &args.serviceaccount,

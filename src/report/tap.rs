@@ -27,7 +27,7 @@ pub struct ReportTap {
     /// The last point that saw the packet, and the one behind it that did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_between: Option<[usize; 2]>,
-    /// What the place rests on.
+    /// What the place rests on: `tap`, or `nftTrace` where the kernel named the rule.
     pub verdict_from: &'static str,
     /// Nodes whose taps do not count.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -76,6 +76,9 @@ pub struct ReportPoint {
     /// `DNAT`, `SNAT`: how the addresses differ from those at the point before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rewritten: Option<&'static str>,
+    /// The rule that did it, where the kernel told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rewritten_by: Option<String>,
 }
 
 /// The tap of a case, if there was one.
@@ -115,7 +118,11 @@ pub(super) fn report(case: &Case<'_, '_>) -> Option<ReportTap> {
         summary: located.words(),
         points,
         lost_between,
-        verdict_from: "tap",
+        verdict_from: if located.rule.is_some() {
+            "nftTrace"
+        } else {
+            "tap"
+        },
         blind: located
             .blind
             .iter()
@@ -136,6 +143,8 @@ fn point(located: &Located, stop: &Stop, before: Option<&Stop>) -> ReportPoint {
         let is_source = before.point.source != seen.source;
         let is_destination = before.point.destination != seen.destination;
         match (is_source, is_destination) {
+            // On its way back an answer gets the addresses that were rewritten there.
+            (true, _) | (_, true) if stop.direction == Direction::Return => Some("reverse NAT"),
             (true, true) => Some("DNAT and SNAT"),
             (true, false) => Some("SNAT"),
             (false, true) => Some("DNAT"),
@@ -154,7 +163,31 @@ fn point(located: &Located, stop: &Stop, before: Option<&Stop>) -> ReportPoint {
         outer: seen.outer.clone(),
         micros: first.map(|first| seen.micros - first),
         rewritten,
+        rewritten_by: rewritten.and_then(|how| rewritten_by(located, stop, how)),
     }
+}
+
+/// The rule of a node that rewrote a packet: the first that let it pass in a table of NAT for the destination, the
+/// last for the source.
+fn rewritten_by(located: &Located, stop: &Stop, how: &str) -> Option<String> {
+    let taps = located
+        .tapped
+        .nodes
+        .iter()
+        .filter(|tap| tap.node == stop.node);
+    let mut rules = taps.flat_map(|tap| &tap.rules).filter(|rule| {
+        let is_nat = rule.table == "nat" || rule.table == "kube-proxy";
+        is_nat && rule.flow == stop.point.flow && rule.verdict == "accept" && rule.handle.is_some()
+    });
+    let rule = match how {
+        "DNAT" => rules.next(),
+        "SNAT" => rules.last(),
+        _ => None,
+    }?;
+    Some(format!(
+        "{} ({} {}, handle {})",
+        rule.chain, rule.family, rule.table, rule.handle?
+    ))
 }
 
 /// The point behind the gap, which did not see the packet.
@@ -193,6 +226,7 @@ fn unmet(case: &Case<'_, '_>, way: Direction, gap: &Gap) -> ReportPoint {
         outer: None,
         micros: None,
         rewritten: None,
+        rewritten_by: None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::journey::{Direction, Ends, Journey, Stop};
 use crate::net::Protocol;
 use crate::observe::Tapped;
 use netpath_protocol::IcmpError;
-use netpath_protocol::tap::{Role, Segment};
+use netpath_protocol::tap::{Role, Segment, TapRule};
 
 /// Between which points.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +50,8 @@ pub struct Located {
     /// What identifies it.
     pub flow: Option<u32>,
     pub refusal: Option<IcmpError>,
+    /// The rule that dropped or rejected it, where the kernel told.
+    pub rule: Option<TapRule>,
     /// Nodes whose taps do not count, and why.
     pub blind: Vec<(String, String)>,
     pub tapped: Tapped,
@@ -91,6 +93,9 @@ pub fn locate(tapped: &Tapped, ends: &Ends) -> Option<Located> {
     let total = all.len();
     let agreeing = all.iter().filter(|other| other.0 == all[at].0).count();
     let (end, journey, flow) = all.swap_remove(at);
+    let rule = end
+        .gap()
+        .and_then(|(_, gap)| dropped_by(tapped, gap.node()?, flow?));
     let blind = tapped.nodes.iter();
     let blind = blind.filter_map(|tap| Some((tap.node.clone(), tap.blind.clone()?)));
     Some(Located {
@@ -99,10 +104,19 @@ pub fn locate(tapped: &Tapped, ends: &Ends) -> Option<Located> {
         attempts: total,
         stops: journey.stops,
         flow,
+        rule,
         refusal: journey.refusal.and_then(|stop| stop.point.icmp),
         blind: blind.collect(),
         tapped: tapped.clone(),
     })
+}
+
+/// The rule of a node that stopped a flow: the last one that it met.
+fn dropped_by(tapped: &Tapped, node: &str, flow: u32) -> Option<TapRule> {
+    let rules = tapped.nodes.iter().filter(|tap| tap.node == node);
+    let own = rules.flat_map(|tap| &tap.rules);
+    let last = own.filter(|rule| rule.flow == Some(flow)).last()?;
+    (last.verdict == "drop").then(|| last.clone())
 }
 
 /// What no flow is called.

@@ -17,3 +17,4 @@ mod words;
 
 pub use journey::{Direction, Ends, Stop};
 pub use locate::{End, Gap, Located, locate};
+pub use words::rule as rule_words;

@@ -1,6 +1,7 @@
 //! A gap in words.
 
 use super::{Direction, End, Gap, Located, Stop};
+use netpath_protocol::tap::TapRule;
 
 // === impl Gap ===
 
@@ -65,28 +66,48 @@ impl Located {
             || "is not seen at any point".to_owned(),
             |stop| format!("is last seen at {}", stop.words()),
         );
+        let by = self
+            .rule
+            .as_ref()
+            .map_or_else(String::new, |met| format!(", dropped by {}", rule(met)));
         match &self.end {
             End::Complete => format!("tap: the packet and its answer pass every point ({share})"),
             End::Refused => {
                 format!("tap: the destination Pod itself answers with a reset ({share})")
             }
             End::Lost { direction, gap } => format!(
-                "tap: {} {seen} and vanishes {} ({share})",
+                "tap: {} {seen} and vanishes {}{by} ({share})",
                 what(*direction),
                 gap.words()
             ),
             End::Rejected { direction, gap } => {
-                let by = self.refusal.map_or_else(String::new, |icmp| {
+                let sender = self.refusal.map_or_else(String::new, |icmp| {
                     format!(" by {} ({})", icmp.from, icmp.words())
                 });
                 format!(
-                    "tap: {} {seen} and is rejected {}{by} ({share})",
+                    "tap: {} {seen} and is rejected {}{sender}{by} ({share})",
                     what(*direction),
                     gap.words()
                 )
             }
             End::Unseen(why) => format!("tap: where the packet ends is not known: {why}"),
         }
+    }
+}
+
+/// `rule 12 of chain CORP-FW, table ip filter`
+#[must_use]
+pub fn rule(rule: &TapRule) -> String {
+    let TapRule {
+        family,
+        table,
+        chain,
+        handle,
+        ..
+    } = rule;
+    match handle {
+        Some(handle) => format!("rule {handle} of chain {chain}, table {family} {table}"),
+        None => format!("the policy of chain {chain}, table {family} {table}"),
     }
 }
 

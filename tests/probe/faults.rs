@@ -151,6 +151,7 @@ fn diagnosis(folder: &Path, expected: &Expected) -> Diagnosis {
     let observations = Observations {
         seen: json::<Vec<Seen>>(folder, "observations.json").expect("observations.json"),
         failed: Vec::new(),
+        taps: json(folder, "taps.json").unwrap_or_default(),
     };
     let world = World::of(&view);
     let case = Case::of(&world, &request(&expected.args), &observations).expect("both ends");

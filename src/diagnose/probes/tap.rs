@@ -4,10 +4,12 @@ use super::measured;
 use crate::causes::Code;
 use crate::cluster::{ObjectRef, Pod};
 use crate::diagnose::{Case, Confidence, Finding, Severity};
+use crate::nat::owner::Owner;
 use crate::net::Protocol;
 use crate::observe::Vantage;
 use crate::path::Stage;
-use crate::tap::{Direction, End, Gap, Located};
+use crate::tap::{Direction, End, Gap, Located, rule_words};
+use netpath_protocol::tap::TapRule;
 
 /// Puts the place in. Where nothing but a guess explains the failure, the place takes its stead.
 pub(in crate::diagnose) fn apply(case: &Case<'_, '_>, findings: &mut Vec<Finding>) {
@@ -62,11 +64,20 @@ fn finding(case: &Case<'_, '_>, located: &Located) -> Option<Finding> {
         _ if *direction == Direction::Return => Stage::Return,
         _ => Stage::Route,
     };
-    let finding = Finding::new(code, stage, format!("{what} disappear {}", gap.words()));
-    let finding = measured(finding)
-        .blame(object, "")
-        .because(located.words())
-        .fix(fix(gap));
+    let by = located.rule.as_ref().map_or_else(String::new, |rule| {
+        format!(", dropped by {}", rule_words(rule))
+    });
+    let finding = Finding::new(code, stage, format!("{what} disappear {}{by}", gap.words()));
+    let finding = measured(finding).blame(object, "").because(located.words());
+    let finding = match &located.rule {
+        Some(rule) => finding
+            .fix("look at that rule and at who writes it; accept the traffic before it")
+            .run(format!(
+                "nft -a list chain {} {} {}",
+                rule.family, rule.table, rule.chain
+            )),
+        None => finding.fix(fix(gap)),
+    };
     let is_sure = !matches!(code, Code::RTE_18 | Code::DST_05);
     Some(if is_sure {
         finding
@@ -85,6 +96,14 @@ fn blamed(
     let node = |name: &String| ObjectRef::cluster_wide("Node", name.clone());
     let last = located.last();
     let is_tunneled = last.is_some_and(|stop| stop.point.outer.is_some());
+    if let (Some(rule), Some(name)) = (&located.rule, gap.node()) {
+        let code = match (rule.handle, rule.chain.as_str()) {
+            (None, "FORWARD") => Code::RTE_02,
+            _ if enforces(rule) => Code::POL_16,
+            _ => Code::RTE_21,
+        };
+        return Some((code, ObjectRef::cluster_wide("Node", name)));
+    }
     Some(match gap {
         Gap::InSource => (Code::RTE_38, source(located)),
         Gap::OnNode { node: name } => (Code::RTE_38, node(name)),
@@ -94,6 +113,20 @@ fn blamed(
         Gap::ToPod { .. } => (Code::RTE_22, backend(case, located)?),
         Gap::InBackend { .. } => (Code::DST_05, backend(case, located)?),
     })
+}
+
+/// Whether a rule is one of a policy engine.
+fn enforces(rule: &TapRule) -> bool {
+    let engines = [
+        "Calico",
+        "Cilium",
+        "Antrea",
+        "OVN-Kubernetes",
+        "kube-router",
+        "Azure NPM",
+        "Weave Net",
+    ];
+    Owner::of_chain(&rule.table, &rule.chain).is_some_and(|owner| engines.contains(&owner.name))
 }
 
 fn source(located: &Located) -> ObjectRef {

@@ -95,9 +95,10 @@ impl Widths {
         let carried = point.outer.as_ref().map_or_else(String::new, |outer| {
             format!("  {} {} → {}", outer.kind, outer.source, outer.destination)
         });
-        let rewritten = point
-            .rewritten
-            .map_or_else(String::new, |how| format!("  {how}"));
+        let by = point.rewritten_by.as_ref();
+        let by = by.map_or_else(String::new, |rule| format!(" by {rule}"));
+        let rewritten = point.rewritten;
+        let rewritten = rewritten.map_or_else(String::new, |how| format!("  {how}{by}"));
         let time = point
             .micros
             .map_or_else(String::new, |micros| format!("  +{micros} µs"));
