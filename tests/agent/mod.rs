@@ -4,6 +4,7 @@ pub mod ground;
 mod packets;
 mod reach;
 mod servers;
+mod tap;
 
 /// The program under test.
 const PROGRAM: &str = env!("NETPATH_AGENT");
