@@ -26,7 +26,11 @@ pub(super) fn recreate(view: &ClusterView, pod: &ObjectRef) -> Command {
     let known = view.pods.get(namespace, name);
     let is_bare = known.is_some_and(|pod| pod.controller().is_none());
     if is_bare {
-        words!("kubectl -n {} get pod {} -o yaml | kubectl replace --force -f -", namespace, name)
+        words!(
+            "kubectl -n {} get pod {} -o yaml | kubectl replace --force -f -",
+            namespace,
+            name
+        )
     } else {
         kubectl(namespace, words!("delete pod {}", name))
     }

@@ -37,7 +37,7 @@ fn every_fix_opens_the_path_and_nothing_else() {
             continue;
         };
         for command in &first.fix.commands {
-            let Some(after) = repaired(&world, command) else {
+            let Some(after) = repaired(&world, command.as_str()) else {
                 continue;
             };
             tried += 1;

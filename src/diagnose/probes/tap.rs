@@ -8,6 +8,7 @@ use crate::nat::owner::Owner;
 use crate::net::Protocol;
 use crate::observe::Vantage;
 use crate::path::Stage;
+use crate::shell::words;
 use crate::tap::{Direction, End, Gap, Located, rule_words};
 use netpath_protocol::tap::TapRule;
 
@@ -72,9 +73,11 @@ fn finding(case: &Case<'_, '_>, located: &Located) -> Option<Finding> {
     let finding = match &located.rule {
         Some(rule) => finding
             .fix("look at that rule and at who writes it; accept the traffic before it")
-            .run(format!(
+            .run(words!(
                 "nft -a list chain {} {} {}",
-                rule.family, rule.table, rule.chain
+                rule.family,
+                rule.table,
+                rule.chain
             )),
         None => finding.fix(fix(gap)),
     };

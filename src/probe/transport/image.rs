@@ -28,11 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CHUNK: usize = 64 << 10;
 
 impl Transport for Image {
-    async fn listen(
-        &self,
-        plan: &Plan,
-        mut listener: Listener,
-    ) -> Result<Vec<Line>, ProbeError> {
+    async fn listen(&self, plan: &Plan, mut listener: Listener) -> Result<Vec<Line>, ProbeError> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let what = format!(
             "log of container {} in pod {}/{}",

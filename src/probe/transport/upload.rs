@@ -156,11 +156,7 @@ impl Upload {
 }
 
 impl Transport for Upload {
-    async fn listen(
-        &self,
-        plan: &Plan,
-        mut listener: Listener,
-    ) -> Result<Vec<Line>, ProbeError> {
+    async fn listen(&self, plan: &Plan, mut listener: Listener) -> Result<Vec<Line>, ProbeError> {
         let plan = serde_json::to_string(plan).map_err(|error| self.broken(&error.to_string()))?;
         let path = self.path();
         let mut process = self
