@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 
-use super::{PROGRAM, ask, load, options};
+use super::ask::{PROGRAM, ask, load, options};
 use crate::lab_api::client::Client;
 use crate::lab_api::runtime;
 use netpath_lab::Lab;

@@ -1,13 +1,18 @@
 //! Every cause the API shows, alone in an otherwise healthy world.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use libtest_mimic::Trial;
 
 use super::expectation::{Expectation, faults, told};
+use super::harness::trial;
 use super::world::{Overlay, World};
-use super::{entries, folder, name_of, report, words};
+use super::{entries, folder, name_of, words};
 use crate::findings::Said;
 
 /// One cause, planted.
+#[derive(Clone)]
 pub struct Scenario {
     pub name: String,
     pub expected: Expectation,
@@ -17,66 +22,58 @@ pub struct Scenario {
 /// Scenarios whose question is wrong in any world, and whose change only alters the words.
 const WRONG_QUESTIONS: [&str; 1] = ["SVC-06-undeclared-port-nftables"];
 
-/// Every scenario of the folder.
-pub fn scenarios() -> Vec<Scenario> {
-    let read = |path: PathBuf| Scenario {
-        name: name_of(&path),
-        expected: Expectation::read(&path),
-        overlay: Overlay::folder(&path),
+/// Two tests of every scenario: its cause is named, and is not there without its change.
+pub fn trials() -> Vec<Trial> {
+    let of = |path: PathBuf| {
+        let (name, own) = (format!("api/{}", name_of(&path)), path.clone());
+        [
+            trial(name.clone(), move || named(&Scenario::read(&own))),
+            trial(format!("{name}/without-its-change"), move || {
+                healthy_without(&Scenario::read(&path))
+            }),
+        ]
     };
-    entries(&folder("api")).into_iter().map(read).collect()
+    entries(&folder("api")).into_iter().flat_map(of).collect()
+}
+
+/// Every scenario of the folder.
+pub fn scenarios() -> &'static [Scenario] {
+    static ALL: OnceLock<Vec<Scenario>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let folders = entries(&folder("api"));
+        folders.iter().map(|path| Scenario::read(path)).collect()
+    })
 }
 
 /// What each of them is told.
 pub fn said() -> Vec<Said> {
-    let said = |scenario: Scenario| {
+    let said = |scenario: &Scenario| {
         let view = World::base().with(&scenario.overlay).view();
         words(
             format!("api/{}", scenario.name),
             scenario.expected.ask(&view),
         )
     };
-    scenarios().into_iter().map(said).collect()
+    scenarios().iter().map(said).collect()
 }
 
-#[test]
-fn every_planted_cause_is_named() {
-    let all = scenarios();
-    let mut complaints = Vec::new();
-    for scenario in &all {
-        let view = World::base().with(&scenario.overlay).view();
-        let wrong = match scenario.expected.ask(&view) {
-            Ok(answer) => scenario.expected.complaints(&answer),
-            Err(error) => vec![error],
-        };
-        complaints.extend(
-            wrong
-                .iter()
-                .map(|wrong| format!("{}: {wrong}", scenario.name)),
-        );
+fn named(scenario: &Scenario) -> Vec<String> {
+    let view = World::base().with(&scenario.overlay).view();
+    match scenario.expected.ask(&view) {
+        Ok(answer) => scenario.expected.complaints(&answer),
+        Err(error) => vec![error],
     }
-    report(&complaints, all.len());
 }
 
-/// The question of every scenario, asked of the healthy world: what is found there was not planted.
-#[test]
-fn without_its_change_every_path_is_healthy() {
-    let all = scenarios();
-    let mut complaints = Vec::new();
-    for scenario in &all {
-        if scenario.overlay.touched().is_empty() {
-            continue;
-        }
-        let Ok(answer) = scenario.expected.ask(&World::base().view()) else {
-            continue;
-        };
-        if is_about_a_new_object(scenario) || WRONG_QUESTIONS.contains(&scenario.name.as_str()) {
-            continue;
-        }
-        let found = faults(&answer).into_iter();
-        complaints.extend(found.map(|finding| format!("{}: {}", scenario.name, told(finding))));
+/// The question of a scenario, asked of the healthy world: what is found there was not planted.
+fn healthy_without(scenario: &Scenario) -> Vec<String> {
+    let is_wrong_anyway = scenario.overlay.touched().is_empty()
+        || is_about_a_new_object(scenario)
+        || WRONG_QUESTIONS.contains(&scenario.name.as_str());
+    match scenario.expected.ask(&World::base().view()) {
+        Ok(answer) if !is_wrong_anyway => faults(&answer).into_iter().map(told).collect(),
+        _ => Vec::new(),
     }
-    report(&complaints, all.len());
 }
 
 /// Whether the question names an object that only the change adds.
@@ -91,4 +88,16 @@ fn is_about_a_new_object(scenario: &Scenario) -> bool {
                 .iter()
                 .any(|word| word.contains(&key.2))
     })
+}
+
+// === impl Scenario ===
+
+impl Scenario {
+    fn read(folder: &Path) -> Self {
+        Self {
+            name: name_of(folder),
+            expected: Expectation::read(folder),
+            overlay: Overlay::folder(folder),
+        }
+    }
 }

@@ -3,11 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use libtest_mimic::Trial;
 use netpath::cluster::{ClusterView, snapshot};
 use netpath::world::World;
 use serde_json::{Value, json};
 
 use super::expectation::{Expectation, codes};
+use super::harness::{check, trial};
 use super::{entries, name_of, report};
 use crate::support::project;
 
@@ -35,26 +37,31 @@ fn load(folder: &Path) -> ClusterView {
     snapshot::load(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
 }
 
-#[test]
-fn every_recording_of_cilium_gets_its_answer() {
-    let folders = recordings();
-    let mut complaints = Vec::new();
-    for folder in &folders {
-        let expected = Expectation::read(folder);
-        let wrong = match expected.ask(&load(folder)) {
-            Ok(answer) => expected.complaints(&answer),
-            Err(error) => vec![error],
-        };
-        let named = |wrong: &String| format!("{}: {wrong}", name_of(folder));
-        complaints.extend(wrong.iter().map(named));
-    }
-    if !folders.is_empty() {
-        report(&complaints, folders.len());
-    }
+/// Every recording gets its answer, and what is said of all of them.
+pub fn trials() -> Vec<Trial> {
+    let of = |folder: PathBuf| {
+        trial(format!("cilium/{}", name_of(&folder)), move || {
+            super::recorded::complaints(&folder)
+        })
+    };
+    let further = [
+        check(
+            "cilium/drift-says-the-same-as-the-path",
+            drift_says_the_same_as_the_path,
+        ),
+        check(
+            "cilium/every-cause-is-found-where-it-was-planted",
+            every_cause_is_found_where_it_was_planted,
+        ),
+        check(
+            "cilium/what-is-no-answer-makes-nothing-red",
+            what_is_no_answer_makes_nothing_red,
+        ),
+    ];
+    recordings().into_iter().map(of).chain(further).collect()
 }
 
 /// Only the recording with a hole in a map differs from its Services, and only there.
-#[test]
 fn drift_says_the_same_as_the_path() {
     for folder in recordings() {
         let view = load(&folder);
@@ -279,7 +286,6 @@ const PLANTED: &[(&str, &str, Plant, &str, &[&str])] = &[
     ),
 ];
 
-#[test]
 fn every_cause_is_found_where_it_was_planted() {
     let folders = recordings();
     let mut complaints = Vec::new();
@@ -306,7 +312,6 @@ fn every_cause_is_found_where_it_was_planted() {
 }
 
 /// Help in place of an answer, an error with exit code 0, half an answer: unread, and never red.
-#[test]
 fn what_is_no_answer_makes_nothing_red() {
     for folder in recordings()
         .iter()

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use k8s_openapi::jiff::Timestamp;
+use libtest_mimic::Trial;
 use netpath::cluster::live::read_keeping;
 use netpath::cluster::snapshot::{Capture, load};
 use netpath::cluster::{ClusterView, Facts};
@@ -12,10 +13,11 @@ use tokio::runtime::Runtime;
 
 use super::api::{Scenario, scenarios};
 use super::expectation::{Expectation, faults};
+use super::harness::check;
 use super::oddities::oddities;
 use super::report;
+use super::stub::Stub;
 use super::world::{TAKEN_AT, World};
-use crate::live::stub::Stub;
 
 /// So many scenarios get a coarser answer live than from everything, since a bounded number of requests does not
 /// bring what tells the finer cause. It may only go down.
@@ -28,9 +30,15 @@ struct Asked {
     world: World,
 }
 
-#[test]
+pub fn trials() -> Vec<Trial> {
+    vec![check(
+        "doors/one-answer-through-every-door",
+        one_answer_through_every_door,
+    )]
+}
+
 fn one_answer_through_every_door() {
-    let planted = scenarios().into_iter().map(|scenario| {
+    let planted = scenarios().iter().cloned().map(|scenario| {
         let Scenario {
             name,
             expected,

@@ -1,14 +1,17 @@
 //! What looks odd and is healthy: alone, and beside every planted cause.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
+use libtest_mimic::Trial;
 use serde::Deserialize;
 
 use super::api::{Scenario, scenarios};
 use super::expectation::{Expectation, codes};
+use super::harness::trial;
 use super::world::{Overlay, World};
-use super::{entries, folder, name_of, report, words};
+use super::{entries, folder, name_of, words};
 use crate::findings::Said;
 
 pub struct Oddity {
@@ -19,24 +22,25 @@ pub struct Oddity {
     changes: BTreeSet<String>,
 }
 
+/// Two tests of every oddity: alone it is no fault, and beside a cause it changes nothing.
+pub fn trials() -> Vec<Trial> {
+    let of = |path: PathBuf| {
+        let (name, own) = (format!("oddities/{}", name_of(&path)), path.clone());
+        [
+            trial(name.clone(), move || alone(&Oddity::read(&own))),
+            trial(format!("{name}/beside-every-cause"), move || {
+                beside(&Oddity::read(&path))
+            }),
+        ]
+    };
+    let folders = entries(&folder("oddities")).into_iter();
+    folders.flat_map(of).collect()
+}
+
 /// Every oddity of the folder.
 pub fn oddities() -> Vec<Oddity> {
-    #[derive(Deserialize)]
-    struct Extra {
-        #[serde(default)]
-        changes: BTreeSet<String>,
-    }
-    let read = |path: PathBuf| {
-        let text = std::fs::read_to_string(path.join("expect.json")).expect("expect.json");
-        let extra: Extra = serde_json::from_str(&text).expect("expect.json");
-        Oddity {
-            name: name_of(&path),
-            expected: Expectation::read(&path),
-            overlay: Overlay::folder(&path),
-            changes: extra.changes,
-        }
-    };
-    entries(&folder("oddities")).into_iter().map(read).collect()
+    let folders = entries(&folder("oddities"));
+    folders.iter().map(|path| Oddity::read(path)).collect()
 }
 
 /// What each of them is told.
@@ -51,76 +55,48 @@ pub fn said() -> Vec<Said> {
     oddities().into_iter().map(said).collect()
 }
 
-#[test]
-fn an_oddity_alone_is_no_fault() {
-    let all = oddities();
-    let mut complaints = Vec::new();
-    for oddity in &all {
-        let view = World::base().with(&oddity.overlay).view();
-        let wrong = match oddity.expected.ask(&view) {
-            Ok(answer) => oddity.expected.complaints(&answer),
-            Err(error) => vec![error],
-        };
-        complaints.extend(
-            wrong
-                .iter()
-                .map(|wrong| format!("{}: {wrong}", oddity.name)),
-        );
+fn alone(oddity: &Oddity) -> Vec<String> {
+    let view = World::base().with(&oddity.overlay).view();
+    match oddity.expected.ask(&view) {
+        Ok(answer) => oddity.expected.complaints(&answer),
+        Err(error) => vec![error],
     }
-    report(&complaints, all.len());
 }
 
 /// Beside an oddity every cause is found as if the oddity were not there.
-#[test]
-fn an_oddity_beside_a_cause_changes_nothing() {
-    let (oddities, causes) = (oddities(), one_of_each_kind());
-    let alone: Vec<_> = causes
-        .iter()
-        .map(|cause| answer(&World::base().with(&cause.overlay), cause))
-        .collect();
-    let beside = |oddity: &Oddity| {
-        let odd = World::base().with(&oddity.overlay).settle();
-        let pairs = causes.iter().zip(&alone).filter(|(cause, _)| {
-            !oddity.changes.contains(&cause.name) && !oddity.overlay.collides(&cause.overlay)
-        });
-        let asked = pairs.map(|(cause, alone)| {
-            let beside = answer(&odd.with(&cause.overlay), cause);
-            (beside != *alone).then(|| {
-                format!(
-                    "{} beside {}: {beside:?}, alone {alone:?}",
-                    cause.name, oddity.name
-                )
-            })
-        });
-        asked.collect::<Vec<Option<String>>>()
-    };
-    // Thousands of worlds: on every core.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = oddities.len().div_ceil(cores);
-    let answers: Vec<Option<String>> = std::thread::scope(|scope| {
-        #[expect(
-            clippy::needless_collect,
-            reason = "all of them start before one is waited for"
-        )]
-        let workers: Vec<_> = oddities
-            .chunks(share)
-            .map(|mine| scope.spawn(|| mine.iter().flat_map(&beside).collect::<Vec<_>>()))
-            .collect();
-        let joined = workers
-            .into_iter()
-            .map(|worker| worker.join().expect("no panic"));
-        joined.flatten().collect()
+fn beside(oddity: &Oddity) -> Vec<String> {
+    let odd = World::base().with(&oddity.overlay).settle();
+    let pairs = causes_alone().iter().filter(|(cause, _)| {
+        !oddity.changes.contains(&cause.name) && !oddity.overlay.collides(&cause.overlay)
     });
-    println!("{} pairs asked", answers.len());
-    let asked = answers.len();
-    report(&answers.into_iter().flatten().collect::<Vec<_>>(), asked);
+    let differs = pairs.filter_map(|(cause, alone)| {
+        let beside = answer(&odd.with(&cause.overlay), cause);
+        (beside != *alone).then(|| format!("{}: {beside:?}, alone {alone:?}", cause.name))
+    });
+    differs.collect()
+}
+
+/// Verdict, causes and whom they blame.
+type Answer = Result<(String, Vec<String>), String>;
+
+/// One cause of each kind, with the answer it gets alone.
+fn causes_alone() -> &'static [(&'static Scenario, Answer)] {
+    static ALONE: OnceLock<Vec<(&Scenario, Answer)>> = OnceLock::new();
+    ALONE.get_or_init(|| {
+        let causes = one_of_each_kind().into_iter();
+        let alone = causes.map(|cause| {
+            let answer = answer(&World::base().with(&cause.overlay), cause);
+            (cause, answer)
+        });
+        alone.collect()
+    })
 }
 
 /// The first scenario of every code: the others differ in what is odd about the cause, not in where
 /// it is found.
-fn one_of_each_kind() -> Vec<Scenario> {
+fn one_of_each_kind() -> Vec<&'static Scenario> {
     let mut seen = BTreeSet::new();
-    let mut all = scenarios();
+    let mut all: Vec<_> = scenarios().iter().collect();
     all.retain(|scenario| {
         let code: Vec<&str> = scenario.name.splitn(3, '-').take(2).collect();
         seen.insert(code.join("-"))
@@ -128,8 +104,27 @@ fn one_of_each_kind() -> Vec<Scenario> {
     all
 }
 
-/// Verdict, causes and whom they blame.
-fn answer(world: &World, cause: &Scenario) -> Result<(String, Vec<String>), String> {
+fn answer(world: &World, cause: &Scenario) -> Answer {
     let answer = cause.expected.ask(&world.view())?;
     Ok((format!("{:?}", answer.verdict), codes(&answer)))
+}
+
+// === impl Oddity ===
+
+impl Oddity {
+    fn read(folder: &Path) -> Self {
+        #[derive(Deserialize)]
+        struct Extra {
+            #[serde(default)]
+            changes: BTreeSet<String>,
+        }
+        let text = std::fs::read_to_string(folder.join("expect.json")).expect("expect.json");
+        let extra: Extra = serde_json::from_str(&text).expect("expect.json");
+        Self {
+            name: name_of(folder),
+            expected: Expectation::read(folder),
+            overlay: Overlay::folder(folder),
+            changes: extra.changes,
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use libtest_mimic::Trial;
 use netpath::cluster::{ClusterView, Named, ObjectRef};
 use netpath::path::Stage;
 use netpath::policy::UnitMatrix;
@@ -14,6 +15,7 @@ use netpath::report::{PathReport, ReportFinding};
 
 use super::api::{Scenario, scenarios};
 use super::expectation::faults;
+use super::harness::check;
 use super::repairs::repaired;
 use super::report;
 use super::world::World;
@@ -23,7 +25,13 @@ const OPENS_MORE: [(&str, &str); 0] = [];
 /// Scenarios whose fix does not make the path work by itself, and why.
 const NEEDS_MORE: [(&str, &str); 0] = [];
 
-#[test]
+pub fn trials() -> Vec<Trial> {
+    vec![check(
+        "openings/every-fix-opens-the-path-and-nothing-else",
+        every_fix_opens_the_path_and_nothing_else,
+    )]
+}
+
 fn every_fix_opens_the_path_and_nothing_else() {
     let (mut complaints, mut tried) = (Vec::new(), 0);
     for scenario in scenarios() {

@@ -3,15 +3,20 @@
 use std::io::Write;
 
 use clap::Parser;
+use libtest_mimic::Trial;
 use netpath::cli::Cli;
 use netpath::report::Format;
 use netpath::terminal::Terminal;
 
 use super::api::scenarios;
+use super::harness::check;
 use super::world::World;
 
-#[test]
-#[ignore = "for people: SCENARIO names what to print, all of them by default"]
+/// For people: SCENARIO names what to print, all of them by default.
+pub fn trials() -> Vec<Trial> {
+    vec![check("print", print).with_ignored_flag(true)]
+}
+
 fn print() {
     let wanted = std::env::var("SCENARIO").unwrap_or_default();
     let cli = Cli::try_parse_from(["kubectl-netpath", "a", "b"]).expect("a command line");

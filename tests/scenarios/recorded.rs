@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use libtest_mimic::Trial;
 use netpath::cluster::snapshot;
 
 use super::expectation::Expectation;
-use super::{entries, folder, name_of, report, words};
+use super::harness::trial;
+use super::{entries, folder, name_of, words};
 use crate::findings::Said;
 use crate::support::project;
 
@@ -22,25 +24,31 @@ pub fn said() -> Vec<Said> {
     entries(&folder("recorded")).into_iter().map(said).collect()
 }
 
-#[test]
-fn every_recording_gets_its_answer() {
-    check(&entries(&folder("recorded")));
+/// Every recording gets its answer; those in both proxy modes and the large ones lie beside the project.
+pub fn trials() -> Vec<Trial> {
+    let of = |folder: PathBuf| {
+        trial(format!("recorded/{}", name_of(&folder)), move || {
+            complaints(&folder)
+        })
+    };
+    let beside = |folder: PathBuf| {
+        trial(format!("recorded-beside/{}", name_of(&folder)), move || {
+            complaints(&folder)
+        })
+    };
+    let own = entries(&folder("recorded")).into_iter().map(of);
+    own.chain(beside_the_project().into_iter().map(beside))
+        .collect()
 }
 
-/// The recordings in both proxy modes and the large ones lie beside the project.
-#[test]
-fn every_recording_beside_the_project_gets_its_answer() {
+fn beside_the_project() -> Vec<PathBuf> {
     let shared = project().join("../shared/scenarios");
     if !shared.exists() {
         eprintln!("SKIPPED: {} is not there", shared.display());
-        return;
+        return Vec::new();
     }
     let folders = entries(&shared).into_iter();
-    check(
-        &folders
-            .filter(|folder| is_scenario(folder))
-            .collect::<Vec<_>>(),
-    );
+    folders.filter(|folder| is_scenario(folder)).collect()
 }
 
 /// In `one-endpoint-rule-wrong` the planted rule stands behind the right one and never acts: the copy
@@ -49,21 +57,13 @@ fn is_scenario(folder: &Path) -> bool {
     folder.join("expect.json").exists() && name_of(folder) != "one-endpoint-rule-wrong"
 }
 
-fn check(folders: &[PathBuf]) {
-    let mut complaints = Vec::new();
-    for folder in folders {
-        let expected = Expectation::read(folder);
-        let view =
-            snapshot::load(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        let wrong = match expected.ask(&view) {
-            Ok(answer) => expected.complaints(&answer),
-            Err(error) => vec![error],
-        };
-        complaints.extend(
-            wrong
-                .iter()
-                .map(|wrong| format!("{}: {wrong}", name_of(folder))),
-        );
+/// What is wrong with the answer that a recording gets.
+pub fn complaints(folder: &Path) -> Vec<String> {
+    let expected = Expectation::read(folder);
+    let view =
+        snapshot::load(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    match expected.ask(&view) {
+        Ok(answer) => expected.complaints(&answer),
+        Err(error) => vec![error],
     }
-    report(&complaints, folders.len());
 }

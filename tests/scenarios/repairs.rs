@@ -1,9 +1,11 @@
 //! Commands that a finding offers do what they say: pasted into the world, they make it go away.
 
+use libtest_mimic::Trial;
 use netpath::report::ReportFinding;
 use serde_json::Value;
 
 use super::api::scenarios;
+use super::harness::check;
 use super::report;
 use super::slices::{assign, follow};
 use super::world::{Key, World, merge};
@@ -23,6 +25,19 @@ fn applied(command: &str) -> Option<&str> {
     rest.strip_suffix("' | kubectl apply -f -")
 }
 
+pub fn trials() -> Vec<Trial> {
+    vec![
+        check(
+            "repairs/every-patch-repairs-what-it-is-offered-for",
+            every_patch_repairs_what_it_is_offered_for,
+        ),
+        check(
+            "repairs/every-command-can-be-pasted",
+            every_command_can_be_pasted,
+        ),
+    ]
+}
+
 /// The world after a command, where that changes something.
 pub fn repaired(world: &World, command: &str) -> Option<World> {
     let change = read(command, world).ok()??;
@@ -33,7 +48,6 @@ pub fn repaired(world: &World, command: &str) -> Option<World> {
     Some(repaired)
 }
 
-#[test]
 fn every_patch_repairs_what_it_is_offered_for() {
     let (mut complaints, mut tried) = (Vec::new(), 0);
     for scenario in scenarios() {
@@ -74,7 +88,6 @@ fn every_patch_repairs_what_it_is_offered_for() {
 }
 
 /// Every command is one that a shell and kubectl take: known verb, closed quotes.
-#[test]
 fn every_command_can_be_pasted() {
     const VERBS: [&str; 12] = [
         "patch",

@@ -1,23 +1,19 @@
 //! What is broken in the lab is named, and what is not broken is not blamed.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::path::Path;
 
-use serde_json::Value;
-
-use super::judge::{Expected, judge};
-use super::{ask, filled, load, options};
-use crate::support::project;
-use netpath_lab::proxy::{Backend, Mode, WAYS};
+use netpath_lab::proxy::{Backend, Mode};
 use netpath_lab::scenario::Scenario;
 use netpath_lab::{Lab, Options};
+use serde_json::Value;
 
-/// How many labs at a time: they wait more than they work.
-const AT_A_TIME: usize = 2;
+use super::ask::{ask, filled, options};
+use super::judge::{Expected, judge};
+use super::{load, ways};
+use crate::name_of;
 
-/// Scenarios of every kind; `NETPATH_LAB_ONLY` picks others by their names, `NETPATH_LAB_ALL=1` takes all, in
-/// every way kube-proxy has.
-const USUAL: [&str; 12] = [
+/// Scenarios of every kind, which run unasked.
+pub const USUAL: [&str; 12] = [
     "ok-pod-to-service",
     "ok-servers-of-every-kind",
     "nothing-listens",
@@ -43,83 +39,27 @@ struct Case {
     without: Option<String>,
 }
 
-#[test]
-fn what_is_broken_in_the_lab_is_named() {
-    let all = std::env::var_os("NETPATH_LAB_ALL").is_some();
-    let dual = std::env::var_os("NETPATH_LAB_DUAL").is_some();
-    let names: Vec<String> = match std::env::var("NETPATH_LAB_ONLY") {
-        Ok(only) => only.split(',').map(str::to_owned).collect(),
-        Err(_) if all => every(),
-        Err(_) => USUAL.map(str::to_owned).to_vec(),
-    };
-    let mut work = VecDeque::new();
-    for (at, name) in names.iter().enumerate() {
-        let scenario = load(&options(name)).expect("a scenario");
-        let fixed = &scenario.settings;
-        let fits = |way: &&(Mode, Backend)| {
-            fixed.proxy.is_none_or(|one| one == way.0)
-                && fixed.iptables.is_none_or(|one| one == way.1)
-        };
-        let ways: Vec<_> = WAYS.iter().filter(fits).collect();
-        let chosen = if all {
-            &ways[..]
-        } else {
-            &ways[at % ways.len()..][..1]
-        };
-        // All its faults together, and each of them away in turn: then exactly that cause is.
-        let named = scenario.inject.iter().map(|one| one.name.clone());
-        let named = named.filter(|name| !name.is_empty()).map(Some);
-        let without: Vec<Option<String>> = std::iter::once(None).chain(named).collect();
-        for (mode, backend) in chosen {
-            work.extend(without.iter().map(|without| Case {
-                name: name.clone(),
-                mode: *mode,
-                backend: *backend,
-                dual,
+/// What is wrong with what is said of a scenario: with all its faults together, and with each of them away in
+/// turn, when exactly that cause is away.
+pub fn complaints(path: &Path, at: usize) -> Vec<String> {
+    let scenario = load(path, None);
+    let named = scenario.inject.iter().map(|one| one.name.clone());
+    let named = named.filter(|name| !name.is_empty()).map(Some);
+    let without: Vec<Option<String>> = std::iter::once(None).chain(named).collect();
+    let mut wrong = Vec::new();
+    for (mode, backend) in ways(&scenario.settings, at) {
+        for without in &without {
+            let case = Case {
+                name: name_of(path),
+                mode,
+                backend,
+                dual: std::env::var_os("NETPATH_LAB_DUAL").is_some(),
                 without: without.clone(),
-            }));
+            };
+            wrong.extend(diagnose(&case).err().map(|why| format!("{case}: {why}")));
         }
     }
-    let work = Mutex::new(work);
-    let wrong = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
-            scope.spawn(|| {
-                loop {
-                    let next = work.lock().map(|mut work| work.pop_front());
-                    let Ok(Some(case)) = next else { return };
-                    let found = diagnose(&case);
-                    let told = found
-                        .as_ref()
-                        .map_or_else(Clone::clone, |()| "right".to_owned());
-                    eprintln!("{case}: {told}");
-                    if let (Err(why), Ok(mut wrong)) = (found, wrong.lock()) {
-                        wrong.push(format!("{case}: {why}"));
-                    }
-                }
-            });
-        }
-    });
-    let wrong = wrong.into_inner().unwrap_or_default();
-    assert!(
-        wrong.is_empty(),
-        "{} wrong:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
-}
-
-/// Every scenario that asks something.
-fn every() -> Vec<String> {
-    let folder = project().join("crates/lab/scenarios");
-    let entries = std::fs::read_dir(folder).expect("the scenarios can be read");
-    let mut names: Vec<String> = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| load(&options(name)).is_ok_and(|scenario| !scenario.question.ask.is_empty()))
-        .collect();
-    names.sort();
-    names
+    wrong
 }
 
 /// Asks with what every probe can see; where that does not suffice, with what the nodes hold.
@@ -131,7 +71,7 @@ fn diagnose(case: &Case) -> Result<(), String> {
         without: case.without.iter().cloned().collect(),
         ..options(&case.name)
     };
-    let scenario = load(&options)?;
+    let scenario = super::ask::load(&options)?;
     let question = &scenario.question;
     let Some(lab) = Lab::start_or_skip(&options) else {
         return Ok(());

@@ -2,17 +2,20 @@
 //! must come of it, and nothing beside.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use netpath::cluster::{Named, Unread};
+use libtest_mimic::Trial;
+
+use netpath::cluster::Unread;
 use netpath::diagnose::{Case, Diagnosis, Finding, diagnose};
 use netpath::observe::{Observations, Seen};
 use netpath::world::World;
 use serde::Deserialize;
 
-use super::{request, world};
 use crate::findings::{Said, of_diagnosis};
-use crate::support::project;
+use crate::harness::trial;
+use crate::shop::{request, world};
+use crate::{entries, folder, name_of};
 
 #[derive(Deserialize)]
 struct Expected {
@@ -49,52 +52,27 @@ struct PodName {
     name: String,
 }
 
-/// What each of them is told.
-pub fn said() -> Vec<Said> {
-    let folder = project().join("tests/probe/faults");
-    let entries = fs::read_dir(folder).expect("the faults");
-    let mut folders: Vec<_> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    folders.sort();
-    let said = folders.iter().map(|folder| {
-        let expected: Expected = json(folder, "expect.json").expect("expect.json");
-        let findings = diagnosis(folder, &expected).findings;
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        Said {
-            scenario: format!("probe/{name}"),
-            findings: findings.iter().map(of_diagnosis).collect(),
-        }
-    });
-    said.collect()
+/// Every fault is named and blamed.
+pub fn trials() -> Vec<Trial> {
+    let of = |folder: PathBuf| {
+        trial(format!("probe/{}", name_of(&folder)), move || {
+            judge(&folder)
+        })
+    };
+    entries(&folder("probe")).into_iter().map(of).collect()
 }
 
-#[test]
-fn every_fault_is_named_and_blamed() {
-    let folder = project().join("tests/probe/faults");
-    let mut wrong = Vec::new();
-    let mut count = 0;
-    for entry in fs::read_dir(folder).expect("the faults") {
-        let folder = entry.expect("an entry").path();
-        let name = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        count += 1;
-        wrong.extend(
-            judge(&folder)
-                .into_iter()
-                .map(|why| format!("{name}: {why}")),
-        );
-    }
-    assert!(count > 30, "only {count} faults were found");
-    assert!(
-        wrong.is_empty(),
-        "{} wrong:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+/// What each of them is told.
+pub fn said() -> Vec<Said> {
+    let said = |folder: PathBuf| {
+        let expected: Expected = json(&folder, "expect.json").expect("expect.json");
+        let findings = diagnosis(&folder, &expected).findings;
+        Said {
+            scenario: format!("probe/{}", name_of(&folder)),
+            findings: findings.iter().map(of_diagnosis).collect(),
+        }
+    };
+    entries(&folder("probe")).into_iter().map(said).collect()
 }
 
 /// What is wrong about the diagnosis of a fault.
@@ -190,13 +168,4 @@ fn words(found: &Finding) -> String {
 
 fn lower(value: &impl std::fmt::Debug) -> String {
     format!("{value:?}").to_lowercase()
-}
-
-/// The names of the world that the folders use.
-#[test]
-fn the_world_has_both_clients() {
-    let view = world("");
-    for name in ["client-1", "client-2"] {
-        assert_eq!(view.pods.get("shop", name).map(Named::name), Some(name));
-    }
 }

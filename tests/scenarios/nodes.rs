@@ -13,8 +13,10 @@ use netpath::path::{Basis, Status};
 use netpath::report::PathReport;
 
 use k8s_openapi::api::core::v1::{ConfigMap, NodeAddress};
+use libtest_mimic::Trial;
 
 use crate::findings::{Said, of_report};
+use crate::harness::{check, trial};
 use crate::support;
 
 /// A healthy recording with one thing falsified, and what that makes of it.
@@ -800,40 +802,86 @@ pub fn said() -> Option<Vec<Said>> {
     said.collect()
 }
 
-/// Every world is healthy without its lie, and gives the cause with it.
-#[test]
-fn one_falsified_file_gives_one_cause() {
+/// Every world by its name, and what is said of several.
+pub fn trials() -> Vec<Trial> {
+    let of = |world: World| {
+        let name = format!("nodes/{}", slug(world.what));
+        trial(name, move || one_falsified_file_gives_one_cause(&world))
+    };
+    let further = [
+        check(
+            "nodes/node-ports-answer-where-kube-proxy-says",
+            node_ports_answer_where_kube_proxy_says,
+        ),
+        check(
+            "nodes/what-hides-the-client-is-a-notice",
+            what_hides_the_client_is_a_notice,
+        ),
+        check(
+            "nodes/recorded-faults-of-nodes-are-named",
+            recorded_faults_of_nodes_are_named,
+        ),
+        check(
+            "nodes/what-was-not-gathered-is-not-claimed",
+            what_was_not_gathered_is_not_claimed,
+        ),
+        check(
+            "nodes/another-dataplane-leaves-it-open",
+            another_dataplane_leaves_it_open,
+        ),
+        check(
+            "nodes/a-cache-on-the-node-is-healthy",
+            a_cache_on_the_node_is_healthy,
+        ),
+        check(
+            "nodes/counters-alone-are-no-fault",
+            counters_alone_are_no_fault,
+        ),
+        check(
+            "nodes/a-program-on-an-interface-is-a-notice",
+            a_program_on_an_interface_is_a_notice,
+        ),
+        check("nodes/a-host-port-needs-a-rule", a_host_port_needs_a_rule),
+        check(
+            "nodes/a-client-that-was-not-named-is-not-judged",
+            a_client_that_was_not_named_is_not_judged,
+        ),
+    ];
+    worlds().into_iter().map(of).chain(further).collect()
+}
+
+/// A sentence as part of a name.
+pub fn slug(text: &str) -> String {
+    let words = text.split(|character: char| !character.is_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    words.join("-")
+}
+
+/// A world is healthy without its lie, and gives the cause with it.
+fn one_falsified_file_gives_one_cause(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
-    for world in worlds() {
-        let Some(folder) = recording(world.recording) else {
-            return;
-        };
-        let mut view = snapshot::load(&folder).expect("a recording");
-        let healthy = ask(&view, world.args);
-        if !faults(&healthy).is_empty() || healthy.verdict != Verdict::Reachable {
-            wrong.push(format!(
-                "{}: not healthy before: {:?}",
-                world.what,
-                faults(&healthy)
-            ));
-        }
-        (world.change)(&mut view);
-        let report = ask(&view, world.args);
-        let found = faults(&report);
-        if found.first() != Some(&world.code) || found.len() > 1 || report.verdict != world.verdict
-        {
-            wrong.push(format!(
-                "{}: {} {:?} expected, {found:?} {:?} found",
-                world.what, world.code, world.verdict, report.verdict
-            ));
-        }
+    let Some(folder) = recording(world.recording) else {
+        return wrong;
+    };
+    let mut view = snapshot::load(&folder).expect("a recording");
+    let healthy = ask(&view, world.args);
+    if !faults(&healthy).is_empty() || healthy.verdict != Verdict::Reachable {
+        wrong.push(format!("not healthy before: {:?}", faults(&healthy)));
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    (world.change)(&mut view);
+    let report = ask(&view, world.args);
+    let found = faults(&report);
+    if found.first() != Some(&world.code) || found.len() > 1 || report.verdict != world.verdict {
+        wrong.push(format!(
+            "{} {:?} expected, {found:?} {:?} found",
+            world.code, world.verdict, report.verdict
+        ));
+    }
+    wrong
 }
 
 /// An address of a node that node ports do not answer on: nftables mode by default, others by
 /// configuration.
-#[test]
 fn node_ports_answer_where_kube_proxy_says() {
     let args = ["external/172.30.0.200", "ip/10.0.2.15:30180"];
     for (name, configured, code) in [
@@ -888,7 +936,6 @@ fn node_ports_answer_where_kube_proxy_says() {
 }
 
 /// What hides the client is told, and is no fault.
-#[test]
 fn what_hides_the_client_is_a_notice() {
     type Lie = fn(&mut ClusterView);
     let foreign: Lie = |view| {
@@ -924,7 +971,6 @@ fn what_hides_the_client_is_a_notice() {
 }
 
 /// The recorded faults of nodes and pods, each by its cause, with proof and a way out.
-#[test]
 fn recorded_faults_of_nodes_are_named() {
     let mut wrong = Vec::new();
     for (name, code, args) in [
@@ -964,7 +1010,6 @@ fn recorded_faults_of_nodes_are_named() {
 }
 
 /// Where a node was not looked at, nothing is claimed of it, and the report says so.
-#[test]
 fn what_was_not_gathered_is_not_claimed() {
     let Some(folder) = recording("service-rules-flushed") else {
         return;
@@ -995,7 +1040,6 @@ fn what_was_not_gathered_is_not_claimed() {
 }
 
 /// Where Services are served out of sight of all rules, their absence proves nothing.
-#[test]
 fn another_dataplane_leaves_it_open() {
     let Some(folder) = recording(TO_SERVICE) else {
         return;
@@ -1010,7 +1054,6 @@ fn another_dataplane_leaves_it_open() {
 }
 
 /// A cache on the node that is there is as good as the cluster's DNS.
-#[test]
 fn a_cache_on_the_node_is_healthy() {
     let Some(folder) = recording(TO_SERVICE) else {
         return;
@@ -1039,7 +1082,6 @@ fn a_cache_on_the_node_is_healthy() {
 /// What counters say is no fault where nothing of this path can be lost by it: one reading alone, ports
 /// picked at random, a kernel that resolves such collisions, a kernel that is liberal, a rule that drops
 /// what belongs to no connection.
-#[test]
 fn counters_alone_are_no_fault() {
     type Change = fn(&mut ClusterView);
     const OUT: &[&str] = &["pod/client-1", "ip/172.30.0.200:80"];
@@ -1087,7 +1129,6 @@ fn counters_alone_are_no_fault() {
 }
 
 /// A program in front of all rules is told, unless somebody is there who is known to use such.
-#[test]
 fn a_program_on_an_interface_is_a_notice() {
     let Some(folder) = recording(TO_SERVICE) else {
         return;
@@ -1116,7 +1157,6 @@ fn a_program_on_an_interface_is_a_notice() {
 
 /// A host port that no rule leads to its pod; with the rule, and where somebody listens himself, all is
 /// well.
-#[test]
 fn a_host_port_needs_a_rule() {
     type Change = fn(&mut NodeFacts);
     let args = ["external/172.30.0.200", "node/node2:8088"];
@@ -1151,7 +1191,6 @@ fn a_host_port_needs_a_rule() {
 }
 
 /// A firewall that knows its clients decides nothing about one that was not named.
-#[test]
 fn a_client_that_was_not_named_is_not_judged() {
     let Some(folder) = recording("ok-nodeport-from-outside") else {
         return;

@@ -3,7 +3,7 @@
 use netpath::cluster::{ClusterView, Resource};
 use serde_json::json;
 
-use super::{Case, OPEN, RED, case, check, first_rule};
+use super::{Case, OPEN, RED, case, first_rule};
 use crate::nodes::{drop_lines, node};
 
 const MARKED: &str = "-i cni0 -m mark ! --mark 0x1000000/0x1000000 -j DROP";
@@ -16,9 +16,8 @@ fn without_kube_proxy(view: &mut ClusterView) {
     }
 }
 
-#[test]
-fn marks_that_nobody_sets_are_unknown() {
-    check(&[
+pub fn marks_that_nobody_sets_are_unknown() -> Vec<Case> {
+    vec![
         case("a rule drops what bears no mark", OPEN, &[], |view| {
             first_rule(
                 &mut node(view, "node1").iptables,
@@ -64,12 +63,11 @@ fn marks_that_nobody_sets_are_unknown() {
                 },
             )
         },
-    ]);
+    ]
 }
 
-#[test]
-fn dataplanes_are_known_by_their_objects() {
-    check(&[
+pub fn dataplanes_are_known_by_their_objects() -> Vec<Case> {
+    vec![
         case("FelixConfiguration says eBPF", OPEN, &[], |view| {
             without_kube_proxy(view);
             let table = view
@@ -103,5 +101,5 @@ fn dataplanes_are_known_by_their_objects() {
             &["KPX-01"],
             without_kube_proxy,
         ),
-    ]);
+    ]
 }

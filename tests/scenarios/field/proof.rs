@@ -2,9 +2,7 @@
 
 use netpath::cluster::ClusterView;
 
-use super::{
-    Case, GREEN, METADATA, OPEN, RED, RED_OR_HALF, add_link, append, case, check, first_rule,
-};
+use super::{Case, GREEN, METADATA, OPEN, RED, RED_OR_HALF, add_link, append, case, first_rule};
 use crate::nodes::{give_host_port, node};
 
 const NOTRACK: &str = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -d 10.96.0.10/32 -p udp -m udp --dport 53 -m comment --comment \"NodeLocal DNS Cache: skip conntrack\" -j NOTRACK\nCOMMIT";
@@ -29,9 +27,8 @@ fn agent(view: &mut ClusterView, to: &str) {
     );
 }
 
-#[test]
-fn what_is_taken_on_purpose_is_followed_to_its_end() {
-    check(&[
+pub fn what_is_taken_on_purpose_is_followed_to_its_end() -> Vec<Case> {
+    vec![
         case("a DNS cache on the Service's address", GREEN, &[], |view| {
             cache(view);
             let sockets = &mut node(view, "node1").sockets;
@@ -97,7 +94,7 @@ fn what_is_taken_on_purpose_is_followed_to_its_end() {
             first_rule(&mut facts.iptables, "nat", "PREROUTING", rule);
             append(&mut facts.sockets, "tcp LISTEN 0 4096 *:15001 *:*");
         }),
-    ]);
+    ]
 }
 
 /// Host port 8088 of a pod on node2, with what portmap wrote for it and for earlier pods.
@@ -117,14 +114,13 @@ fn host_port(view: &mut ClusterView, targets: &[&str]) {
     dump.insert_str(nat, &chains);
 }
 
-#[test]
-fn host_ports_are_a_hop_of_the_path() {
+pub fn host_ports_are_a_hop_of_the_path() -> Vec<Case> {
     let of = |what, verdicts, codes, change| Case {
         args: &["external/172.30.0.200", "node/node2:8088"],
         recording: "ok-nodeport-from-outside",
         ..case(what, verdicts, codes, change)
     };
-    check(&[
+    vec![
         of("the pod's own chain", GREEN, &[], |view| {
             host_port(view, &["10.244.2.9:9090"]);
         }),
@@ -145,5 +141,5 @@ fn host_ports_are_a_hop_of_the_path() {
                 host_port(view, &["10.244.2.10:5432", "10.244.2.9:9090"]);
             },
         ),
-    ]);
+    ]
 }

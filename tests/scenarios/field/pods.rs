@@ -1,15 +1,14 @@
 //! The pods' own networks, at both ends, with the real packet.
 
-use super::{Case, GREEN, OPEN, RED, case, check};
+use super::{Case, GREEN, OPEN, RED, case};
 use crate::nodes::{ask, pod, recording, replace, replace_first};
 use netpath::cluster::snapshot;
 
 const TO_POD: &[&str] = &["pod/client-1", "pod/api-54dbf8cbb5-jf4st:9090"];
 const OUT: &str = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n";
 
-#[test]
-fn routes_and_rules_of_both_pods() {
-    check(&[
+pub fn routes_and_rules_of_both_pods() -> Vec<Case> {
+    vec![
         case(
             "the client has no default route",
             RED,
@@ -98,12 +97,11 @@ fn routes_and_rules_of_both_pods() {
                 },
             )
         },
-    ]);
+    ]
 }
 
-#[test]
-fn what_the_client_says_of_itself() {
-    check(&[
+pub fn what_the_client_says_of_itself() -> Vec<Case> {
+    vec![
         case(
             "the client has another address than its status",
             RED,
@@ -133,12 +131,11 @@ fn what_the_client_says_of_itself() {
         case("an empty listing of routes", GREEN, &[], |view| {
             pod(view, "client-1").routes = Some(String::new());
         }),
-    ]);
+    ]
 }
 
 /// What was looked at is not listed as not looked at.
-#[test]
-fn sockets_that_were_read_are_not_left_open() {
+pub fn sockets_that_were_read_are_not_left_open() {
     let Some(folder) = recording("ok-pod-to-service") else {
         return;
     };

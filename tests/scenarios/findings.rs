@@ -1,16 +1,19 @@
 //! The words of every finding over all scenarios, in one file to be read: `tests/golden/findings.txt`.
 //!
-//! A change of words is one diff there: `UPDATE=1 cargo test --test integration findings`. The file is
+//! A change of words is one diff there: `UPDATE=1 cargo test --test scenarios findings`. The file is
 //! also the list of the causes that some scenario raises.
 
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Write};
 
+use libtest_mimic::Trial;
 use netpath::causes::{Code, causes};
 use netpath::diagnose::{Blame, Finding, Fix};
 use netpath::report::ReportFinding;
 
+use crate::harness::check;
 use crate::support::{golden, project};
+use crate::{api, nodes, oddities, probe, recorded};
 
 /// The findings of a scenario, as text.
 #[derive(Clone)]
@@ -25,7 +28,19 @@ const WITHOUT_SCENARIO: [&str; 11] = [
     "RTE-36", "EGR-04",
 ];
 
-#[test]
+pub fn trials() -> Vec<Trial> {
+    vec![
+        check(
+            "findings/the-words-of-every-finding-are-known",
+            the_words_of_every_finding_are_known,
+        ),
+        check(
+            "findings/every-recognized-cause-is-raised-by-a-scenario",
+            every_recognized_cause_is_raised_by_a_scenario,
+        ),
+    ]
+}
+
 fn the_words_of_every_finding_are_known() {
     let mut text = String::new();
     let Some(all) = said() else { return };
@@ -40,7 +55,6 @@ fn the_words_of_every_finding_are_known() {
     golden("tests/golden/findings.txt", &text);
 }
 
-#[test]
 fn every_recognized_cause_is_raised_by_a_scenario() {
     let Some(all) = said() else { return };
     let said: Vec<String> = all.into_iter().flat_map(|said| said.findings).collect();
@@ -60,10 +74,8 @@ fn every_recognized_cause_is_raised_by_a_scenario() {
 
 /// What every scenario of every folder is told; None where the recordings beside the project are missing.
 fn said() -> Option<Vec<Said>> {
-    let mut all = crate::scenarios::said();
-    all.extend(crate::nodes::said()?);
-    all.extend(crate::probe::said());
-    Some(all)
+    let planted = [api::said(), oddities::said(), recorded::said()].concat();
+    Some([planted, nodes::said()?, probe::said()].concat())
 }
 
 /// The codes that the scenarios of the lab expect (`codes: [DST-04]`): they run with real packets, so
