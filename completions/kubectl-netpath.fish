@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_kubectl_netpath_global_optspecs
-    string join \n to-namespace= protocol= port= method= path= H/header= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep timeout= confirm image= agent-image= agent-upload agent-binary= debug-namespace= o/output= color= v/verbose h/help V/version
+    string join \n to-namespace= protocol= port= method= path= H/header= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep timeout= confirm image= agent-image= agent-upload agent-binary= debug-namespace= watch count= interval= o/output= color= v/verbose h/help V/version
 end
 
 function __fish_kubectl_netpath_needs_command
@@ -51,6 +51,8 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l image -
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-image -d 'Image that holds the probe itself (see: kubectl netpath agent image); nothing is uploaded' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-binary -d 'Program to upload as the probe, for nodes of another architecture' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l debug-namespace -d 'Namespace for the pods of --deep' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l count -d 'The same, but end after so many rounds; exits with the worst answer' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l interval -d 'Time between two rounds (2s by default)' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s o -l output -d 'How to print the report' -r -f -a "text\t'For people'
 wide\t'For people, with everything that was looked at'
 json\t''
@@ -63,6 +65,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l no-prob
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l deep -d 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a privileged pod on each, deleted afterwards)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l confirm -d 'Ask before anything is created'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-upload -d 'Upload the probe over exec (the default)'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l watch -d 'Ask again and again, print only what changes, and a summary on Ctrl-C'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s V -l version -d 'Print version'

@@ -27,6 +27,7 @@ mod rules;
 mod schema;
 mod support;
 mod usage;
+mod watch;
 mod world;
 
 /// The inside of a lab: `Lab::start` runs this program once more, in namespaces of its own.

@@ -7,6 +7,7 @@ Examples:
   kubectl netpath external https://shop.example/cart    from outside, through the Ingress
   kubectl netpath client-1 svc/api --no-probe           create nothing: predict from the API
   kubectl netpath client-1 svc/api --tap                where does the packet disappear?
+  kubectl netpath client-1 svc/api --watch              keep asking: what breaks, what heals
   kubectl netpath check suite.yaml                      many paths, for CI
   kubectl netpath demo                                  no cluster needed";
 

@@ -4,6 +4,7 @@
 //!  argv ─► Cli (clap) ─► commands picks the command ─► a request of plain data
 //! ```
 
+mod again;
 mod agent;
 mod causes_page;
 mod check;
@@ -26,6 +27,7 @@ use crate::net::{Protocol, UnknownProtocol};
 use crate::report::Format;
 use crate::terminal::ColorChoice;
 
+pub use again::AgainArgs;
 pub use agent::{AgentArgs, AgentCommand, AgentImageArgs};
 pub use check::CheckArgs;
 pub use complete::{Candidate, Wanted, cluster_of, wanted};
@@ -237,6 +239,8 @@ pub struct TraceArgs {
     pub view: ViewArgs,
     #[command(flatten)]
     pub probe: ProbeArgs,
+    #[command(flatten)]
+    pub again: AgainArgs,
     /// How to print the report.
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use crate::cli::ProbeArgs;
 use crate::cluster::ClusterView;
 use crate::diagnose::Case;
-use crate::observe::{Depth, Observations, Step, Tapping, Vantage};
+use crate::observe::{Depth, Observations, ProbeError, Step, Tapping, Vantage};
 use crate::plan::{plan, tapping};
 use crate::report::Left;
 use crate::target::Request;
@@ -47,6 +48,19 @@ pub(super) enum TapWhen {
     Always,
 }
 
+// === impl TapWhen ===
+
+impl TapWhen {
+    /// What the flags say.
+    pub(super) const fn of(args: &ProbeArgs) -> Self {
+        match (args.tap, args.deep) {
+            (true, _) => Self::Always,
+            (false, true) => Self::Unexplained,
+            (false, false) => Self::Never,
+        }
+    }
+}
+
 // === impl Question ===
 
 impl Question {
@@ -75,6 +89,19 @@ impl<'v> Known<'v> {
             left: Vec::new(),
             tap: TapWhen::default(),
         }
+    }
+
+    /// How long to wait for one answer, whoever asks.
+    pub(super) fn patience(&self, otherwise: Duration) -> Duration {
+        let timeouts = self.questions.iter().map(|question| question.timeout);
+        timeouts.max().unwrap_or(otherwise)
+    }
+
+    /// Nobody wants these steps to be taken: nothing will be known from there.
+    pub(super) fn decline(&mut self, steps: &[Step]) {
+        let vantages = steps.iter().map(|step| step.vantage.clone());
+        let declined = vantages.map(|vantage| (vantage, ProbeError::Declined));
+        self.observations.failed.extend(declined);
     }
 
     /// What was seen that concerns a question.

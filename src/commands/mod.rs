@@ -17,6 +17,7 @@ mod policy;
 mod probe;
 mod rules;
 mod trace;
+mod watch;
 
 use std::io::Write;
 

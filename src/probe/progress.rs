@@ -27,6 +27,10 @@ pub trait Progress: Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
+/// Only what must be read, whatever comes after: for what runs on and on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
 /// A line for everything, for pipes and CI.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Plain;
@@ -42,6 +46,18 @@ pub struct Spinner {
 impl Progress for Silent {
     fn doing(&self, _what: &str) {}
     fn say(&self, _what: &str) {}
+    fn finish(&self) {}
+}
+
+// === impl Quiet ===
+
+impl Progress for Quiet {
+    fn doing(&self, _what: &str) {}
+
+    fn say(&self, what: &str) {
+        Plain.say(what);
+    }
+
     fn finish(&self) {}
 }
 

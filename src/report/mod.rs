@@ -16,6 +16,7 @@ mod model;
 pub mod policy;
 mod tap;
 mod text;
+pub mod watch;
 
 use std::io::{self, Write};
 

@@ -1,8 +1,8 @@
 //! An image that holds the agent: every plan takes a container of its own, in the pod itself or as a pod
 //! beside it.
 
+use super::Session;
 use super::place::{Host, ProbeHost, known, rights_for};
-use super::{LIFETIME_S, Session};
 use crate::cluster::ClusterView;
 use crate::observe::{ProbeError, Step, Vantage};
 use crate::probe::launch::{Program, create_debug_pod, create_twin, refused, start_ephemeral};
@@ -99,7 +99,7 @@ impl Session {
         view: &ClusterView,
     ) -> Result<Image, ProbeError> {
         let client = &self.settings.client;
-        let run = (self.run.as_str(), LIFETIME_S);
+        let run = (self.run.as_str(), self.lifetime_s());
         let made = match (&step.vantage, host) {
             (Vantage::Pod { namespace, name }, Host::Pod) => {
                 let pods = Pods::new(client, Some(namespace));

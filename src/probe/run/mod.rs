@@ -40,6 +40,8 @@ pub struct Settings {
     pub debug_namespace: String,
     /// The longest time an agent may take for one plan.
     pub deadline: Duration,
+    /// Idle containers and debug pods end after this long by themselves.
+    pub lifetime: Duration,
 }
 
 /// What one round brought.
@@ -83,9 +85,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Time kept back at the end of all probing to hear what the agents found.
 const LAST_ANSWERS: Duration = Duration::from_millis(1_500);
 
-/// Idle containers and debug pods end after this long by themselves.
-const LIFETIME_S: u64 = 600;
-
 // === impl Session ===
 
 impl Session {
@@ -100,6 +99,10 @@ impl Session {
             run: format!("{:x}-{:x}", std::process::id(), now.as_micros()),
             made: Mutex::default(),
         }
+    }
+
+    const fn lifetime_s(&self) -> u64 {
+        self.settings.lifetime.as_secs()
     }
 
     /// What the steps would create, in words, before anything is.
@@ -213,9 +216,28 @@ impl Session {
         (known, Err(ProbeError::Transport { what, why }))
     }
 
-    /// One vantage: start what is missing, then run the plan. What was started is given back even
-    /// if the plan fails, so that it is used again.
+    /// One vantage: start what is missing, then run the plan. What was started earlier may have ended
+    /// meanwhile: it is started once more.
     async fn at(
+        &self,
+        step: &Step,
+        place: Option<ProbeHost>,
+        view: &ClusterView,
+        until: Instant,
+        progress: &dyn Progress,
+    ) -> (Option<ProbeHost>, Result<Vec<Line>, ProbeError>) {
+        let was_there = place.is_some();
+        let (place, lines) = self.once(step, place, view, until, progress).await;
+        match lines {
+            Err(ProbeError::Transport { .. } | ProbeError::Refused { .. }) if was_there => {
+                self.once(step, None, view, until, progress).await
+            }
+            lines => (place, lines),
+        }
+    }
+
+    /// What was started is given back even if the plan fails, so that it is used again.
+    async fn once(
         &self,
         step: &Step,
         place: Option<ProbeHost>,
@@ -233,16 +255,7 @@ impl Session {
                 Err(error) => return (None, Err(error)),
             }
         };
-        let left = until.saturating_duration_since(Instant::now());
-        let deadline = self
-            .settings
-            .deadline
-            .min(left.saturating_sub(LAST_ANSWERS));
-        let plan = Plan {
-            version: VERSION,
-            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
-            tasks: step.tasks.clone(),
-        };
+        let plan = self.plan(step, until);
         progress.doing(&format!("asking from {}", step.vantage));
         if let ProbeHost::Image(host) = place {
             let (host, lines) = self.run_image(host, step, &plan, view).await;
@@ -253,6 +266,18 @@ impl Session {
             Err(error) => Err(error),
         };
         (Some(place), lines)
+    }
+
+    /// What the agent is told: the questions, and how long it may take for them.
+    fn plan(&self, step: &Step, until: Instant) -> Plan {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = left.saturating_sub(LAST_ANSWERS);
+        let deadline = self.settings.deadline.min(left);
+        Plan {
+            version: VERSION,
+            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+            tasks: step.tasks.clone(),
+        }
     }
 
     async fn run(

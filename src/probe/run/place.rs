@@ -2,7 +2,7 @@
 
 use futures::future::join;
 
-use super::{LIFETIME_S, Session};
+use super::Session;
 use crate::cluster::{ClusterView, Pod};
 use crate::observe::{ProbeError, Step, Vantage};
 use crate::probe::binary::Binary;
@@ -152,13 +152,13 @@ impl Session {
         self.check(namespace, &rights::DEBUG_POD, &what).await?;
         let pod = known(view, namespace, name)?;
         self.note(|made| made.namespaces.insert(namespace.to_owned()));
-        let run = (self.run.as_str(), LIFETIME_S);
+        let run = (self.run.as_str(), self.lifetime_s());
         let twin = create_twin(&self.settings.client, view, pod, &self.idle(), run).await;
         twin.map(ProbeHost::Twin)
     }
 
     fn idle(&self) -> Program {
-        Program::idle(&self.settings.image, LIFETIME_S)
+        Program::idle(&self.settings.image, self.lifetime_s())
     }
 
     /// A pod that is there already, if it takes the agent.
@@ -179,7 +179,7 @@ impl Session {
         );
         let upload = self.upload(container, agent.clone());
         self.note(|made| made.borrowed.push((found.clone(), agent.clone())));
-        upload.send_for(LIFETIME_S).await.ok()?;
+        upload.send_for(self.lifetime_s()).await.ok()?;
         Some(ProbeHost::Existing(found))
     }
 
@@ -192,7 +192,7 @@ impl Session {
         )
         .await?;
         self.note(|made| made.namespaces.insert(namespace.clone()));
-        let run = (self.run.as_str(), LIFETIME_S);
+        let run = (self.run.as_str(), self.lifetime_s());
         let client = &self.settings.client;
         let created = create_debug_pod(client, namespace, node, (&self.idle(), may), run).await;
         created.map(ProbeHost::Debug)

@@ -9,7 +9,7 @@ mod tap;
 use std::io::{self, Write};
 
 use super::measurement::{Aim, Measurement};
-use super::model::PathReport;
+use super::model::{Left, PathReport};
 use crate::cluster::ObjectRef;
 use crate::diagnose::Verdict;
 use crate::path::Basis;
@@ -204,10 +204,17 @@ fn notes(report: &PathReport) -> Vec<String> {
             report.rejected.len() - 5
         ));
     }
-    for group in report.left.chunk_by(|left, right| left.why == right.why) {
-        let what: Vec<&str> = group.iter().map(|left| left.what.as_str()).collect();
-        let what = crate::text::list(&what);
-        notes.push(format!("left behind: {what} ({})", group[0].why));
-    }
+    notes.extend(left_behind(&report.left));
     notes
+}
+
+/// What is left in the cluster, by why it is.
+pub(in crate::report) fn left_behind(left: &[Left]) -> Vec<String> {
+    let groups = left.chunk_by(|left, right| left.why == right.why);
+    let words = groups.filter_map(|group| {
+        let what: Vec<&str> = group.iter().map(|left| left.what.as_str()).collect();
+        let why = &group.first()?.why;
+        Some(format!("left behind: {} ({why})", crate::text::list(&what)))
+    });
+    words.collect()
 }
