@@ -11,7 +11,7 @@
 
 mod attached;
 mod bridge;
-mod conntrack;
+pub mod conntrack;
 mod conntrack_stat;
 mod link;
 mod neighbour;

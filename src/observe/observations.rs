@@ -198,6 +198,17 @@ impl Observations {
             })
     }
 
+    /// The sockets that probes asked from: what others remember of them is no evidence.
+    #[must_use]
+    pub fn own_sockets(&self) -> BTreeSet<SocketAddr> {
+        let locals = self.seen.iter().flat_map(|seen| match &seen.outcome {
+            Outcome::Attempts(all) => all.iter().filter_map(|attempt| attempt.local).collect(),
+            Outcome::Dns(reply) => reply.local.into_iter().collect(),
+            _ => Vec::new(),
+        });
+        locals.collect()
+    }
+
     fn at<'o>(&'o self, vantage: &'o Vantage) -> impl Iterator<Item = &'o Seen> {
         self.seen
             .iter()

@@ -5,3 +5,4 @@
 
 mod ask;
 mod interference;
+mod repeat;

@@ -67,6 +67,7 @@ fn outcome(task: &Task, failure: Option<Failure>) -> Outcome {
             authority: None,
             error: failure,
             elapsed_us: 500,
+            local: None,
         }),
         Task::Connect { attempts, .. }
         | Task::Udp { attempts, .. }

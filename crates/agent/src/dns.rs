@@ -37,12 +37,13 @@ impl Question<'_> {
         let mut reply = match self.message() {
             Err(text) => no_answer(Failure::Other { text }),
             Ok((query, bytes)) => {
-                let answer = if self.over_tcp {
-                    over_tcp(self.server, &query, &bytes, patience).await
+                let (local, answer) = if self.over_tcp {
+                    (None, over_tcp(self.server, &query, &bytes, patience).await)
                 } else {
                     over_udp(self.server, &query, &bytes, patience).await
                 };
-                answer.map_or_else(no_answer, |answer| reply(&answer))
+                let reply = answer.map_or_else(no_answer, |answer| reply(&answer));
+                DnsReply { local, ..reply }
             }
         };
         reply.elapsed_us = micros(started);
@@ -80,13 +81,11 @@ async fn over_udp(
     query: &Message,
     bytes: &[u8],
     patience: Duration,
-) -> Result<Message, Failure> {
+) -> (Option<SocketAddr>, Result<Message, Failure>) {
     // Whatever else arrives is no answer to this question: a late one, or a forged one.
     let accept = |answer: &[u8]| Message::from_vec(answer).is_ok_and(|got| answers(query, &got));
-    let answer = datagram::exchange(server, bytes, patience, accept)
-        .await
-        .answer?;
-    read(&answer)
+    let reply = datagram::exchange(server, bytes, patience, accept).await;
+    (reply.local, reply.answer.and_then(|answer| read(&answer)))
 }
 
 async fn over_tcp(
@@ -158,6 +157,7 @@ fn reply(answer: &Message) -> DnsReply {
             }),
         error: None,
         elapsed_us: 0,
+        local: None,
     }
 }
 
@@ -170,6 +170,7 @@ const fn no_answer(error: Failure) -> DnsReply {
         authority: None,
         error: Some(error),
         elapsed_us: 0,
+        local: None,
     }
 }
 

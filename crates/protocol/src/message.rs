@@ -228,6 +228,9 @@ pub struct DnsReply {
     /// Why there is no answer.
     pub error: Option<Failure>,
     pub elapsed_us: u64,
+    /// The source address and port of the datagram that asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local: Option<SocketAddr>,
 }
 
 /// One attempt of a connection, a datagram or an echo.

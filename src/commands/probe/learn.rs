@@ -2,10 +2,14 @@
 
 use super::Known;
 use crate::cluster::Unread;
+use crate::facts::conntrack;
 use crate::observe::{Step, Tapped, Vantage};
 use crate::probe::Answers;
 use crate::probe::dataplane::Said;
 use crate::text::count;
+
+/// The file with the connections that a node remembers.
+const CONNECTIONS: &str = "conntrack.txt";
 
 /// Puts what agents of the dataplane said where the report finds it.
 pub(super) fn remember(known: &mut Known<'_>, answers: Vec<(String, Said)>) {
@@ -20,12 +24,6 @@ pub(super) fn remember(known: &mut Known<'_>, answers: Vec<(String, Said)>) {
 
 /// Puts answers and facts where the next round and the report find them.
 pub(super) fn learn(known: &mut Known<'_>, answers: Answers, steps: &[Step]) {
-    for (vantage, fact) in answers.facts {
-        match fact.missing {
-            Some(why) => known.world.miss(missing(&vantage, &fact.file, why)),
-            None => known.world.learn(&vantage, &fact.file, fact.text),
-        }
-    }
     for (vantage, why) in answers.notes {
         known.world.miss([Unread {
             what: format!("probe in {vantage} itself"),
@@ -40,6 +38,18 @@ pub(super) fn learn(known: &mut Known<'_>, answers: Answers, steps: &[Step]) {
     }
     tracing::debug!("learned {}", count(answers.seen.len(), "answer"));
     known.observations.seen.extend(answers.seen);
+    // Nodes remember the connections of our own probes, too.
+    let own = known.observations.own_sockets();
+    for (vantage, fact) in answers.facts {
+        match fact.missing {
+            Some(why) => known.world.miss(missing(&vantage, &fact.file, why)),
+            None if fact.file == CONNECTIONS => {
+                let text = conntrack::without(&fact.text, &own);
+                known.world.learn(&vantage, &fact.file, text);
+            }
+            None => known.world.learn(&vantage, &fact.file, fact.text),
+        }
+    }
     for (vantage, error) in answers.failed {
         tracing::warn!("nothing from {vantage}: {error}");
         known.observations.failed.push((vantage, error));
