@@ -39,6 +39,22 @@ pub(super) fn read(named: Option<&Path>) -> Result<Kubeconfig, LiveError> {
     })
 }
 
+/// The names of the contexts; none where nothing can be read.
+#[must_use]
+pub fn contexts(named: Option<&Path>) -> Vec<String> {
+    let contexts = read(named).map(|config| config.contexts);
+    let contexts = contexts.unwrap_or_default().into_iter();
+    contexts.map(|context| context.name).collect()
+}
+
+/// The names of the clusters, likewise.
+#[must_use]
+pub fn clusters(named: Option<&Path>) -> Vec<String> {
+    let clusters = read(named).map(|config| config.clusters);
+    let clusters = clusters.unwrap_or_default().into_iter();
+    clusters.map(|cluster| cluster.name).collect()
+}
+
 /// The files of `$KUBECONFIG`, else the one in the home directory.
 fn paths() -> Vec<PathBuf> {
     let listed = std::env::var_os("KUBECONFIG").unwrap_or_default();

@@ -30,6 +30,7 @@ pub use all::{read_all, read_whole};
 pub use bounds::line;
 pub use connect::{Connection, connect};
 pub use fetch::{Answer, LiveError, fetch};
+pub use kubeconfig::{clusters, contexts};
 pub use patience::patiently;
 
 /// Sequential round trips for an answer from the API.
