@@ -132,6 +132,11 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
         }
         'kubectl-netpath;check' {
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Only checks with this tag, or of this name')
+            [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Only a share of the checks, as 0/4: the pods of an Indexed Job take one each')
+            [CompletionResult]::new('--metrics', '--metrics', [CompletionResultType]::ParameterName, 'Write metrics for Prometheus to this file, too')
+            [CompletionResult]::new('--schedule', '--schedule', [CompletionResultType]::ParameterName, 'Make it a CronJob with this schedule')
+            [CompletionResult]::new('--job-image', '--job-image', [CompletionResultType]::ParameterName, 'Image that holds kubectl-netpath (see the Dockerfile)')
+            [CompletionResult]::new('--job-name', '--job-name', [CompletionResultType]::ParameterName, 'Name of the Job and of what belongs to it')
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the source, and of the destination unless it names its own')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the source, and of the destination unless it names its own')
@@ -158,6 +163,9 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to print the results')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to print the results')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour the report')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Propose a suite instead, from what holds now between the workloads and Services of the namespace')
+            [CompletionResult]::new('--in-cluster', '--in-cluster', [CompletionResultType]::ParameterName, 'Print a Job that checks the suite from inside the cluster, with its ServiceAccount and rights')
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Create these objects, or update them, instead of printing them')
             [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Do not check the API server''s certificate')
             [CompletionResult]::new('--no-probe', '--no-probe', [CompletionResultType]::ParameterName, 'Create nothing: say what the API says')
             [CompletionResult]::new('--deep', '--deep', [CompletionResultType]::ParameterName, 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a privileged pod on each, deleted afterwards)')

@@ -124,6 +124,11 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -l
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l only -d 'Only checks with this tag, or of this name' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l shard -d 'Only a share of the checks, as 0/4: the pods of an Indexed Job take one each' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l metrics -d 'Write metrics for Prometheus to this file, too' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l schedule -d 'Make it a CronJob with this schedule' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l job-image -d 'Image that holds kubectl-netpath (see the Dockerfile)' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l job-name -d 'Name of the Job and of what belongs to it' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l snapshot -d 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F
@@ -154,6 +159,9 @@ yaml\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l write -d 'Propose a suite instead, from what holds now between the workloads and Services of the namespace'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l in-cluster -d 'Print a Job that checks the suite from inside the cluster, with its ServiceAccount and rights'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l apply -d 'Create these objects, or update them, instead of printing them'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l no-probe -d 'Create nothing: say what the API says'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l deep -d 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a privileged pod on each, deleted afterwards)'

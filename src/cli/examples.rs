@@ -41,7 +41,9 @@ Examples:
   kubectl netpath check suite.yaml --no-probe                  create nothing: predict from the API
   kubectl netpath check suite.yaml --snapshot ./manifests      before anything is applied
   kubectl netpath check suite.yaml -o junit > netpath.xml      for CI
-  kubectl netpath check suite.yaml --only smoke                those with a tag";
+  kubectl netpath check suite.yaml --only smoke                those with a tag
+  kubectl netpath check --write -n shop > suite.yaml           propose one from what holds now
+  kubectl netpath check suite.yaml --in-cluster -n shop        a Job that checks inside the cluster";
 
 pub(super) const SUITE: &str = "\
 Suite:

@@ -29,7 +29,7 @@ use crate::terminal::ColorChoice;
 
 pub use again::AgainArgs;
 pub use agent::{AgentArgs, AgentCommand, AgentImageArgs};
-pub use check::CheckArgs;
+pub use check::{CheckArgs, JobArgs};
 pub use complete::{Candidate, Wanted, cluster_of, wanted};
 pub use http::HttpArgs;
 pub use matrix::MatrixArgs;

@@ -1,8 +1,11 @@
 //! `kubectl netpath check SUITE.yaml`: one view is read, one probe started in each source, and every path is
 //! walked in what they tell.
 
+mod job;
+mod propose;
+
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
@@ -10,7 +13,8 @@ use k8s_openapi::jiff::Timestamp;
 use super::known::{Known, Question};
 use super::{probe, runtime, trace};
 use crate::cli::CheckArgs;
-use crate::cluster::{ClusterView, live, snapshot};
+use crate::cluster::live::{self, Connection};
+use crate::cluster::{ClusterView, snapshot};
 use crate::error::{Error, Exit};
 use crate::observe::Depth;
 use crate::report::{PathReport, Tool};
@@ -35,13 +39,17 @@ pub(super) fn run(
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> Result<Exit, Error> {
+    let Some(file) = &args.suite else {
+        return propose::run(args, out);
+    };
     let since = Instant::now();
-    let suite = read(args)?;
+    let text = text(args, file)?;
+    let suite = read(args, &text, file)?;
+    if args.job.in_cluster {
+        return job::run(args, &suite, &text, out);
+    }
     let (checks, unread) = match &args.view.snapshot {
-        Some(path) => {
-            let namespace = args.view.kube.namespace.as_deref().unwrap_or("default");
-            from_view(&suite, &snapshot::load(path)?, namespace, args)
-        }
+        Some(path) => from_view(&suite, &snapshot::load(path)?, namespace(args), args),
         None => runtime()?.block_on(live(&suite, args))?,
     };
     let tally = Tally::of(checks.iter().map(|check| check.outcome));
@@ -52,35 +60,57 @@ pub(super) fn run(
         at: Timestamp::now().to_string(),
         elapsed_ms: milliseconds(since.elapsed()),
         name: suite.name,
-        file: args.suite.display().to_string(),
+        file: file.display().to_string(),
         tally,
         checks,
         unread,
     };
+    if let Some(file) = &args.metrics {
+        write_metrics(file, &report)?;
+    }
     let manifests = Manifests::of(args.view.snapshot.as_deref());
     report::print(&report, &manifests, args.output, terminal, out)?;
     Ok(tally.exit())
 }
 
-fn read(args: &CheckArgs) -> Result<Suite, Error> {
-    let from_stdin = args.suite == Path::new("-");
-    if from_stdin && args.view.snapshot.as_deref() == Some(args.suite.as_path()) {
+/// The namespace of names without one, in a snapshot.
+fn namespace(args: &CheckArgs) -> &str {
+    args.view.kube.namespace.as_deref().unwrap_or("default")
+}
+
+fn text(args: &CheckArgs, file: &Path) -> Result<String, Error> {
+    let from_stdin = file == Path::new("-");
+    if from_stdin && args.view.snapshot.as_deref() == Some(file) {
         return Err(Error::usage(
             "standard input cannot be both the snapshot and the suite",
             "give one of them as a file",
         ));
     }
-    let name = args.suite.display().to_string();
-    let text = if from_stdin {
+    let read = if from_stdin {
         let mut text = String::new();
         let read = std::io::stdin().lock().read_to_string(&mut text);
         read.map(|_| text)
     } else {
-        std::fs::read_to_string(&args.suite)
+        std::fs::read_to_string(file)
     };
-    let text = text.map_err(|error| Error::usage(format!("cannot read {name}: {error}"), ""))?;
-    let suite = Suite::read(&text, &name).and_then(|suite| suite.only(&args.only));
-    suite.map_err(|bad| Error::usage(bad.message, bad.hint))
+    read.map_err(|error| Error::usage(format!("cannot read {}: {error}", file.display()), ""))
+}
+
+fn read(args: &CheckArgs, text: &str, file: &Path) -> Result<Suite, Error> {
+    let suite = Suite::read(text, &file.display().to_string());
+    let suite = suite.and_then(|suite| suite.only(&args.only));
+    let suite = suite.map_err(|bad| Error::usage(bad.message, bad.hint))?;
+    Ok(suite.shard(args.shard))
+}
+
+/// Whole or not at all: who collects the file may read it at any time.
+fn write_metrics(file: &Path, report: &SuiteReport) -> Result<(), Error> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".part");
+    let beside = PathBuf::from(beside);
+    let written = std::fs::write(&beside, report::metrics(report));
+    let written = written.and_then(|()| std::fs::rename(&beside, file));
+    written.map_err(|error| Error::usage(format!("cannot write {}: {error}", file.display()), ""))
 }
 
 type Answered = (Vec<CheckReport>, Vec<crate::cluster::Unread>);
@@ -97,8 +127,18 @@ fn from_view(suite: &Suite, view: &ClusterView, namespace: &str, args: &CheckArg
 async fn live(suite: &Suite, args: &CheckArgs) -> Result<Answered, Error> {
     let connection = live::connect(&args.view.kube).await?;
     let view = live::read_whole(&connection.client).await?;
+    answer(suite, &connection, &view, args).await
+}
+
+/// Asks all checks together.
+async fn answer(
+    suite: &Suite,
+    connection: &Connection,
+    view: &ClusterView,
+    args: &CheckArgs,
+) -> Result<Answered, Error> {
     let (mut asked, questions) = ask(suite, &connection.namespace, args);
-    let mut known = Known::of(questions, &view);
+    let mut known = Known::of(questions, view);
     let depth = Depth::of(args.probe.no_probe, args.probe.deep);
     let launch = &args.probe.launch;
     let mut is_done = |known: &mut Known<'_>| judge(&mut asked, known, depth);
