@@ -47,9 +47,9 @@ pub struct Question {
     pub source: String,
     #[serde(default = "shop")]
     pub sourcens: String,
-    /// Whether the Service has session affinity.
+    /// Whether the Service has session affinity, or is headless.
     #[serde(default)]
-    pub sticky: bool,
+    pub pinned: bool,
 }
 
 /// One change, and how to take back what restoring the objects does not.

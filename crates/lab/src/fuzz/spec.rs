@@ -198,10 +198,11 @@ impl Case {
         }
     }
 
-    /// Whether session affinity pins the client to one backend.
-    pub fn is_sticky(&self) -> bool {
+    /// Whether the client does not meet one backend after the other: session affinity keeps it on one, or it
+    /// chooses among the addresses of a headless Service.
+    pub fn is_pinned(&self) -> bool {
         let mut edits = self.changes.iter().map(|change| change.edit);
-        self.question.sticky || edits.any(|edit| edit.name == "sticky-service")
+        self.question.pinned || edits.any(|edit| edit.name == "sticky-service")
     }
 
     pub fn does(&self) -> Vec<Injection> {

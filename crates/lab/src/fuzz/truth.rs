@@ -28,17 +28,22 @@ const PATIENCE: &str = "--connect-timeout 0.9 -m 3";
 /// Asks the kernel. What fails is tried once more: a machine under load is no fault.
 pub fn truth(lab: &Lab, case: &Case) -> Result<Truth> {
     let (question, dual) = (case.question, case.world.dual);
-    let pinned = |truth| match truth {
-        // One client meets one backend: what the others would say is all that is known of them.
-        Truth::Works if case.is_sticky() && one_is_bad(lab, question)? => Ok(Truth::Partly),
-        truth => Ok(truth),
+    // One client meets one backend, or picks one that answers: the others are asked by themselves.
+    let pinned = |truth| {
+        let is_other = match truth {
+            Truth::Partly => false,
+            _ if !case.is_pinned() => false,
+            Truth::Works => own_ones(lab, question)?.contains(&false),
+            Truth::Fails => own_ones(lab, question)?.contains(&true),
+        };
+        Ok(if is_other { Truth::Partly } else { truth })
     };
     match exchange(lab, question, dual)? {
         Truth::Works => pinned(Truth::Works),
         first => {
             let again = exchange(lab, question, dual)?;
             if again == first {
-                Ok(first)
+                pinned(first)
             } else {
                 pinned(exchange(lab, question, dual)?)
             }
@@ -46,10 +51,10 @@ pub fn truth(lab: &Lab, case: &Case) -> Result<Truth> {
     }
 }
 
-/// Whether a backend by itself fails.
-fn one_is_bad(lab: &Lab, question: &Question) -> Result<bool> {
+/// How the exchanges with each backend by itself end.
+fn own_ones(lab: &Lab, question: &Question) -> Result<Vec<bool>> {
     let seen = run(lab, question, &[own(question)])?;
-    Ok(seen.iter().any(|(_, worked)| !worked))
+    Ok(seen.into_iter().map(|(_, worked)| worked).collect())
 }
 
 fn exchange(lab: &Lab, question: &Question, dual: bool) -> Result<Truth> {
