@@ -54,11 +54,16 @@ pub(super) fn json_patch<T: Serialize>(
     (patch_command(object, "json", &text), text)
 }
 
-/// An object that is kept as it was read.
-pub(super) fn stored<'v>(view: &'v ClusterView, object: &ObjectRef) -> Option<&'v Value> {
+/// An object as it was read: a Service, or one of a kind that is kept whole.
+pub(super) fn stored(view: &ClusterView, object: &ObjectRef) -> Option<Value> {
+    if object.kind == "Service" {
+        let service = view.services.get(&object.namespace, &object.name)?;
+        return serde_json::to_value(service).ok();
+    }
     let of_kind = view.custom.iter();
     let mut of_kind = of_kind.filter(|(resource, _)| resource.kind() == object.kind);
-    of_kind.find_map(|(_, table)| table.get(&object.namespace, &object.name))
+    let found = of_kind.find_map(|(_, table)| table.get(&object.namespace, &object.name));
+    found.cloned()
 }
 
 /// The patch of a policy, of whichever kind.
