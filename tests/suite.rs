@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use netpath::cluster::snapshot;
+use serde_json::{Value, json};
 
 use crate::support::project;
 
@@ -323,8 +324,7 @@ fn sarif_has_what_its_schema_requires() {
 fn a_proposal_holds_where_it_was_made() {
     let folder = Folder::new("proposal");
     for scenario in ["POL-02-destination-isolated", "SVC-01-selector-typo"] {
-        let objects = scenario_objects(scenario);
-        let Some(objects) = objects else { continue };
+        let objects = scenario_objects(&folder, scenario);
         let said = run(&["check", "--write", "-n", "shop", "--snapshot", &objects]);
         assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{scenario}");
         let suite = folder.file("suite.yaml", &said.stdout);
@@ -345,15 +345,29 @@ fn a_proposal_holds_where_it_was_made() {
     );
 }
 
-/// The demonstrations that have such a fault, as files.
-fn scenario_objects(scenario: &str) -> Option<String> {
-    let recorded = project().join("tests/scenarios/recorded");
-    let name = match scenario {
-        "POL-02-destination-isolated" => "policy-destination-isolated",
-        _ => "service-selector-typo",
-    };
-    let path = recorded.join(name);
-    path.exists().then(|| path.display().to_string())
+/// The objects of a recording with such a fault, as a file.
+fn scenario_objects(folder: &Folder, scenario: &str) -> String {
+    let recorded = project().join("tests/scenarios/recorded/ok-pod-to-service/objects.yaml");
+    let text = std::fs::read_to_string(recorded).expect("a recording");
+    let mut list = snapshot::objects(&text).expect("objects").remove(0);
+    let items = list["items"].as_array_mut().expect("a List");
+    if scenario.starts_with("POL") {
+        items.push(
+            json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": "api-lockdown", "namespace": "shop"},
+            "spec": {"podSelector": {"matchLabels": {"app": "api"}}, "policyTypes": ["Ingress"],
+                "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "web"}}}]}]}}),
+        );
+    } else {
+        for item in items {
+            if item["kind"] == "Service" && item["metadata"]["name"] == "api" {
+                item["spec"]["selector"] = json!({"app": "apii"});
+            } else if item["metadata"]["labels"]["kubernetes.io/service-name"] == "api" {
+                item["endpoints"] = json!([]);
+            }
+        }
+    }
+    folder.file("objects.json", &list.to_string())
 }
 
 fn objects(words: &[&str]) -> Vec<Value> {

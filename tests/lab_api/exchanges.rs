@@ -28,11 +28,7 @@ const TOPICS: [&str; 11] = [
 
 #[test]
 fn answers_as_a_real_api_server() {
-    let folder = support::project().join("../shared/exchanges");
-    if !folder.exists() {
-        eprintln!("SKIPPED: {} is not there", folder.display());
-        return;
-    }
+    let folder = support::project().join("tests/pinned/exchanges");
     let options = Options {
         scenario: Some(support::project().join("crates/lab/scenarios/exchanges")),
         ..Options::default()

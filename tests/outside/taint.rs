@@ -167,7 +167,8 @@ fn scenarios() -> Vec<PathBuf> {
     let set = all.into_iter().max_by_key(Vec::len).unwrap_or_default();
     // A thousand Services say nothing more, and take long.
     let is_meant = |path: &PathBuf| {
-        path.join("expect.json").exists() && !path.ends_with("ok-thousand-services")
+        let is_capture = ["expect.json", "snapshot.json"].map(|file| path.join(file).exists());
+        is_capture == [true; 2] && !path.ends_with("ok-thousand-services")
     };
     let mut paths: Vec<PathBuf> = set
         .into_iter()

@@ -9,7 +9,7 @@ use netpath::world::World;
 use netpath_protocol::{Attempt, DnsReply, Failure, HttpReply, MtuReply, Outcome, Task};
 use proptest::prelude::*;
 
-use super::shop::{request, world};
+use super::{request, world};
 
 /// Asks until nothing is left to ask; gives the rounds.
 fn rounds(

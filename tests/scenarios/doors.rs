@@ -11,7 +11,7 @@ use netpath::report::PathReport;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::api::{Scenario, scenarios};
+use super::api::scenarios;
 use super::expectation::{Expectation, faults};
 use super::harness::check;
 use super::oddities::oddities;
@@ -38,25 +38,16 @@ pub fn trials() -> Vec<Trial> {
 }
 
 fn one_answer_through_every_door() {
-    let planted = scenarios().iter().cloned().map(|scenario| {
-        let Scenario {
-            name,
-            expected,
-            overlay,
-        } = scenario;
-        (name, expected, overlay)
-    });
-    let odd = oddities()
-        .into_iter()
-        .map(|oddity| (oddity.name, oddity.expected, oddity.overlay));
-    let all: Vec<Asked> = planted
-        .chain(odd)
+    let all: Vec<Asked> = scenarios()
+        .iter()
+        .cloned()
+        .chain(oddities())
         // What was gathered inside pods is not in the API.
-        .filter(|(.., overlay)| !overlay.has_facts())
-        .map(|(name, expected, overlay)| Asked {
-            name,
-            expected,
-            world: World::base().with(&overlay),
+        .filter(|scenario| !scenario.overlay.has_facts())
+        .map(|scenario| Asked {
+            world: scenario.world(),
+            name: scenario.name,
+            expected: scenario.expected,
         })
         .collect();
     let runtime = Runtime::new().expect("a runtime");

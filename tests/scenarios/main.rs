@@ -5,38 +5,44 @@
 //!  oddities/H-NN-slug/ … and what looks odd in it and is healthy
 //!  recorded/NAME/      a snapshot of a real cluster while the fault in its name was in force
 //!  nodes/, field/      a recording in which a file of a node or pod is another
-//!  probe/NAME/         what probes saw, and what must be concluded
-//!  lab/NAME            the scenarios of crates/lab, with real packets
+//!  probe/NAME/         what probes saw of a recorded world, and what must be concluded
+//!  pinned/             a part of larger collections that lie beside the project
+//!  ../../crates/lab/scenarios/NAME   the same with real packets
 //! ```
+//!
+//! Each has an `expect.json` ([`expectation`]); all but the lab's stand on a world that is read once, and say what is
+//! another in it ([`overlay`]).
 //!
 //! ```sh
 //! cargo test policy-egress-forgets-dns             # every scenario of that name, in whatever folder
 //! cargo test --test scenarios api/SVC-01           # some of one folder
 //! cargo test --test scenarios -- --list            # all of them
 //! UPDATE=1 cargo test --test scenarios findings    # writes tests/golden/findings.txt
-//! SCENARIO=CODE-slug cargo test --test scenarios print -- --ignored    # one of them as a user would see it
+//! SCENARIO=api/CODE-slug cargo test --test scenarios print -- --ignored    # one as a user would see it
 //! ```
 //!
 //! Plain checks of the engines are in the other test program, `tests/main.rs`.
 
+mod agreement;
+mod answer;
 mod api;
 mod dataplanes;
 mod doors;
+mod edit;
 mod expectation;
-mod field;
 mod findings;
 mod harness;
 mod lab;
 mod nodes;
 mod oddities;
 mod openings;
+mod overlay;
 mod pairs;
 mod print;
-mod probe;
 mod recorded;
 mod repairs;
-#[path = "../probe/shop.rs"]
-mod shop;
+mod reports;
+mod scenario;
 mod slices;
 #[path = "../live/stub.rs"]
 #[allow(dead_code, reason = "the other test program uses all of it")]
@@ -49,9 +55,6 @@ mod world;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use netpath::report::PathReport;
-
-use findings::{Said, of_report};
 use support::project;
 
 fn main() -> ExitCode {
@@ -59,17 +62,24 @@ fn main() -> ExitCode {
     netpath_lab::supervisor::run_if_told();
     let arguments = harness::Asked::of(std::env::args());
     let trials = [
-        api::trials(),
+        scenario::trials("api"),
+        scenario::trials_without_change("api"),
+        scenario::trials("oddities"),
         oddities::trials(),
         pairs::trials(),
         repairs::trials(),
         openings::trials(),
         doors::trials(),
+        scenario::trials("recorded"),
         recorded::trials(),
         dataplanes::trials(),
+        scenario::trials("nodes"),
+        scenario::trials_without_change("nodes"),
         nodes::trials(),
-        field::trials(),
-        probe::trials(),
+        scenario::trials("field"),
+        agreement::trials(),
+        reports::trials(),
+        scenario::trials("probe"),
         findings::trials(),
         lab::trials(&arguments),
         print::trials(),
@@ -77,24 +87,19 @@ fn main() -> ExitCode {
     arguments.run(trials.into_iter().flatten().collect())
 }
 
-/// The words of one answer.
-fn words(scenario: String, answer: Result<PathReport, String>) -> Said {
-    let findings = match answer {
-        Ok(report) => report.findings.iter().map(of_report).collect(),
-        Err(error) => vec![format!("  {error}\n")],
-    };
-    Said { scenario, findings }
-}
-
 /// The folder of this program.
 fn folder(name: &str) -> PathBuf {
     project().join("tests/scenarios").join(name)
 }
 
+/// Fails over a file that cannot be read or makes no sense.
+fn broken(path: &Path, why: &dyn std::fmt::Display) -> ! {
+    panic!("{}: {why}", path.display())
+}
+
 /// What a folder holds, by name.
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    let entries =
-        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| broken(folder, &error));
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.expect("an entry").path())
         .collect();

@@ -13,12 +13,12 @@ use netpath::policy::UnitMatrix;
 use netpath::policy::matrix::diff::{Side, difference};
 use netpath::report::{PathReport, ReportFinding};
 
-use super::api::{Scenario, scenarios};
+use super::api::scenarios;
 use super::expectation::faults;
 use super::harness::check;
 use super::repairs::repaired;
 use super::report;
-use super::world::World;
+use super::scenario::Scenario;
 
 /// Scenarios whose fix opens more, and why that is what it has to do.
 const OPENS_MORE: [(&str, &str); 0] = [];
@@ -35,7 +35,7 @@ pub fn trials() -> Vec<Trial> {
 fn every_fix_opens_the_path_and_nothing_else() {
     let (mut complaints, mut tried) = (Vec::new(), 0);
     for scenario in scenarios() {
-        let world = World::base().with(&scenario.overlay);
+        let world = scenario.world();
         let view = world.view();
         let Ok(before) = scenario.expected.ask(&view) else {
             continue;
@@ -50,7 +50,7 @@ fn every_fix_opens_the_path_and_nothing_else() {
             };
             tried += 1;
             let mended = after.view();
-            let wrong = judge(&scenario, (&view, &before), &mended, first);
+            let wrong = judge(scenario, (&view, &before), &mended, first);
             complaints.extend(
                 wrong
                     .into_iter()

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use libtest_mimic::Trial;
 use netpath::path::Stage;
 
-use super::api::{Scenario, scenarios};
+use super::api::scenarios;
 use super::expectation::codes;
 use super::harness::check;
 use super::report;
-use super::world::World;
+use super::scenario::Scenario;
 
 /// A cause with the answer it gets alone.
 struct Alone {
@@ -45,9 +45,7 @@ fn two_causes_are_two_findings() {
                 continue;
             }
             asked += 1;
-            let world = World::base()
-                .with(&first.scenario.overlay)
-                .with(&second.scenario.overlay);
+            let world = first.scenario.world().with(&second.scenario.overlay);
             let Ok(answer) = first.scenario.expected.ask(&world.view()) else {
                 complaints.push(format!(
                     "{} and {}: no answer",
@@ -77,7 +75,7 @@ fn alone(scenario: &'static Scenario) -> Option<Alone> {
     }
     let is_blinding = BLINDING.iter().any(|code| scenario.name.starts_with(code));
     let answer = expected
-        .ask(&World::base().with(&scenario.overlay).view())
+        .ask(&scenario.view())
         .ok()
         .filter(|_| !is_blinding)?;
     Some(Alone {

@@ -1,6 +1,7 @@
 //! One scenario, printed as a user would see it.
 
 use std::io::Write;
+use std::path::Path;
 
 use clap::Parser;
 use libtest_mimic::Trial;
@@ -8,11 +9,12 @@ use netpath::cli::Cli;
 use netpath::report::Format;
 use netpath::terminal::Terminal;
 
-use super::api::scenarios;
 use super::harness::check;
-use super::world::World;
+use super::name_of;
+use super::scenario::{KINDS, Scenario, folders};
 
-/// For people: SCENARIO names what to print, all of them by default.
+/// For people: SCENARIO names what to print (`api/SVC-01`, `nodes/RTE`), all of them by default. With WRITE each is also
+/// written to that folder, as a snapshot the program reads.
 pub fn trials() -> Vec<Trial> {
     vec![check("print", print).with_ignored_flag(true)]
 }
@@ -22,13 +24,22 @@ fn print() {
     let cli = Cli::try_parse_from(["kubectl-netpath", "a", "b"]).expect("a command line");
     let terminal = Terminal::detect(cli.color);
     let mut out = std::io::stdout().lock();
-    for scenario in scenarios() {
-        if !scenario.name.contains(&wanted) {
+    for (kind, path) in KINDS
+        .iter()
+        .flat_map(|kind| folders(kind).into_iter().map(move |path| (kind, path)))
+    {
+        let name = format!("{kind}/{}", name_of(&path));
+        if !name.contains(&wanted) {
             continue;
         }
-        writeln!(out, "\n=== {}", scenario.name).expect("stdout");
-        let view = World::base().with(&scenario.overlay).view();
-        match scenario.expected.ask(&view) {
+        writeln!(out, "\n=== {name}").expect("stdout");
+        let scenario = Scenario::read(&path);
+        if let Some(folder) = std::env::var_os("WRITE") {
+            let folder = Path::new(&folder).join(&name);
+            scenario.write(&folder).expect("an empty folder");
+            writeln!(out, "{}", folder.display()).expect("stdout");
+        }
+        match scenario.ask() {
             Ok(answer) => {
                 netpath::report::print(&answer, Format::Text, terminal, &mut out).expect("stdout");
             }

@@ -1,69 +1,45 @@
-//! Recordings of a real cluster.
+//! Recordings of a real cluster: kept once, and what lies beside the project.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use libtest_mimic::Trial;
-use netpath::cluster::snapshot;
 
-use super::expectation::Expectation;
-use super::harness::trial;
-use super::{entries, folder, name_of, words};
-use crate::findings::Said;
-use crate::support::project;
+use super::harness::check;
+use super::scenario::trials_beside;
+use super::{entries, folder};
 
-/// What each recording of the project is told.
-pub fn said() -> Vec<Said> {
-    let said = |folder: PathBuf| {
-        let expected = Expectation::read(&folder);
-        let view = snapshot::load(&folder).expect("a recording");
-        words(
-            format!("recorded/{}", name_of(&folder)),
-            expected.ask(&view),
-        )
-    };
-    entries(&folder("recorded")).into_iter().map(said).collect()
-}
+/// Files of less than this may say the same: a resolv.conf, a mode.
+const TINY: usize = 1024;
 
-/// Every recording gets its answer; those in both proxy modes and the large ones lie beside the project.
+/// The recordings in both proxy modes and the large ones lie beside the project. In `one-endpoint-rule-wrong` the
+/// planted rule stands behind the right one and never acts: the copy here expects what is so.
 pub fn trials() -> Vec<Trial> {
-    let of = |folder: PathBuf| {
-        trial(format!("recorded/{}", name_of(&folder)), move || {
-            complaints(&folder)
-        })
-    };
-    let beside = |folder: PathBuf| {
-        trial(format!("recorded-beside/{}", name_of(&folder)), move || {
-            complaints(&folder)
-        })
-    };
-    let own = entries(&folder("recorded")).into_iter().map(of);
-    own.chain(beside_the_project().into_iter().map(beside))
-        .collect()
+    let mut trials = trials_beside("beside", "scenarios");
+    trials.retain(|trial| trial.name() != "beside/one-endpoint-rule-wrong");
+    let once = check("recorded/no-file-is-kept-twice", no_file_is_kept_twice);
+    trials.push(once);
+    trials
 }
 
-fn beside_the_project() -> Vec<PathBuf> {
-    let shared = project().join("../shared/scenarios");
-    if !shared.exists() {
-        eprintln!("SKIPPED: {} is not there", shared.display());
-        return Vec::new();
+fn no_file_is_kept_twice() {
+    let (mut known, mut open) = (BTreeMap::<String, PathBuf>::new(), vec![folder("recorded")]);
+    let mut twice = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(entries(&path));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a text");
+        if text.len() >= TINY
+            && let Some(other) = known.insert(text, path.clone())
+        {
+            twice.push(format!("{} is {}", path.display(), other.display()));
+        }
     }
-    let folders = entries(&shared).into_iter();
-    folders.filter(|folder| is_scenario(folder)).collect()
-}
-
-/// In `one-endpoint-rule-wrong` the planted rule stands behind the right one and never acts: the copy
-/// here expects what is so.
-fn is_scenario(folder: &Path) -> bool {
-    folder.join("expect.json").exists() && name_of(folder) != "one-endpoint-rule-wrong"
-}
-
-/// What is wrong with the answer that a recording gets.
-pub fn complaints(folder: &Path) -> Vec<String> {
-    let expected = Expectation::read(folder);
-    let view =
-        snapshot::load(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    match expected.ask(&view) {
-        Ok(answer) => expected.complaints(&answer),
-        Err(error) => vec![error],
-    }
+    assert!(
+        twice.is_empty(),
+        "overlays say it shorter:\n{}",
+        twice.join("\n")
+    );
 }

@@ -51,7 +51,7 @@ pub fn repaired(world: &World, command: &str) -> Option<World> {
 fn every_patch_repairs_what_it_is_offered_for() {
     let (mut complaints, mut tried) = (Vec::new(), 0);
     for scenario in scenarios() {
-        let world = World::base().with(&scenario.overlay);
+        let world = scenario.world();
         let Ok(answer) = scenario.expected.ask(&world.view()) else {
             continue;
         };
@@ -105,8 +105,7 @@ fn every_command_can_be_pasted() {
     ];
     let (mut complaints, mut seen) = (Vec::new(), 0);
     for scenario in scenarios() {
-        let view = World::base().with(&scenario.overlay).view();
-        let Ok(answer) = scenario.expected.ask(&view) else {
+        let Ok(answer) = scenario.ask() else {
             continue;
         };
         for command in answer

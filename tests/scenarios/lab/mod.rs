@@ -3,17 +3,20 @@
 //!
 //! ```text
 //!  crates/lab/scenarios/NAME ─► Lab ─► curl, dig, ping ─► real?
-//!                                 └──► kubectl-netpath, probes from an image ─► report ─► judge
+//!                                 └──► kubectl-netpath, probes from an image ─► report ─► as in expect.json?
 //! ```
 //!
 //! `NETPATH_LAB_ALL=1` tries every way kube-proxy has. With `NETPATH_STATIC` naming a static program (see README,
 //! "Install"), that one is uploaded.
 
-#[path = "../../lab_probe/ask.rs"]
 mod ask;
-mod judge;
+#[path = "../../lab_api/client.rs"]
+#[allow(dead_code, reason = "the other test program uses all of it")]
+mod client;
+mod interference;
 mod named;
 mod real;
+mod repeat;
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +26,7 @@ use netpath_lab::scenario::{Scenario, Settings};
 use netpath_lab::{Lab, Options};
 
 use crate::harness::{Asked, check, trial};
-use crate::support::project;
+use crate::support::{beside, project};
 use crate::{entries, name_of};
 
 /// A mode of kube-proxy, and the iptables of the nodes.
@@ -40,24 +43,21 @@ pub fn trials(asked: &Asked) -> Vec<Trial> {
         let name = format!("{name}/named");
         // What takes a minute each runs when it is asked for by name, or with `--include-ignored`.
         let is_ignored = !is_usual && !asked.names(&name);
-        let has_question = asks_something(&path);
+        let has_question = path.join("expect.json").exists();
         let named = has_question.then(|| {
             trial(name, move || named::complaints(&named, at)).with_ignored_flag(is_ignored)
         });
         [Some(proved), named].into_iter().flatten()
     };
-    let thousand = check("lab/recordings-start", recordings_start);
-    scenarios
-        .enumerate()
-        .flat_map(of)
-        .chain([thousand])
-        .collect()
-}
-
-/// Whether a scenario asks something of the program.
-fn asks_something(path: &Path) -> bool {
-    let text = std::fs::read_to_string(path.join("inject.yaml")).unwrap_or_default();
-    text.lines().any(|line| line.starts_with("ask:"))
+    let further = [
+        check("lab/recordings-start", recordings_start),
+        check(
+            "lab/the-api-may-fail-at-every-step",
+            interference::the_api_may_fail_at_every_step,
+        ),
+    ];
+    let further = repeat::trials().into_iter().chain(further);
+    scenarios.enumerate().flat_map(of).chain(further).collect()
 }
 
 /// The ways in which a scenario is tried: all it has, or the one whose turn it is.
@@ -85,11 +85,9 @@ fn load(path: &Path, proxy: Option<Mode>) -> Scenario {
 
 /// A thousand Services start, too: the recording of a cluster that has them.
 fn recordings_start() {
-    let folder = project().join("../shared/scenarios/ok-thousand-services");
-    if !folder.exists() {
-        eprintln!("SKIPPED: {} is not there", folder.display());
+    let Some(folder) = beside("scenarios/ok-thousand-services") else {
         return;
-    }
+    };
     let options = Options {
         scenario: Some(folder),
         ..Options::default()

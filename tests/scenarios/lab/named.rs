@@ -7,9 +7,10 @@ use netpath_lab::scenario::Scenario;
 use netpath_lab::{Lab, Options};
 use serde_json::Value;
 
-use super::ask::{ask, filled, options};
-use super::judge::{Expected, judge};
+use super::ask::{ask, expectation, filled, options};
 use super::{load, ways};
+use crate::answer::Answer;
+use crate::expectation::{Expectation, ExpectedFinding};
 use crate::name_of;
 
 /// Scenarios of every kind, which run unasked.
@@ -72,59 +73,65 @@ fn diagnose(case: &Case) -> Result<(), String> {
         ..options(&case.name)
     };
     let scenario = super::ask::load(&options)?;
-    let question = &scenario.question;
     let Some(lab) = Lab::start_or_skip(&options) else {
         return Ok(());
     };
     let expected = expected(case, &scenario, &lab)?;
+    let is_healthy = expected.codes.is_empty() && expected.findings.is_empty();
     let mut said = String::new();
     for flags in [&[][..], &["--deep"]] {
-        let output = ask(&lab, question, flags)?;
+        let output = ask(&lab, &expected, flags)?;
         let report: Value = serde_json::from_slice(&output.stdout)
             .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
-        match judge(&expected, &report) {
-            Ok(()) => return Ok(()),
-            Err(why) => said = format!("{said}with {flags:?} {why}; "),
+        let complaints = expected.complaints(&Answer::of(&report));
+        if complaints.is_empty() {
+            return Ok(());
         }
+        said = format!("{said}with {flags:?} {}; ", complaints.join(", "));
         // What is healthy must be found so without looking deeper, and stay so.
-        if expected.causes.is_empty() {
+        if is_healthy {
             break;
         }
     }
     Err(said)
 }
 
-/// What the report of a case must say.
-fn expected(case: &Case, scenario: &Scenario, lab: &Lab) -> Result<Expected, String> {
-    let question = &scenario.question;
-    let words = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
-    let named = scenario.inject.iter().map(|one| one.name.as_str());
-    let mut causes: Vec<Vec<String>> = named.filter(|name| !name.is_empty()).map(words).collect();
-    if causes.is_empty() && !question.codes.is_empty() && case.without.is_none() {
-        causes.push(question.codes.clone());
-    }
-    let by_default = match (causes.is_empty(), case.dual || case.without.is_some()) {
-        (true, _) => "Reachable",
-        (false, false) => "Unreachable",
+/// What the report of a case must say: what is expected of the scenario, and each fault that is injected by a
+/// name must be found by it.
+fn expected(case: &Case, scenario: &Scenario, lab: &Lab) -> Result<Expectation, String> {
+    let mut expected = expectation(&case.name);
+    let named = scenario.inject.iter().filter(|one| !one.name.is_empty());
+    let findings: Vec<ExpectedFinding> = named.map(|one| finding(&one.name)).collect();
+    if case.without.is_some() {
+        let decides = |code: &String| findings.iter().any(|one| one.code.contains(code));
+        expected.codes.retain(decides);
+        expected.object = Vec::new();
+        expected.verdict = vec!["Unreachable".to_owned(), "Degraded".to_owned()];
+        if findings.is_empty() {
+            expected.verdict = vec!["Reachable".to_owned()];
+        }
+    } else if case.dual && !expected.codes.is_empty() {
         // Most faults are of one family, and the other still works.
-        (false, true) => "Unreachable|Degraded",
-    };
-    let verdict = question
-        .verdict
-        .as_deref()
-        .filter(|_| case.without.is_none());
-    let object = question.object.as_ref().filter(|_| case.without.is_none());
-    Ok(Expected {
-        first: causes
-            .iter()
-            .flatten()
-            .filter(|code| question.codes.contains(code))
-            .cloned()
-            .collect(),
-        causes,
-        object: object.map(|word| filled(lab, word)).transpose()?,
-        verdicts: words(verdict.unwrap_or(by_default)),
-    })
+        expected.verdict.push("Degraded".to_owned());
+    }
+    if expected.codes.is_empty() {
+        expected.codes = findings.iter().flat_map(|one| one.code.clone()).collect();
+    }
+    expected.findings = findings;
+    for object in &mut expected.object {
+        *object = filled(lab, object)?;
+    }
+    Ok(expected)
+}
+
+/// A fault's name lists the codes it may be found by: `KPX-02|KPX-09`.
+fn finding(name: &str) -> ExpectedFinding {
+    ExpectedFinding {
+        code: name.split('|').map(str::to_owned).collect(),
+        severity: None,
+        confidence: None,
+        object: None,
+    }
 }
 
 // === impl Case ===
