@@ -84,7 +84,7 @@ fn other_crates_do_not_know_the_plugin() {
             &["netpath::", "netpath_agent", "netpath_lab", "kube"][..],
         ),
         ("agent", &["netpath::", "netpath_lab", "kube"]),
-        ("lab", &["netpath::", "netpath_agent", "netpath_protocol"]),
+        ("lab", &["netpath::", "netpath_agent"]),
     ] {
         for file in sources(&project().join("crates").join(krate).join("src")) {
             let text = fs::read_to_string(&file).expect("a source file");

@@ -181,7 +181,7 @@ fn rewritten_by(located: &Located, stop: &Stop, how: &str) -> Option<String> {
     });
     let rule = match how {
         "DNAT" => rules.next(),
-        "SNAT" => rules.last(),
+        "SNAT" => rules.next_back(),
         _ => None,
     }?;
     Some(format!(

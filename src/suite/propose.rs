@@ -35,6 +35,10 @@ pub fn candidates(view: &ClusterView, namespace: &str) -> Suite {
 }
 
 /// Workloads, and pods that none made.
+#[allow(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method takes a borrowed table"
+)]
 fn sources(view: &ClusterView, namespace: &str) -> Vec<String> {
     let kinds = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
     let workloads = kinds.into_iter().flat_map(|kind| {

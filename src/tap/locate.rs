@@ -115,7 +115,7 @@ pub fn locate(tapped: &Tapped, ends: &Ends) -> Option<Located> {
 fn dropped_by(tapped: &Tapped, node: &str, flow: u32) -> Option<TapRule> {
     let rules = tapped.nodes.iter().filter(|tap| tap.node == node);
     let own = rules.flat_map(|tap| &tap.rules);
-    let last = own.filter(|rule| rule.flow == Some(flow)).last()?;
+    let last = own.filter(|rule| rule.flow == Some(flow)).next_back()?;
     (last.verdict == "drop").then(|| last.clone())
 }
 
@@ -137,7 +137,7 @@ fn end(tapped: &Tapped, ends: &Ends, journey: &Journey) -> End {
     let reset = |stop: &&Stop| stop.point.segment == Segment::Reset;
     if let Some(last) = journey.last(Direction::Return) {
         let is_home = is_back(last, ends);
-        let refused = journey.stops.iter().rev().find(reset).is_some();
+        let refused = journey.stops.iter().rev().any(|stop| reset(&stop));
         return match (is_home, refused) {
             (true, true) => End::Refused,
             (true, false) => End::Complete,

@@ -21,9 +21,21 @@ use super::report;
 use super::scenario::Scenario;
 
 /// Scenarios whose fix opens more, and why that is what it has to do.
-const OPENS_MORE: [(&str, &str); 0] = [];
+const OPENS_MORE: [(&str, &str); 2] = [
+    (
+        "POL-14-host-network-client",
+        "pods in the network of a node share its address",
+    ),
+    (
+        "POL-21-node-local-dns",
+        "the cache on the node is no workload: its address is what was asked",
+    ),
+];
 /// Scenarios whose fix does not make the path work by itself, and why.
-const NEEDS_MORE: [(&str, &str); 0] = [];
+const NEEDS_MORE: [(&str, &str); 1] = [(
+    "POL-19-empty-egress",
+    "names resolve then, and the next rule is missing for the destination",
+)];
 
 pub fn trials() -> Vec<Trial> {
     vec![check(

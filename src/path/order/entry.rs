@@ -19,6 +19,7 @@ const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
 const OTHERS: usize = 8;
 
 /// From outside to a Service.
+#[allow(clippy::too_many_lines, reason = "one table of the ways in")]
 pub(in crate::path) fn to_service<'v>(
     walker: &Walker<'_, 'v>,
     mut leg: Leg<'_, 'v>,

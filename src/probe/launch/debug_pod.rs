@@ -60,12 +60,13 @@ pub async fn create(
 /// The pod: the node's network, and the rights it needs there.
 fn object(node: &str, (program, rights): (&Program, NodeRights), run: &str, seconds: u64) -> Value {
     let mut container = program.container(CONTAINER, &rights.security());
-    let mut volumes = json!([]);
     // Nothing can be uploaded to a root that is read-only.
-    if rights == NodeRights::Tap && program.is_idle() {
+    let volumes = if rights == NodeRights::Tap && program.is_idle() {
         container["volumeMounts"] = json!([{"name": "tmp", "mountPath": "/tmp"}]);
-        volumes = json!([{"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}}]);
-    }
+        json!([{"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}}])
+    } else {
+        json!([])
+    };
     json!({
         "apiVersion": "v1",
         "kind": "Pod",

@@ -97,7 +97,7 @@ impl Session {
         };
         let attempts = tokio::select! {
             attempts = probing => attempts,
-            _ = async { join_all(taps).await; std::future::pending::<()>().await } => Err(String::new()),
+            () = async { join_all(taps).await; std::future::pending::<()>().await } => Err(String::new()),
         };
         Tapped {
             tapping: tapping.clone(),
@@ -247,6 +247,7 @@ impl Listening {
     }
 
     /// Listens until every tap that still looks is as far as `is_far` says.
+    #[allow(clippy::future_not_send, reason = "the runtime has one thread")]
     async fn until(&mut self, patience: Duration, is_far: impl Fn(&Self, usize) -> bool) {
         let waiting = async {
             while !(0..self.taps.len()).all(|at| self.over[at] || is_far(self, at)) {
@@ -323,7 +324,7 @@ fn refused(step: &Step, outcome: Outcome) -> ProbeError {
 /// A mark and source ports that no run at the same time is likely to have.
 fn marks() -> (u16, Vec<u16>) {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    let number = now.subsec_nanos() / 1000 ^ std::process::id();
+    let number = now.subsec_micros() ^ std::process::id();
     let within = |range: std::ops::Range<u16>, number: u32| {
         let width = u32::from(range.end - range.start);
         range.start + u16::try_from(number % width).unwrap_or_default()

@@ -78,7 +78,7 @@ pub fn run(settings: &Settings, programs: &Programs) -> Result<Tally> {
                             && settings.shrink
                             && outcome.wrong().is_some()
                         {
-                            let smallest = shrink(&mut ground, programs, settings, case, outcome);
+                            let smallest = shrink(&mut ground, programs, settings, case, &outcome);
                             eprintln!("  smallest: {smallest}");
                         }
                     }
@@ -95,7 +95,7 @@ fn shrink(
     programs: &Programs,
     settings: &Settings,
     mut case: Case,
-    outcome: Outcome,
+    outcome: &Outcome,
 ) -> Case {
     let kind = |outcome: &Outcome| {
         let wrong = outcome.wrong();
@@ -103,7 +103,7 @@ fn shrink(
     };
     let is_same = |ground: &mut Ground, smaller: &Case| {
         let played = ground.play(smaller, &settings.ways).ok().flatten();
-        played.is_some_and(|played| kind(&played) == kind(&outcome))
+        played.is_some_and(|played| kind(&played) == kind(outcome))
     };
     let mut at = 0;
     while at < case.changes.len() {

@@ -65,6 +65,10 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, sent: &Left, trail: &mut Trail<'v>) 
     }
 }
 
+#[allow(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the type is private to its module"
+)]
 fn looks_at_length(node: &NodeSite) -> bool {
     let tables = node.state.rules.iter().flat_map(|rules| &rules.tables);
     let mut steps = tables.flat_map(|table| table.all_steps());
