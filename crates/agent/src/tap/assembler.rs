@@ -83,7 +83,10 @@ impl Assembler {
     }
 
     /// A = X.
-    #[allow(clippy::wrong_self_convention, reason = "named like to_x: registers, no conversions")]
+    #[allow(
+        clippy::wrong_self_convention,
+        reason = "named like to_x: registers, no conversions"
+    )]
     pub(super) fn from_x(&mut self) {
         self.plain(libc::BPF_MISC | libc::BPF_TXA, 0);
     }
