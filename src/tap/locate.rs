@@ -114,8 +114,8 @@ pub fn locate(tapped: &Tapped, ends: &Ends) -> Option<Located> {
 /// The rule of a node that stopped a flow: the last one that it met.
 fn dropped_by(tapped: &Tapped, node: &str, flow: u32) -> Option<TapRule> {
     let rules = tapped.nodes.iter().filter(|tap| tap.node == node);
-    let own = rules.flat_map(|tap| &tap.rules);
-    let last = own.filter(|rule| rule.flow == Some(flow)).next_back()?;
+    let mut own = rules.flat_map(|tap| &tap.rules);
+    let last = own.rfind(|rule| rule.flow == Some(flow))?;
     (last.verdict == "drop").then(|| last.clone())
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{Folder, hostile, print};
 use crate::support::project;
 
-fn capture(objects: Vec<Value>, facts: Facts, anonymize: bool) -> Capture {
+const fn capture(objects: Vec<Value>, facts: Facts, anonymize: bool) -> Capture {
     Capture {
         objects,
         facts,

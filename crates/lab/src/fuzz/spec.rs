@@ -129,6 +129,7 @@ impl Node {
         }
     }
 
+    #[must_use]
     pub const fn other(self) -> Self {
         match self {
             Self::One => Self::Two,
