@@ -76,17 +76,12 @@ impl Assembler {
     }
 
     /// X = A.
-    #[allow(clippy::wrong_self_convention, reason = "registers, no conversions")]
-    pub(super) fn to_x(&mut self) {
+    pub(super) fn keep_x(&mut self) {
         self.plain(libc::BPF_MISC | libc::BPF_TAX, 0);
     }
 
     /// A = X.
-    #[allow(
-        clippy::wrong_self_convention,
-        reason = "named like to_x: registers, no conversions"
-    )]
-    pub(super) fn from_x(&mut self) {
+    pub(super) fn copy_x(&mut self) {
         self.plain(libc::BPF_MISC | libc::BPF_TXA, 0);
     }
 
