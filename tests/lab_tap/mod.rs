@@ -64,7 +64,6 @@ fn faults_are_located_over_vxlan() {
 }
 
 #[test]
-#[ignore = "the name of the backend resolves to IPv4: the question has to name an IPv6 address"]
 fn faults_are_located_over_ipv6() {
     let options = Options {
         dual: true,
