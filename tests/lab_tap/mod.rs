@@ -132,12 +132,12 @@ impl Ground {
             &format!("ip -o link | sed -n 's/^{index}: \\([^@]*\\)@.*/\\1/p'"),
         );
         Self {
+            lab,
             kind,
             pod,
             address,
             client,
             veth,
-            lab,
         }
     }
 
@@ -159,7 +159,7 @@ impl Ground {
     /// Breaks it, asks, and repairs it.
     fn try_out(&self, fault: &Fault) -> Result<(), String> {
         if let Some(tool) = &fault.needs
-            && !self.run("node2", &format!("{tool} -S")).is_ok()
+            && self.run("node2", &format!("{tool} -S")).is_err()
         {
             eprintln!("SKIPPED: {}: no {tool} here", fault.name);
             return Ok(());
@@ -182,9 +182,10 @@ impl Ground {
             .lab
             .run(place, script)
             .map_err(|error| format!("{error:#}"))?;
-        match outcome.success() {
-            true => Ok(()),
-            false => Err(format!("{place}: {script}: {}", outcome.stderr)),
+        if outcome.success() {
+            Ok(())
+        } else {
+            Err(format!("{place}: {script}: {}", outcome.stderr))
         }
     }
 
@@ -224,12 +225,12 @@ impl Ground {
             && right_last
             && summary.contains(&fault.gap);
         let is_alone = expected != "complete" || report["verdict"] == "Reachable";
-        match is_right && is_alone {
-            true => Ok(()),
-            false => Err(format!(
-                "{outcome}, last {last:?}, {summary}; wanted {expected} {:?} {}; {} {}",
-                fault.last, fault.gap, report["verdict"], report["unread"]
-            )),
+        if is_right && is_alone {
+            return Ok(());
         }
+        Err(format!(
+            "{outcome}, last {last:?}, {summary}; wanted {expected} {:?} {}; {} {}",
+            fault.last, fault.gap, report["verdict"], report["unread"]
+        ))
     }
 }
