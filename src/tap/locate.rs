@@ -77,6 +77,7 @@ pub fn locate(tapped: &Tapped, ends: &Ends) -> Option<Located> {
         };
         all.push((end, journey, flow));
     }
+    rejected_alike(&mut all);
     let mut counted: Vec<(usize, usize)> = (0..all.len())
         .map(|at| {
             let alike = all.iter().filter(|other| other.0 == all[at].0).count();
@@ -109,6 +110,27 @@ pub fn locate(tapped: &Tapped, ends: &Ends) -> Option<Located> {
         blind: blind.collect(),
         tapped: tapped.clone(),
     })
+}
+
+/// Who rejects packets says so to some of them: the kernel limits the ICMP errors it sends (`icmp_ratelimit`, and
+/// `ip_rt_error_cost` for routes of every kind of refusal). So what vanishes where others are rejected is rejected.
+fn rejected_alike(all: &mut [(End, Journey, Option<u32>)]) {
+    let rejected: Vec<(End, Journey)> = all
+        .iter()
+        .filter(|(end, ..)| matches!(end, End::Rejected { .. }))
+        .map(|(end, journey, _)| (end.clone(), journey.clone()))
+        .collect();
+    for (end, journey, _) in all {
+        let mut alike = rejected
+            .iter()
+            .filter(|(other, _)| other.gap() == end.gap());
+        if matches!(end, End::Lost { .. })
+            && let Some((other, with)) = alike.next()
+        {
+            *end = other.clone();
+            journey.refusal.clone_from(&with.refusal);
+        }
+    }
 }
 
 /// The rule of a node that stopped a flow: the last one that it met.

@@ -2,10 +2,14 @@
 //! the cluster, and the answer is the same.
 
 use netpath::cluster::live::{MAX_REQUESTS, MAX_ROUNDS};
+use netpath::cluster::snapshot::objects;
+
+use serde_json::Value;
 
 use super::path;
 use super::stub::Stub;
 use super::world::{changed, grown, shop};
+use crate::support::project;
 
 /// Ends of every kind, and questions whose answers take looking around.
 const QUESTIONS: [(&str, &str); 12] = [
@@ -56,6 +60,57 @@ fn answers_take_three_rounds_and_twelve_requests() {
             let expected = before.get_or_insert_with(|| answer.clone());
             assert_eq!(answer, *expected, "{question}");
         }
+    }
+}
+
+/// A field selector finds a pod or a Service by its first address only.
+#[test]
+fn an_address_of_the_second_family_is_found() {
+    let recorded = project().join("tests/scenarios/recorded/dual-ok/objects.yaml");
+    let text = std::fs::read_to_string(recorded).expect("a recording");
+    let world = objects(&text).expect("objects")[0]["items"]
+        .as_array()
+        .expect("a List")
+        .clone();
+    let second = |kind: &str, name: &str, list: &str| {
+        let mut all = world.iter();
+        let is_it = |object: &&Value| {
+            let own = object["metadata"]["name"].as_str().unwrap_or_default();
+            object["kind"] == kind && own.starts_with(name)
+        };
+        let own = all
+            .find(is_it)
+            .expect("the object")
+            .pointer(list)
+            .expect("two addresses");
+        own.as_str().expect("an address").to_owned()
+    };
+    let questions = [
+        (
+            "pod/client-1".to_owned(),
+            second("Pod", "api-", "/status/podIPs/1/ip"),
+            9090,
+        ),
+        (
+            "pod/client-1".to_owned(),
+            second("Service", "api-dual", "/spec/clusterIPs/1"),
+            8080,
+        ),
+    ];
+    for (source, address, port) in questions {
+        let stub = Stub::in_rounds(world.clone());
+        let (code, report) = path(&stub.url, &source, &format!("[{address}]:{port}"));
+        let backends = report["paths"][0]["backends"]
+            .as_array()
+            .map_or(0, Vec::len);
+        let verdict = report["verdict"].as_str();
+        assert_eq!(
+            (code, verdict),
+            (0, Some("Reachable")),
+            "{address}: {report:#}"
+        );
+        assert!(backends > 0, "{address}: {report:#}");
+        assert!(stub.asked().len() <= MAX_REQUESTS && stub.rounds() <= MAX_ROUNDS);
     }
 }
 

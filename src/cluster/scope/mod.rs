@@ -10,6 +10,7 @@ mod dataplane;
 mod doors;
 mod ends;
 mod follow;
+mod secondary;
 mod why;
 
 use std::collections::BTreeSet;
@@ -83,6 +84,7 @@ pub fn next(
         ends::first(request)
     } else {
         let mut wanted = fallbacks(request, asked);
+        wanted.extend(secondary::owners(view, request));
         wanted.extend(follow::next(view, request));
         wanted.extend(why::next(view, request));
         wanted.extend(follow::mesh_settings(view));
