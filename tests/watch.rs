@@ -34,7 +34,7 @@ fn answer(name: &str) -> PathReport {
 }
 
 /// One answer a minute.
-fn watched(answers: Vec<Result<PathReport, String>>) -> (Vec<Change>, History) {
+fn watched(answers: &[Result<PathReport, String>]) -> (Vec<Change>, History) {
     let mut history = History::default();
     let mut changes = Vec::new();
     for (minute, answer) in answers.iter().enumerate() {
@@ -74,7 +74,7 @@ fn only_changes_are_told() {
     let mut answers: Vec<_> = rounds.map(|name| Ok(answer(name))).into();
     answers.insert(4, Err("the server does not answer".to_owned()));
     answers.insert(5, Err("the server does not answer".to_owned()));
-    let (changes, history) = watched(answers);
+    let (changes, history) = watched(&answers);
     let kinds: Vec<(usize, Kind, Option<&str>)> = changes
         .iter()
         .filter(|change| change.backends.is_empty())
@@ -104,11 +104,11 @@ fn only_changes_are_told() {
 /// Backends have a line each: they come, go, fail and answer again.
 #[test]
 fn every_backend_has_its_line() {
-    let (changes, history) = watched(vec![Ok(answer("healthy")), Ok(answer("locked-out"))]);
+    let (changes, history) = watched(&[Ok(answer("healthy")), Ok(answer("locked-out"))]);
     let failing = changes.iter().find(|change| !change.backends.is_empty());
     let failing = failing.expect("the backends fail");
     assert_eq!((failing.change, failing.backends.len()), (Kind::Broke, 3));
-    let (changes, _) = watched(vec![Ok(answer("healthy")), Ok(answer("selector-typo"))]);
+    let (changes, _) = watched(&[Ok(answer("healthy")), Ok(answer("selector-typo"))]);
     let gone = changes.iter().find(|change| change.change == Kind::Removed);
     assert_eq!(gone.map(|change| change.backends.len()), Some(3));
     let summary = history.summary("", Vec::new());
@@ -120,7 +120,7 @@ fn every_backend_has_its_line() {
 /// For scripts: a line of JSON for every change, and one for the summary.
 #[test]
 fn changes_are_lines_of_json() {
-    let (changes, history) = watched(vec![Ok(answer("healthy")), Ok(answer("locked-out"))]);
+    let (changes, history) = watched(&[Ok(answer("healthy")), Ok(answer("locked-out"))]);
     let text = shown(&changes, &history, Format::Json);
     let lines: Vec<Value> = text
         .lines()

@@ -44,7 +44,7 @@ pub fn without(text: &str, sockets: &BTreeSet<SocketAddr>) -> String {
         original.is_some_and(|one| sockets.contains(&SocketAddr::new(one.src, one.sport)))
     };
     let kept = text.lines().filter(|line| !is_own(line));
-    kept.map(|line| format!("{line}\n")).collect()
+    kept.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn connection(line: &str) -> Option<Connection> {

@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::ServicePort;
 use super::report::CheckReport;
 use super::{Check, Suite};
 use crate::cluster::access::ServiceExt;
-use crate::cluster::{ClusterView, Named};
+use crate::cluster::{ClusterView, Named, Table};
 use crate::diagnose::{Severity, Verdict};
 use crate::report::PathReport;
 use crate::target::Kind;
@@ -39,7 +39,7 @@ fn sources(view: &ClusterView, namespace: &str) -> Vec<String> {
     let kinds = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
     let workloads = kinds.into_iter().flat_map(|kind| {
         let table = view.workloads.get(&kind.resource()).into_iter();
-        let own = table.flat_map(|table| table.iter());
+        let own = table.flat_map(Table::iter);
         let own = own.filter(|workload| workload.namespace() == namespace);
         own.map(move |workload| format!("{}/{}", kind.short(), workload.name()))
     });

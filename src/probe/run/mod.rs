@@ -178,6 +178,12 @@ impl Session {
                 self.places.insert(step.vantage.clone(), place);
             }
             match result {
+                Ok(lines) if is_cut_off(&lines) => {
+                    let what = format!("probe in {}", step.vantage);
+                    let why = "it ended before it answered anything".to_owned();
+                    let error = ProbeError::Transport { what, why };
+                    answers.failed.push((step.vantage.clone(), error));
+                }
                 // What is inside a twin is not what is inside the source.
                 Ok(mut lines) => {
                     lines.retain(|line| !(is_twin && matches!(line, Line::Fact(_))));
@@ -384,6 +390,11 @@ impl Session {
     }
 }
 
+/// Whether an agent began and was ended, with its container, say, before it said anything: that is no answer.
+fn is_cut_off(lines: &[Line]) -> bool {
+    lines.iter().all(|line| matches!(line, Line::Hello(_)))
+}
+
 // === impl Made ===
 
 impl Made {
@@ -457,5 +468,21 @@ impl Answers {
                 });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netpath_protocol::Done;
+
+    #[test]
+    fn an_agent_that_was_ended_has_not_answered() {
+        let done = Line::Done(Done {
+            elapsed_ms: 1,
+            cut_short: true,
+        });
+        assert!(is_cut_off(&[]));
+        assert!(!is_cut_off(&[done]));
     }
 }

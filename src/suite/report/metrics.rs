@@ -37,7 +37,7 @@ pub fn metrics(report: &SuiteReport) -> String {
         "The deciding cause of what a check found, and the object to blame.",
     );
     for check in &report.checks {
-        let findings = check.path.iter().flat_map(|path| path.findings.first());
+        let findings = check.path.iter().filter_map(|path| path.findings.first());
         for finding in findings.filter(|one| one.severity != crate::diagnose::Severity::Notice) {
             let object = finding
                 .object
