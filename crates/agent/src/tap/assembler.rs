@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use nix::libc;
-use socket2::SockFilter;
+use nix::libc::{self, sock_filter};
 
 /// A place in a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,7 +159,7 @@ impl Assembler {
     }
 
     /// The program, with its jumps counted.
-    pub(super) fn finish(self) -> Vec<SockFilter> {
+    pub(super) fn finish(self) -> Vec<sock_filter> {
         let places = &self.places;
         let code = self.code.iter().enumerate().map(|(at, one)| {
             // A label that was put nowhere is the end, which rejects.
@@ -169,13 +168,12 @@ impl Assembler {
                 Some(to) => to.unwrap_or(self.code.len()).saturating_sub(at + 1),
                 None => one.k as usize,
             };
-            let (code, k) = (u16::try_from(one.code), u32::try_from(k));
-            SockFilter::new(
-                code.unwrap_or_default(),
-                one.jt,
-                one.jf,
-                k.unwrap_or_default(),
-            )
+            sock_filter {
+                code: u16::try_from(one.code).unwrap_or_default(),
+                jt: one.jt,
+                jf: one.jf,
+                k: u32::try_from(k).unwrap_or_default(),
+            }
         });
         code.collect()
     }

@@ -10,7 +10,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use socket2::SockFilter;
+use nix::libc::sock_filter;
 
 use super::assembler::{Assembler, Label, Size};
 use super::packet::{GENEVE, VXLAN};
@@ -48,7 +48,7 @@ struct Ends {
 }
 
 /// The filter for a probe.
-pub(super) fn program(wanted: &Tap) -> Vec<SockFilter> {
+pub(super) fn program(wanted: &Tap) -> Vec<sock_filter> {
     let mut code = Assembler::default();
     let ends = Ends {
         accept: code.label(),
@@ -321,4 +321,209 @@ fn header_length(code: &mut Assembler) {
     code.load(Size::Byte, 0);
     code.and(0x0f);
     code.shift_left(2);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tap::packet;
+    use netpath_protocol::tap::Segment;
+
+    /// What the kernel would copy of a packet (Documentation/networking/filter.rst), zero if it rejects it.
+    fn run(program: &[sock_filter], packet: &[u8]) -> u32 {
+        let (mut a, mut x, mut cells, mut at) = (0_u32, 0_u32, [0_u32; 16], 0);
+        loop {
+            let one = program[at];
+            let k = one.k;
+            at += 1;
+            let from = |length: usize| -> Option<u32> {
+                let start = usize::try_from(x.wrapping_add(k)).ok()?;
+                let bytes = packet.get(start..start.checked_add(length)?)?;
+                Some(
+                    bytes
+                        .iter()
+                        .fold(0, |all, byte| all << 8 | u32::from(*byte)),
+                )
+            };
+            match one.code {
+                0x40 | 0x48 | 0x50 => {
+                    let length = [4, 2, 1][usize::from((one.code - 0x40) / 8)];
+                    match from(length) {
+                        Some(value) => a = value,
+                        None => return 0,
+                    }
+                }
+                0x60 => a = cells[k as usize],
+                0x01 => x = k,
+                0x02 => cells[k as usize] = a,
+                0x04 => a = a.wrapping_add(k),
+                0x0c => a = a.wrapping_add(x),
+                0x54 => a &= k,
+                0x64 => a <<= k,
+                0x74 => a >>= k,
+                0x07 => x = a,
+                0x87 => a = x,
+                0x05 => at += k as usize,
+                0x15 => at += usize::from(if a == k { one.jt } else { one.jf }),
+                0x45 => at += usize::from(if a & k != 0 { one.jt } else { one.jf }),
+                0x06 => return k,
+                other => panic!("instruction {other:#x}"),
+            }
+        }
+    }
+
+    fn wanted(protocol: Protocol) -> Tap {
+        Tap {
+            protocol,
+            mark: 777,
+            ports: vec![20_001],
+            answerers: vec![
+                "10.0.2.2:80".parse().expect("an address"),
+                "[fd00:2::2]:80".parse().expect("an address"),
+            ],
+            tunnel_ports: Vec::new(),
+            listen_ms: 0,
+            capture: false,
+            rules: false,
+        }
+    }
+
+    fn v4(protocol: u8, source: [u8; 4], payload: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0x45, 0, 0, 0, 0, 7, 0, 0, 64, protocol, 0, 0];
+        bytes.extend(source);
+        bytes.extend([10, 0, 9, 9]);
+        bytes.extend(payload);
+        bytes
+    }
+
+    fn v6(protocol: u8, source: &str, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0x60, 0, 0, 0, 0, 0, protocol, 64];
+        let source: std::net::Ipv6Addr = source.parse().expect("an address");
+        bytes.extend(source.octets());
+        bytes.extend([9; 16]);
+        bytes.extend(payload);
+        bytes
+    }
+
+    /// A segment with the MSS as its first option.
+    fn tcp(ports: (u16, u16), flags: u8, mss: u16) -> Vec<u8> {
+        let mut bytes = [ports.0.to_be_bytes(), ports.1.to_be_bytes()].concat();
+        bytes.extend([0, 0, 0, 5, 0, 0, 0, 6, 0x60, flags, 0, 0, 0, 0, 0, 0, 2, 4]);
+        bytes.extend(mss.to_be_bytes());
+        bytes
+    }
+
+    fn udp(ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
+        let mut bytes = [ports.0.to_be_bytes(), ports.1.to_be_bytes()].concat();
+        bytes.extend([0; 4]);
+        bytes.extend(payload);
+        bytes
+    }
+
+    /// Every way a packet may be carried.
+    fn carried(inner: &[u8]) -> Vec<Vec<u8>> {
+        let ethernet = [[0; 14].as_slice(), inner].concat();
+        let vxlan = udp(
+            (1, 8472),
+            &[[8, 0, 0, 0, 0, 0, 1, 0].as_slice(), &ethernet].concat(),
+        );
+        let iana = udp(
+            (1, 4789),
+            &[[8, 0, 0, 0, 0, 0, 1, 0].as_slice(), &ethernet].concat(),
+        );
+        // Two words of options.
+        let header = [2, 0, 0x65, 0x58, 0, 0, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        let geneve = udp((1, 6081), &[header.as_slice(), &ethernet].concat());
+        let protocol = if inner[0] >> 4 == 4 { 4 } else { 41 };
+        vec![
+            inner.to_vec(),
+            v4(17, [1; 4], &vxlan),
+            v4(17, [1; 4], &iana),
+            v6(17, "fd00::1", &vxlan),
+            v4(17, [1; 4], &geneve),
+            v6(17, "fd00::1", &geneve),
+            v4(protocol, [1; 4], inner),
+            v6(protocol, "fd00::1", inner),
+        ]
+    }
+
+    /// The kernel's filter and the reader agree about what a packet is, in every tunnel and both families.
+    #[test]
+    fn packets_of_the_probe_pass_in_every_tunnel() {
+        let syn = tcp((40_000, 80), 0x02, 777);
+        let answer = tcp((80, 40_000), 0x12, 1460);
+        let rewritten = tcp((9, 20_001), 0x14, 0);
+        let quote =
+            |packet: &[u8], kind: u8| [[kind, 0, 0, 0, 0, 0, 0, 0].as_slice(), packet].concat();
+        let of_tcp = [
+            (v4(6, [10, 0, 1, 1], &syn), Segment::Syn),
+            (v6(6, "fd00:1::1", &syn), Segment::Syn),
+            (v4(6, [10, 0, 2, 2], &answer), Segment::SynAck),
+            (v6(6, "fd00:2::2", &answer), Segment::SynAck),
+            (v4(6, [7; 4], &rewritten), Segment::Reset),
+            (
+                v4(1, [8; 4], &quote(&v4(6, [10, 0, 1, 1], &syn), 3)),
+                Segment::Error,
+            ),
+            (
+                v6(58, "fd00::8", &quote(&v6(6, "fd00:1::1", &syn), 1)),
+                Segment::Error,
+            ),
+        ];
+        let tap = wanted(Protocol::Tcp);
+        let filter = program(&tap);
+        for (packet, segment) in of_tcp {
+            for carried in carried(&packet) {
+                assert_eq!(run(&filter, &carried), SNAP, "{segment:?} {carried:?}");
+                let read = packet::read(&carried, &tap).expect("a packet of the probe");
+                assert_eq!(read.segment, segment);
+            }
+        }
+        let marked = udp((9, 53), &packet::payload(777, 2));
+        let reply = udp((53, 20_001), b"x");
+        let tap = wanted(Protocol::Udp);
+        let filter = program(&tap);
+        for (payload, segment) in [(marked, Segment::Datagram), (reply, Segment::Reply)] {
+            for packet in [v4(17, [3; 4], &payload), v6(17, "fd00::3", &payload)] {
+                for carried in carried(&packet) {
+                    assert_eq!(run(&filter, &carried), SNAP, "{segment:?} {carried:?}");
+                    let read = packet::read(&carried, &tap).expect("a packet of the probe");
+                    assert_eq!(read.segment, segment);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn packets_of_others_do_not() {
+        let filter = program(&wanted(Protocol::Tcp));
+        let others = [
+            v4(6, [10, 0, 1, 1], &tcp((40_000, 80), 0x02, 776)),
+            v4(6, [10, 0, 1, 1], &tcp((40_000, 80), 0x10, 777)),
+            // Another server, and another port of this one.
+            v4(6, [10, 0, 2, 3], &tcp((80, 40_000), 0x12, 1460)),
+            v4(6, [10, 0, 2, 2], &tcp((81, 40_000), 0x12, 1460)),
+            v6(6, "fd00:2::3", &tcp((80, 40_000), 0x12, 1460)),
+            v4(17, [10, 0, 2, 2], &udp((53, 20_001), b"answer")),
+            v4(1, [8; 4], &[8, 0, 0, 0, 0, 0, 0, 0]),
+            // A later fragment begins with whatever it has there.
+            {
+                let mut later = v4(6, [10, 0, 1, 1], &tcp((40_000, 80), 0x02, 777));
+                later[7] = 9;
+                later
+            },
+            // ARP.
+            vec![0, 1, 8, 0, 6, 4, 0, 1],
+            Vec::new(),
+        ];
+        for packet in others.iter().flat_map(|packet| {
+            if packet.len() > 20 {
+                carried(packet)
+            } else {
+                vec![packet.clone()]
+            }
+        }) {
+            assert_eq!(run(&filter, &packet), 0, "{packet:?}");
+        }
+    }
 }

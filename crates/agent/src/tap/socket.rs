@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use nix::cmsg_space;
-use nix::libc;
+use nix::libc::{self, sock_filter};
 use nix::sys::socket::{
     ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt, sockopt as option,
 };
@@ -45,10 +45,12 @@ impl PacketSocket {
     ///
     /// # Errors
     /// Without NET_RAW.
-    pub(super) fn open(filter: &[SockFilter]) -> io::Result<Self> {
+    pub(super) fn open(filter: &[sock_filter]) -> io::Result<Self> {
         let protocol = Some(Protocol::from(i32::from(ALL)));
         let socket = Socket::new(Domain::PACKET, Type::DGRAM.nonblocking(), protocol)?;
-        socket.attach_filter(filter)?;
+        let code = filter.iter();
+        let code = code.map(|one| SockFilter::new(one.code, one.jt, one.jf, one.k));
+        socket.attach_filter(&code.collect::<Vec<_>>())?;
         setsockopt(&socket, option::ReceiveTimestampns, &true)?;
         // What came between the two calls above passed no filter.
         while read(&socket).is_ok() {}
