@@ -189,22 +189,14 @@ impl Ground {
     }
 
     fn ask(&self, port: u16) -> Result<Value, String> {
+        // By its name a pod is asked at its first address, which is that of IPv4.
+        let to = match self.kind {
+            "ipv6" => format!("[{}]:{port}", self.address),
+            _ => format!("{}:{port}", self.pod.replacen('/', "/pod/", 1)),
+        };
         let output = Command::new(PROGRAM)
-            .args([
-                "pod/client-1",
-                &format!("{}:{port}", self.pod.replacen('/', "/pod/", 1)),
-                "-n",
-                "shop",
-            ])
-            .args([
-                "--tap",
-                "--timeout",
-                "1s",
-                "-o",
-                "json",
-                "--agent-image",
-                IMAGE,
-            ])
+            .args(["pod/client-1", &to, "-n", "shop", "--tap"])
+            .args(["--timeout", "1s", "-o", "json", "--agent-image", IMAGE])
             .env("KUBECONFIG", self.lab.kubeconfig())
             .output()
             .map_err(|error| error.to_string())?;

@@ -323,7 +323,7 @@ fn refused(step: &Step, outcome: Outcome) -> ProbeError {
 /// A mark and source ports that no run at the same time is likely to have.
 fn marks() -> (u16, Vec<u16>) {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    let number = now.subsec_nanos() / 1000 ^ std::process::id();
+    let number = (now.subsec_nanos() / 1000) ^ std::process::id();
     let within = |range: std::ops::Range<u16>, number: u32| {
         let width = u32::from(range.end - range.start);
         range.start + u16::try_from(number % width).unwrap_or_default()

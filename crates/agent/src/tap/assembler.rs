@@ -76,12 +76,12 @@ impl Assembler {
     }
 
     /// X = A.
-    pub(super) fn to_x(&mut self) {
+    pub(super) fn keep_x(&mut self) {
         self.plain(libc::BPF_MISC | libc::BPF_TAX, 0);
     }
 
     /// A = X.
-    pub(super) fn from_x(&mut self) {
+    pub(super) fn copy_x(&mut self) {
         self.plain(libc::BPF_MISC | libc::BPF_TXA, 0);
     }
 

@@ -78,11 +78,11 @@ fn find_base(code: &mut Assembler, wanted: &Tap, ends: &Ends) {
     }
     code.unless_equal(UDP, whole);
     code.recall(BASE);
-    code.to_x();
+    code.keep_x();
     code.goto(udp);
     code.here(v6);
     code.set_x(40);
-    code.from_x();
+    code.copy_x();
     code.store(BASE);
     code.set_x(0);
     code.load(Size::Byte, 6);
@@ -100,12 +100,12 @@ fn find_base(code: &mut Assembler, wanted: &Tap, ends: &Ends) {
     code.if_equal(u32::from(GENEVE), geneve);
     code.here(whole);
     code.set_x(0);
-    code.from_x();
+    code.copy_x();
     code.store(BASE);
     code.goto(found);
     code.here(inner);
     code.recall(BASE);
-    code.to_x();
+    code.keep_x();
     code.goto(found);
     // UDP, the tunnel's own header, Ethernet: 8 + 8 + 14 bytes; Geneve has options (RFC 8926, 3.4).
     code.here(geneve);
@@ -113,11 +113,11 @@ fn find_base(code: &mut Assembler, wanted: &Tap, ends: &Ends) {
     code.and(0x3f);
     code.shift_left(2);
     code.add_x();
-    code.to_x();
+    code.keep_x();
     code.here(vxlan);
-    code.from_x();
+    code.copy_x();
     code.add(30);
-    code.to_x();
+    code.keep_x();
     code.store(BASE);
     code.here(found);
 }
@@ -136,15 +136,15 @@ fn read_header(code: &mut Assembler, wanted: &Tap, ends: &Ends) {
     answerer(code, wanted.answerers.iter().filter(is_v4), 12);
     header_length(code);
     code.add_x();
-    code.to_x();
+    code.keep_x();
     code.goto(after);
     code.here(v6);
     code.load(Size::Byte, 6);
     code.store(PROTOCOL);
     answerer(code, wanted.answerers.iter().filter(|one| !is_v4(one)), 8);
-    code.from_x();
+    code.copy_x();
     code.add(40);
-    code.to_x();
+    code.keep_x();
     code.here(after);
 }
 
@@ -169,7 +169,7 @@ fn answerer<'a>(code: &mut Assembler, all: impl Iterator<Item = &'a SocketAddr>,
 
 /// IS_ANSWERER = a constant; X stays.
 fn value(code: &mut Assembler, value: u32) {
-    code.from_x();
+    code.copy_x();
     code.and(0);
     code.add(value);
     code.store(IS_ANSWERER);
@@ -273,7 +273,7 @@ fn error(code: &mut Assembler, wanted: &Tap, ends: &Ends, [icmp, icmpv6]: [Label
     code.store(PROTOCOL);
     header_length(code);
     code.add_x();
-    code.to_x();
+    code.keep_x();
     code.goto(quoted);
     code.here(v6);
     skip(code, 8);
@@ -302,9 +302,9 @@ fn one_of(code: &mut Assembler, offset: u32, ports: &[u16], to: Label) {
 
 /// X = X + `bytes`.
 fn skip(code: &mut Assembler, bytes: u32) {
-    code.from_x();
+    code.copy_x();
     code.add(bytes);
-    code.to_x();
+    code.keep_x();
 }
 
 /// Jumps by the version of the IP header at X.

@@ -19,7 +19,7 @@ const BATCH_END: u16 = 0x11;
 const NEW_TABLE: u16 = SUBSYSTEM << 8;
 const NEW_CHAIN: u16 = SUBSYSTEM << 8 | 3;
 const NEW_RULE: u16 = SUBSYSTEM << 8 | 6;
-pub(super) const TRACE: u16 = SUBSYSTEM << 8 | 17;
+pub(super) const TRACE: u16 = SUBSYSTEM << 8 | 0x11;
 
 /// netfilter.h: `NFPROTO_INET`.
 const INET: u8 = 1;

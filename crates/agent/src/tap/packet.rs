@@ -204,7 +204,7 @@ pub(super) fn shot(datagram: &[u8], mark: u16) -> Option<u16> {
 }
 
 /// What a marked datagram carries.
-pub(super) fn payload(mark: u16, shot: u16) -> [u8; 8] {
+pub(super) const fn payload(mark: u16, shot: u16) -> [u8; 8] {
     let [m0, m1, m2, m3] = MAGIC;
     let ([k0, k1], [s0, s1]) = (mark.to_be_bytes(), shot.to_be_bytes());
     [m0, m1, m2, m3, k0, k1, s0, s1]
