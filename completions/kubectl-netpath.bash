@@ -62,7 +62,7 @@ _kubectl__netpath() {
 
     case "${cmd}" in
         kubectl__netpath)
-            opts="-H -n -s -o -v -h -V --to-namespace --protocol --port --method --path --header --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --watch --count --interval --output --color --verbose --help --version snapshot demo check explain policy matrix rules cleanup rbac schema help version completion"
+            opts="-H -n -s -o -v -h -V --to-namespace --protocol --port --method --path --header --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --output --color --verbose --help --version snapshot demo check explain policy matrix rules cleanup rbac schema help version completion"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -188,14 +188,6 @@ _kubectl__netpath() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --count)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --interval)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "text wide json yaml" -- "${cur}"))
                     return 0
@@ -216,33 +208,13 @@ _kubectl__netpath() {
             return 0
             ;;
         kubectl__subcmd__netpath__subcmd__check)
-            opts="-n -s -o -v -h --only --shard --write --metrics --in-cluster --apply --schedule --job-image --job-name --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --output --color --verbose --help"
+            opts="-n -s -o -v -h --only --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --only)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --shard)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --metrics)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --schedule)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --job-image)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --job-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -358,7 +330,7 @@ _kubectl__netpath() {
             return 0
             ;;
         kubectl__subcmd__netpath__subcmd__cleanup)
-            opts="-y -n -s -v -h --dry-run --yes --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --color --verbose --help"
+            opts="-n -s -v -h --dry-run --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -894,7 +866,7 @@ _kubectl__netpath() {
             return 0
             ;;
         kubectl__subcmd__netpath__subcmd__snapshot)
-            opts="-n -s -v -h --to-namespace --deep --anonymize --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --color --verbose --help"
+            opts="-n -s -v -h --to-namespace --deep --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

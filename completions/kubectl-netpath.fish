@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_kubectl_netpath_global_optspecs
-    string join \n to-namespace= protocol= port= method= path= H/header= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep timeout= confirm image= agent-image= agent-upload agent-binary= debug-namespace= watch count= interval= o/output= color= v/verbose h/help V/version
+    string join \n to-namespace= protocol= port= method= path= H/header= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep timeout= confirm image= agent-image= agent-upload agent-binary= debug-namespace= o/output= color= v/verbose h/help V/version
 end
 
 function __fish_kubectl_netpath_needs_command
@@ -51,8 +51,6 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l image -
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-image -d 'Image that holds the probe itself (see: kubectl netpath agent image); nothing is uploaded' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-binary -d 'Program to upload as the probe, for nodes of another architecture' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l debug-namespace -d 'Namespace for the pods of --deep' -r
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l count -d 'The same, but end after so many rounds; exits with the worst answer' -r
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l interval -d 'Time between two rounds (2s by default)' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s o -l output -d 'How to print the report' -r -f -a "text\t'For people'
 wide\t'For people, with everything that was looked at'
 json\t''
@@ -65,7 +63,6 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l no-prob
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l deep -d 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a privileged pod on each, deleted afterwards)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l confirm -d 'Ask before anything is created'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-upload -d 'Upload the probe over exec (the default)'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l watch -d 'Ask again and again, print only what changes, and a summary on Ctrl-C'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s V -l version -d 'Print version'
@@ -107,7 +104,6 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l deep -d 'Look into the nodes and pods of the path, too: rules, routes, sysctls, sockets (what a diagnosis with --deep creates, and removes afterwards)'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l anonymize -d 'Give addresses pseudonyms, the same everywhere and within their networks, so that a stranger may see the capture'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l confirm -d 'Ask before anything is created'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l agent-upload -d 'Upload the probe over exec (the default)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
@@ -124,11 +120,6 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -l
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l only -d 'Only checks with this tag, or of this name' -r
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l shard -d 'Only a share of the checks, as 0/4: the pods of an Indexed Job take one each' -r
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l metrics -d 'Write metrics for Prometheus to this file, too' -r -F
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l schedule -d 'Make it a CronJob with this schedule' -r
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l job-image -d 'Image that holds kubectl-netpath (see the Dockerfile)' -r
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l job-name -d 'Name of the Job and of what belongs to it' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l snapshot -d 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F
@@ -159,9 +150,6 @@ yaml\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l write -d 'Propose a suite instead, from what holds now between the workloads and Services of the namespace'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l in-cluster -d 'Print a Job that checks the suite from inside the cluster, with its ServiceAccount and rights'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l apply -d 'Create these objects, or update them, instead of printing them'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l no-probe -d 'Create nothing: say what the API says'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l deep -d 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a privileged pod on each, deleted afterwards)'
@@ -279,7 +267,6 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup"
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -l dry-run -d 'Only list what would be removed'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -s y -l yes -d 'Do not ask: remove what is listed'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup" -s h -l help -d 'Print help (see more with \'--help\')'

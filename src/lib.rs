@@ -16,7 +16,7 @@
 //! use netpath::{cluster::snapshot, commands::examine, observe::Observations, target::Request, world::World};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let view = snapshot::load("tests/scenarios/recorded/ok-pod-to-service".as_ref())?;
+//! let view = snapshot::load("tests/scenarios/recorded/service-selector-typo".as_ref())?;
 //! let request = Request {
 //!     source: "pod/client-1".parse()?,
 //!     destination: "svc/api".parse()?,
@@ -26,7 +26,7 @@
 //!     http: Default::default(),
 //! };
 //! let report = examine(&World::of(&view), &request, &Observations::default())?;
-//! assert_eq!(format!("{:?}", report.verdict), "Reachable");
+//! assert_eq!(report.findings[0].code, "SVC-01");
 //! # Ok(())
 //! # }
 //! ```
@@ -59,11 +59,8 @@ pub mod report;
 pub mod resolve;
 pub mod resource;
 pub mod route;
-pub mod shell;
 pub mod suite;
-pub mod tap;
 pub mod target;
 pub mod terminal;
 pub mod text;
-pub mod visible;
 pub mod world;

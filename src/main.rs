@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use netpath::cli::Cli;
-use netpath::visible::say;
 
 fn main() -> ExitCode {
     // Alone, it says what it is for.
@@ -16,9 +15,9 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             if !error.is_broken_pipe() {
-                say(format_args!("error: {error}"));
+                eprintln!("error: {error}");
                 if let Some(hint) = error.hint() {
-                    say(format_args!("hint: {hint}"));
+                    eprintln!("hint: {hint}");
                 }
             }
             error.exit_code()

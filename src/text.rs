@@ -5,23 +5,16 @@ use std::collections::BTreeSet;
 /// The candidates nearest to `wanted` by edit distance, nearest first, at most three: typing slips,
 /// a doubled or missing letter, a missing prefix or suffix.
 pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    let length = wanted.chars().count();
-    // No name of the API is longer, and no slip is far off in length: nothing else is compared.
-    if length > LONGEST {
-        return Vec::new();
-    }
-    let allowed = (length / 3).max(1);
+    let allowed = (wanted.chars().count() / 3).max(1);
     let mut near: Vec<(usize, &str)> = candidates
         .into_iter()
         .collect::<BTreeSet<_>>()
         .into_iter()
         .filter_map(|candidate| {
+            let distance = edit_distance(wanted, candidate);
             let is_part = wanted.len() > 2
                 && (candidate.contains(wanted)
                     || wanted.contains(candidate) && candidate.len() > 2);
-            let is_comparable = candidate.len() <= 4 * LONGEST
-                && (is_part || candidate.chars().count().abs_diff(length) <= allowed);
-            let distance = is_comparable.then(|| edit_distance(wanted, candidate))?;
             (distance <= allowed || is_part).then_some((distance, candidate))
         })
         .collect();
@@ -29,9 +22,6 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
     near.truncate(3);
     near.into_iter().map(|(_, candidate)| candidate).collect()
 }
-
-/// The longest name that is compared with others (RFC 1035).
-const LONGEST: usize = 253;
 
 /// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours.
 fn edit_distance(left: &str, right: &str) -> usize {

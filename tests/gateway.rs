@@ -22,7 +22,9 @@ type Questions = BTreeMap<(String, String, String), (BTreeSet<String>, BTreeSet<
 
 #[test]
 fn what_a_door_refuses_is_blamed_on_it() {
-    let folder = corpus("gateway");
+    let Some(folder) = corpus("gateway") else {
+        return;
+    };
     let (mut asked, mut wrong) = (0, Vec::new());
     for case in cases(&folder) {
         for field in ["manifests", "manifestsWithStatus"] {

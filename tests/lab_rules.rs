@@ -28,7 +28,10 @@ fn writes_what_the_real_program_sent() {
     let mut compared = 0;
     let mut wrong = Vec::new();
     for (mode, corpus) in CORPORA {
-        for entry in std::fs::read_dir(support::corpus(corpus)).expect("the corpus can be read") {
+        let Some(folder) = support::corpus(corpus) else {
+            return;
+        };
+        for entry in std::fs::read_dir(folder).expect("the corpus can be read") {
             let path = entry.expect("an entry of the corpus").path();
             if path.to_string_lossy().contains(HALF_DELETED) {
                 continue;
@@ -47,7 +50,7 @@ fn writes_what_the_real_program_sent() {
         wrong.len(),
         wrong.join("\n")
     );
-    assert!(compared > 15, "only {compared} cases");
+    assert!(compared > 90, "only {compared} cases");
 }
 
 fn compare(mode: &str, case: &Value, path: &Path) -> Option<String> {

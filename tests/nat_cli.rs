@@ -53,7 +53,7 @@ const FOLDERS: [(&str, &str, Compare); 7] = [
 /// A packet that is answered "unknown" is not right.
 #[test]
 fn every_packet_of_every_folder_is_right() {
-    let root = corpus("nat");
+    let Some(root) = corpus("nat") else { return };
     let mut table = String::new();
     let mut wrong = Vec::new();
     for (name, truth, compare) in FOLDERS {

@@ -68,7 +68,7 @@ const WITH_PACKETS: [&str; 4] = [
 /// For every recorded packet to an address of a Service: what we expect is what happened.
 #[test]
 fn expectations_are_what_a_kernel_did() {
-    let root = corpus("nat");
+    let Some(root) = corpus("nat") else { return };
     let (mut wrong, mut count) = (Vec::new(), 0);
     for name in WITH_PACKETS {
         for (file, case) in cases(&root.join(name)) {
@@ -152,14 +152,14 @@ fn expectations_are_what_a_kernel_did() {
         "{count} packets to Services compared, {} wrong",
         wrong.len()
     );
-    assert!(count > 150, "only {count} packets");
+    assert!(count > 1000);
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// Rules that kube-proxy wrote for just these objects show no difference at all.
 #[test]
 fn right_rules_show_no_difference() {
-    let root = corpus("nat");
+    let Some(root) = corpus("nat") else { return };
     let (mut wrong, mut count) = (Vec::new(), 0);
     for name in WITH_PACKETS {
         for (file, case) in cases(&root.join(name)) {
@@ -180,7 +180,7 @@ fn right_rules_show_no_difference() {
         }
     }
     println!("{count} entries compared, {} differences", wrong.len());
-    assert!(count > 100, "only {count} entries");
+    assert!(count > 300);
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -201,7 +201,7 @@ fn drift(case: &Value, ruleset: &Ruleset, host: &Host) -> netpath::nat::proxy::D
 /// Every virtual server and every set is read, and the virtual servers are those of the Services.
 #[test]
 fn ipvs_states_are_read_and_match_their_services() {
-    let root = corpus("nat");
+    let Some(root) = corpus("nat") else { return };
     let (mut wrong, mut servers, mut sets, mut members) = (Vec::new(), 0, 0, 0);
     for (file, case) in cases(Path::new(&root.join("ipvs-states"))) {
         let dumps = &case["ruleset"];
@@ -258,7 +258,7 @@ fn ipvs_states_are_read_and_match_their_services() {
 /// The setup of kube-proxy can be read off its rules.
 #[test]
 fn the_detector_shows_in_the_rules() {
-    let root = corpus("nat");
+    let Some(root) = corpus("nat") else { return };
     for name in WITH_PACKETS {
         for (file, case) in cases(&root.join(name)) {
             for (dump, ruleset) in rulesets(&case) {
@@ -297,7 +297,7 @@ fn the_detector_shows_in_the_rules() {
 /// Takes an endpoint out, puts a stale one in, and so on: each change shows as what it is.
 #[test]
 fn every_kind_of_difference_is_told() {
-    let root = corpus("nat");
+    let Some(root) = corpus("nat") else { return };
     let path = root.join("k8s-flows-iptables");
     let (_, case) = cases(&path)
         .into_iter()

@@ -8,35 +8,14 @@ pub fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A corpus of many cases: the one that lies beside the project, or else the part of it that is pinned in the project.
-/// `NETPATH_PINNED=1` takes the pinned part, to see what a clone sees.
-pub fn corpus(name: &str) -> PathBuf {
-    collection(&format!("data/{name}"), name)
-}
-
-/// The same for a collection that is called otherwise there.
-pub fn collection(beside_as: &str, pinned_as: &str) -> PathBuf {
-    let is_pinned = std::env::var_os("NETPATH_PINNED").is_some();
-    let whole = (!is_pinned).then(|| beside(beside_as)).flatten();
-    whole.unwrap_or_else(|| project().join("tests/pinned").join(pinned_as))
-}
-
-/// What lies beside the project because it is too large for it, or `None` after saying visibly that a test skips it.
-/// Where everything is checked (`CI`), it must be there.
-pub fn beside(name: &str) -> Option<PathBuf> {
-    let path = place_beside(name);
+/// A corpus that lies beside the project, or `None` after saying visibly that the test skips.
+pub fn corpus(name: &str) -> Option<PathBuf> {
+    let path = project().join("../shared/data").join(name);
     if path.exists() {
         return Some(path);
     }
-    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
-    assert!(!is_ci, "{} is not there, and this is CI", path.display());
     eprintln!("SKIPPED: {} is not there", path.display());
     None
-}
-
-/// Where it lies, if it does.
-pub fn place_beside(name: &str) -> PathBuf {
-    project().join("../shared").join(name)
 }
 
 /// Compares a text with the file that holds what it was when somebody looked at it last. With

@@ -63,7 +63,7 @@ fn a_file_is_parsed_once_however_many_rounds_follow() {
 /// What a later fact is about is parsed again, and nothing else.
 #[test]
 fn a_late_fact_leaves_other_places_alone() {
-    let (view, facts) = recording("policy-forgets-udp");
+    let (view, facts) = recording("ok-pod-to-service");
     let mut world = World::of(&view);
     let (observations, request) = (Observations::default(), request());
     let (late, early): (Vec<_>, Vec<_>) = facts

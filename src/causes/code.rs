@@ -215,8 +215,6 @@ codes! {
     RTE_34 = "RTE-34";
     RTE_35 = "RTE-35";
     RTE_36 = "RTE-36";
-    RTE_37 = "RTE-37";
-    RTE_38 = "RTE-38";
     // DST.md
     DST_01 = "DST-01";
     DST_02 = "DST-02";
@@ -235,7 +233,6 @@ codes! {
     EGR_03 = "EGR-03";
     EGR_04 = "EGR-04";
     EGR_05 = "EGR-05";
-    EGR_06 = "EGR-06";
     // MC.md
     MC_01 = "MC-01";
     MC_02 = "MC-02";

@@ -39,16 +39,7 @@ pub enum Wanted {
         prefix: String,
         words: Vec<Candidate>,
     },
-    /// The ports of an object, behind what comes before them in the word.
-    Ports {
-        kind: Kind,
-        namespace: Option<String>,
-        name: String,
-        prefix: String,
-    },
     Namespaces,
-    Contexts,
-    Clusters,
     Files,
     Folders,
     Nothing,
@@ -64,15 +55,11 @@ pub fn wanted(words: &[String]) -> Wanted {
     root.build();
     let Cursor {
         command,
-        ends,
+        position,
         open,
     } = place(&root, before);
-    let position = ends.len();
     if let Some(flag) = open {
-        return match (flag.get_id().as_str(), ends.get(1)) {
-            ("port", Some(destination)) => ports_of(destination, "").unwrap_or(Wanted::Nothing),
-            _ => value_of(flag),
-        };
+        return value_of(flag);
     }
     if let Some((name, _)) = typed
         .strip_prefix("--")
@@ -136,14 +123,14 @@ impl Candidate {
 /// that wants a value.
 struct Cursor<'a> {
     command: &'a Command,
-    ends: Vec<&'a str>,
+    position: usize,
     open: Option<&'a Arg>,
 }
 
-fn place<'a>(root: &'a Command, before: &'a [String]) -> Cursor<'a> {
+fn place<'a>(root: &'a Command, before: &[String]) -> Cursor<'a> {
     let mut place = Cursor {
         command: root,
-        ends: Vec::new(),
+        position: 0,
         open: None,
     };
     for word in before {
@@ -159,12 +146,12 @@ fn place<'a>(root: &'a Command, before: &'a [String]) -> Cursor<'a> {
                 .next()
                 .and_then(|letter| short(place.command, letter));
             place.open = flag.filter(|flag| takes_value(flag) && letters.next().is_none());
-        } else if place.ends.is_empty()
+        } else if place.position == 0
             && let Some(sub) = place.command.find_subcommand(word)
         {
             place.command = sub;
         } else {
-            place.ends.push(word);
+            place.position += 1;
         }
     }
     place
@@ -250,8 +237,6 @@ fn value_of(argument: &Arg) -> Wanted {
                 .into(),
         ),
         ("dir", _) => Wanted::Folders,
-        ("context", _) => Wanted::Contexts,
-        ("cluster", _) => Wanted::Clusters,
         (_, Some("NAMESPACE")) => Wanted::Namespaces,
         (_, Some("FILE" | "FILE.json" | "PATH" | "SUITE")) => Wanted::Files,
         _ => Wanted::Nothing,
@@ -260,9 +245,6 @@ fn value_of(argument: &Arg) -> Wanted {
 
 /// `KIND/NAME` and `NAMESPACE/KIND/NAME` in any stage of being typed.
 fn end(typed: &str) -> Wanted {
-    if let Some((end, _)) = typed.split_once(':') {
-        return ports_of(end, &format!("{end}:")).unwrap_or(Wanted::Nothing);
-    }
     let parts: Vec<&str> = typed.split('/').collect();
     let (namespace, kind) = match parts.as_slice() {
         [_] => (None, Some(Kind::Pod)),
@@ -306,23 +288,6 @@ fn end(typed: &str) -> Wanted {
         },
         _ => Wanted::Nothing,
     }
-}
-
-/// The ports of what an end names: `svc/api`, `data/svc/db`, a pod's bare name.
-fn ports_of(end: &str, prefix: &str) -> Option<Wanted> {
-    let parts: Vec<&str> = end.split('/').collect();
-    let (namespace, kind, name) = match parts.as_slice() {
-        [name] => (None, Kind::Pod, name),
-        [kind, name] => (None, Kind::parse(kind)?, name),
-        [namespace, kind, name] => (Some((*namespace).to_owned()), Kind::parse(kind)?, name),
-        _ => return None,
-    };
-    Some(Wanted::Ports {
-        kind,
-        namespace,
-        name: (*name).to_owned(),
-        prefix: prefix.to_owned(),
-    })
 }
 
 fn prefixed(words: Vec<Candidate>, prefix: &str) -> Vec<Candidate> {
@@ -403,19 +368,6 @@ mod tests {
                 other => panic!("{line:?}: {other:?}"),
             }
         }
-        let ports = |prefix: &str| Wanted::Ports {
-            kind: Kind::Service,
-            namespace: None,
-            name: "api".to_owned(),
-            prefix: prefix.to_owned(),
-        };
-        assert_eq!(at("a svc/api:"), ports("svc/api:"));
-        assert_eq!(at("a svc/api:ht"), ports("svc/api:"));
-        assert_eq!(at("a svc/api --port "), ports(""));
-        assert_eq!(at("a b --context "), Wanted::Contexts);
-        assert_eq!(at("a b --cluster "), Wanted::Clusters);
-        assert_eq!(at("check --metrics "), Wanted::Files);
-        assert_eq!(at("check "), Wanted::Files);
         assert_eq!(at("a b -n "), Wanted::Namespaces);
         assert_eq!(at("a b --snapshot "), Wanted::Files);
         assert_eq!(at("snapshot "), Wanted::Folders);

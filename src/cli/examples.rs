@@ -6,8 +6,6 @@ Examples:
   kubectl netpath deploy/web data/sts/db:5432           every pod that matters
   kubectl netpath external https://shop.example/cart    from outside, through the Ingress
   kubectl netpath client-1 svc/api --no-probe           create nothing: predict from the API
-  kubectl netpath client-1 svc/api --tap                where does the packet disappear?
-  kubectl netpath client-1 svc/api --watch              keep asking: what breaks, what heals
   kubectl netpath check suite.yaml                      many paths, for CI
   kubectl netpath demo                                  no cluster needed";
 
@@ -41,9 +39,7 @@ Examples:
   kubectl netpath check suite.yaml --no-probe                  create nothing: predict from the API
   kubectl netpath check suite.yaml --snapshot ./manifests      before anything is applied
   kubectl netpath check suite.yaml -o junit > netpath.xml      for CI
-  kubectl netpath check suite.yaml --only smoke                those with a tag
-  kubectl netpath check --write -n shop > suite.yaml           propose one from what holds now
-  kubectl netpath check suite.yaml --in-cluster -n shop        a Job that checks inside the cluster";
+  kubectl netpath check suite.yaml --only smoke                those with a tag";
 
 pub(super) const SUITE: &str = "\
 Suite:

@@ -4,7 +4,6 @@
 //!  argv ─► Cli (clap) ─► commands picks the command ─► a request of plain data
 //! ```
 
-mod again;
 mod agent;
 mod causes_page;
 mod check;
@@ -27,9 +26,8 @@ use crate::net::{Protocol, UnknownProtocol};
 use crate::report::Format;
 use crate::terminal::ColorChoice;
 
-pub use again::AgainArgs;
 pub use agent::{AgentArgs, AgentCommand, AgentImageArgs};
-pub use check::{CheckArgs, JobArgs};
+pub use check::CheckArgs;
 pub use complete::{Candidate, Wanted, cluster_of, wanted};
 pub use http::HttpArgs;
 pub use matrix::MatrixArgs;
@@ -149,10 +147,6 @@ pub struct SnapshotArgs {
     /// with --deep creates, and removes afterwards).
     #[arg(long, requires = "source", help_heading = "Probing")]
     pub deep: bool,
-    /// Give addresses pseudonyms, the same everywhere and within their networks, so that a stranger may
-    /// see the capture.
-    #[arg(long)]
-    pub anonymize: bool,
     #[command(flatten)]
     pub launch: LaunchArgs,
     #[command(flatten)]
@@ -185,9 +179,6 @@ pub struct CleanupArgs {
     /// Only list what would be removed.
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not ask: remove what is listed.
-    #[arg(long, short, conflicts_with = "dry_run")]
-    pub yes: bool,
     #[command(flatten)]
     pub kube: KubeArgs,
 }
@@ -201,9 +192,6 @@ pub struct RbacArgs {
     /// For looks into the nodes, too.
     #[arg(long)]
     pub deep: bool,
-    /// For taps on the nodes, too.
-    #[arg(long, conflicts_with = "no_probe")]
-    pub tap: bool,
     /// Bind the rights to this user, too.
     #[arg(long, value_name = "NAME")]
     pub user: Vec<String>,
@@ -239,8 +227,6 @@ pub struct TraceArgs {
     pub view: ViewArgs,
     #[command(flatten)]
     pub probe: ProbeArgs,
-    #[command(flatten)]
-    pub again: AgainArgs,
     /// How to print the report.
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,

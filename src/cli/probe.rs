@@ -18,11 +18,6 @@ pub struct ProbeArgs {
     /// each, deleted afterwards).
     #[arg(long, conflicts_with = "no_probe")]
     pub deep: bool,
-    /// Watch one packet pass every interface of the nodes of the path, and say where it disappears (a Pod with
-    /// hostNetwork and NET_RAW on each, deleted afterwards). --deep does so by itself where a probe fails and
-    /// nothing explains it.
-    #[arg(long, conflicts_with = "no_probe")]
-    pub tap: bool,
     #[command(flatten)]
     pub launch: LaunchArgs,
 }
@@ -53,7 +48,7 @@ pub struct LaunchArgs {
     /// Program to upload as the probe, for nodes of another architecture.
     #[arg(long, value_name = "PATH")]
     pub agent_binary: Option<PathBuf>,
-    /// Namespace for the pods of --deep and --tap.
+    /// Namespace for the pods of --deep.
     #[arg(long, value_name = "NAMESPACE", default_value = "default")]
     pub debug_namespace: String,
 }

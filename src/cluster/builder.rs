@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::gateway_api::GatewayApi;
 use super::{
-    ClusterView, Named, ObjectRef, Pod, Provenance, Rejected, Resource, Scope, Table, mirror, names,
+    ClusterView, Named, ObjectRef, Pod, Provenance, Rejected, Resource, Scope, Table, mirror,
 };
 
 /// How the API groups of meshes end.
@@ -121,7 +121,7 @@ impl Builder {
             _ => named.namespace,
         };
         let named = ObjectRef { namespace, ..named };
-        let _ = typed(&mut self.view.secrets, &named, object, any);
+        let _ = typed(&mut self.view.secrets, &named, object);
     }
 
     /// Adds the items of a list whose items need not repeat their kind, as the API server answers.
@@ -155,20 +155,18 @@ impl Builder {
     {
         let view = &mut self.view;
         let outcome = match resource {
-            Resource::Pods => typed(&mut view.pods, &named, object, names::of_pod),
-            Resource::Services => typed(&mut view.services, &named, object, any),
-            Resource::Namespaces => typed(&mut view.namespaces, &named, object, any),
-            Resource::Nodes => typed(&mut view.nodes, &named, object, any),
-            Resource::ConfigMaps => typed(&mut view.config_maps, &named, object, any),
-            Resource::Events => typed(&mut view.events, &named, object, names::of_event),
-            Resource::EndpointSlices => {
-                typed(&mut view.endpoint_slices, &named, object, names::of_slice)
-            }
-            Resource::Endpoints => typed(&mut view.endpoints, &named, object, names::of_endpoints),
-            Resource::NetworkPolicies => typed(&mut view.network_policies, &named, object, any),
-            Resource::Ingresses => typed(&mut view.ingresses, &named, object, any),
-            Resource::IngressClasses => typed(&mut view.ingress_classes, &named, object, any),
-            Resource::ServiceCidrs => typed(&mut view.service_cidrs, &named, object, any),
+            Resource::Pods => typed(&mut view.pods, &named, object),
+            Resource::Services => typed(&mut view.services, &named, object),
+            Resource::Namespaces => typed(&mut view.namespaces, &named, object),
+            Resource::Nodes => typed(&mut view.nodes, &named, object),
+            Resource::ConfigMaps => typed(&mut view.config_maps, &named, object),
+            Resource::Events => typed(&mut view.events, &named, object),
+            Resource::EndpointSlices => typed(&mut view.endpoint_slices, &named, object),
+            Resource::Endpoints => typed(&mut view.endpoints, &named, object),
+            Resource::NetworkPolicies => typed(&mut view.network_policies, &named, object),
+            Resource::Ingresses => typed(&mut view.ingresses, &named, object),
+            Resource::IngressClasses => typed(&mut view.ingress_classes, &named, object),
+            Resource::ServiceCidrs => typed(&mut view.service_cidrs, &named, object),
             Resource::Deployments
             | Resource::ReplicaSets
             | Resource::StatefulSets
@@ -176,7 +174,7 @@ impl Builder {
             | Resource::Jobs
             | Resource::CronJobs => {
                 let table = view.workloads.entry(resource).or_default();
-                typed(table, &named, object, any)
+                typed(table, &named, object)
             }
             other if Resource::GATEWAY_API.contains(&other) => Value::deserialize(object)
                 .map_err(|error| reason(&error))
@@ -184,13 +182,11 @@ impl Builder {
                     gateway_api(&mut view.gateway_api, other, &named, without_nulls(object))
                 }),
             _ => Value::deserialize(object)
-                .map_err(|error| reason(&error))
-                .and_then(|object| {
-                    names::own(&named)?;
+                .map(|object| {
                     let table = view.custom.entry(resource).or_default();
                     table.insert(named.namespace.clone(), named.name.clone(), object);
-                    Ok(())
-                }),
+                })
+                .map_err(|error| reason(&error)),
         };
         if let Err(why) = outcome {
             self.reject(Some(resource), resource.group(), named, why);
@@ -249,23 +245,9 @@ fn shows_a_running_cluster(view: &ClusterView) -> bool {
     !view.nodes.is_empty() || view.pods.iter().any(has_address) || !view.facts.nodes.is_empty()
 }
 
-/// For kinds that name no other object where it matters.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "it stands beside checks that can fail"
-)]
-const fn any<T>(_: &T) -> Result<(), String> {
-    Ok(())
-}
-
-/// Reads one object into its table, unless it bears or names what no API server accepts. The later of
-/// two objects of one name wins, as with `kubectl apply`.
-fn typed<'de, T, D>(
-    table: &mut Table<T>,
-    named: &ObjectRef,
-    object: D,
-    check: fn(&T) -> Result<(), String>,
-) -> Result<(), String>
+/// Reads one object into its table. The later of two objects of one name wins, as with
+/// `kubectl apply`.
+fn typed<'de, T, D>(table: &mut Table<T>, named: &ObjectRef, object: D) -> Result<(), String>
 where
     T: Deserialize<'de> + Named,
     D: Deserializer<'de>,
@@ -275,8 +257,6 @@ where
     if named.name.is_empty() {
         return Err("metadata.name is missing".to_owned());
     }
-    names::of_meta(named, typed.meta())?;
-    check(&typed)?;
     let meta = typed.meta_mut();
     // Which tools wrote it is worth knowing; which of its fields they wrote is most of an object.
     for entry in meta.managed_fields.iter_mut().flatten() {
@@ -347,16 +327,16 @@ fn gateway_api(
     object: Value,
 ) -> Result<(), String> {
     match resource {
-        Resource::GatewayClasses => typed(&mut api.classes, named, object, any),
-        Resource::Gateways => typed(&mut api.gateways, named, object, any),
-        Resource::ListenerSets => typed(&mut api.listener_sets, named, object, any),
-        Resource::HttpRoutes => typed(&mut api.http_routes, named, object, any),
-        Resource::GrpcRoutes => typed(&mut api.grpc_routes, named, object, any),
-        Resource::TlsRoutes => typed(&mut api.tls_routes, named, object, any),
-        Resource::TcpRoutes => typed(&mut api.tcp_routes, named, object, any),
-        Resource::UdpRoutes => typed(&mut api.udp_routes, named, object, any),
-        Resource::ReferenceGrants => typed(&mut api.grants, named, object, any),
-        _ => typed(&mut api.tls_policies, named, object, any),
+        Resource::GatewayClasses => typed(&mut api.classes, named, object),
+        Resource::Gateways => typed(&mut api.gateways, named, object),
+        Resource::ListenerSets => typed(&mut api.listener_sets, named, object),
+        Resource::HttpRoutes => typed(&mut api.http_routes, named, object),
+        Resource::GrpcRoutes => typed(&mut api.grpc_routes, named, object),
+        Resource::TlsRoutes => typed(&mut api.tls_routes, named, object),
+        Resource::TcpRoutes => typed(&mut api.tcp_routes, named, object),
+        Resource::UdpRoutes => typed(&mut api.udp_routes, named, object),
+        Resource::ReferenceGrants => typed(&mut api.grants, named, object),
+        _ => typed(&mut api.tls_policies, named, object),
     }
 }
 

@@ -16,7 +16,6 @@ mod facts;
 pub mod gateway_api;
 pub mod live;
 mod mirror;
-pub mod names;
 mod object;
 mod pod;
 pub mod query;

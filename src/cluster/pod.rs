@@ -57,8 +57,6 @@ pub struct Container {
     pub restart_policy: Option<String>,
     pub readiness_probe: Option<Probe>,
     pub security_context: Option<SecurityContext>,
-    /// Of an ephemeral container: the one whose processes it sees.
-    pub target_container_name: Option<String>,
 }
 
 /// A variable of a container's environment.
@@ -72,12 +70,10 @@ pub struct EnvVar {
 
 /// What a container may do.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 pub struct SecurityContext {
     pub privileged: Option<bool>,
     pub capabilities: Option<Capabilities>,
-    pub run_as_non_root: Option<bool>,
-    pub allow_privilege_escalation: Option<bool>,
 }
 
 /// What the kubelet says.

@@ -1,7 +1,7 @@
 //! `kubectl netpath agent image FILE`.
 
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, Write};
 
 use crate::cli::{AgentArgs, AgentCommand, AgentImageArgs};
 use crate::error::{Error, Exit};
@@ -21,8 +21,7 @@ fn image(args: &AgentImageArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         ProbeError::Binary { why, hint } => Error::usage(why, hint),
         other => Error::usage(other.to_string(), ""),
     })?;
-    // Whoever names a file of another purpose keeps it.
-    let written = File::create_new(&args.file)
+    let written = File::create(&args.file)
         .map(BufWriter::new)
         .and_then(|mut file| {
             archive::write(agents.all(), &args.name, &mut file)?;
@@ -30,11 +29,7 @@ fn image(args: &AgentImageArgs, out: &mut dyn Write) -> Result<Exit, Error> {
         });
     written.map_err(|error| {
         let file = args.file.display();
-        let hint = match error.kind() {
-            ErrorKind::AlreadyExists => "name a file that is not there yet, or remove it",
-            _ => "",
-        };
-        Error::usage(format!("cannot write {file}: {error}"), hint)
+        Error::usage(format!("cannot write {file}: {error}"), "")
     })?;
     let platforms: Vec<String> = agents
         .all()

@@ -12,27 +12,17 @@ use crate::cluster::{Facts, live};
 use crate::error::{Error, Exit};
 use crate::observe::Depth;
 use crate::text::count;
-use crate::visible::{say, visible};
 
 pub(super) fn run(args: &SnapshotArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     let capture = runtime()?.block_on(read(args))?;
-    let written = capture.write(&args.dir)?;
+    capture.write(&args.dir)?;
     let objects = count(capture.objects.len(), "object");
-    let folder = args.dir.display().to_string();
-    writeln!(out, "{objects} written to {}", visible(&folder))?;
-    let left_out = written.left_out.values().sum();
-    if left_out > 0 {
-        let fields = count(left_out, "field");
-        writeln!(
-            out,
-            "{fields} that no diagnosis reads left out: leftOut in snapshot.json"
-        )?;
-    }
+    writeln!(out, "{objects} written to {}", args.dir.display())?;
     for unread in &capture.unread {
-        say(format_args!(
+        eprintln!(
             "warning: not read: {} ({}); needs {}",
             unread.what, unread.why, unread.grant
-        ));
+        );
     }
     Ok(Exit::Fine)
 }
@@ -53,7 +43,7 @@ async fn read(args: &SnapshotArgs) -> Result<Capture, Error> {
                 probe::run(client, Depth::Deep, &args.launch, &mut known).await?;
             }
             for left in &known.left {
-                say(format_args!("left: {} ({})", left.what, left.why));
+                eprintln!("left: {} ({})", left.what, left.why);
             }
             let failed = known.observations.failed.iter();
             let unheard = failed.map(|(vantage, error)| error.unread(vantage));
@@ -71,6 +61,5 @@ async fn read(args: &SnapshotArgs) -> Result<Capture, Error> {
         coverage,
         server_version: version.map(|version| version.git_version),
         taken_at: Timestamp::now(),
-        anonymize: args.anonymize,
     })
 }

@@ -1,19 +1,15 @@
 //! `kubectl netpath cleanup`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
-use kube::Client;
-
-use super::probe::is_confirmed;
 use super::runtime;
 use crate::cli::CleanupArgs;
 use crate::cluster::live;
 use crate::error::{Error, Exit};
-use crate::probe::cleanup::{Leftover, containers, delete, end, find};
-use crate::visible::field;
+use crate::probe::cleanup::{containers, delete, end, find};
 
-/// Lists every pod that netpath made and every container of ours that still idles, in the namespace of `-n`
-/// or else in all of them; then removes and ends them, if that is agreed to.
+/// Removes every pod that carries our label, and ends every container of ours that still idles: in the
+/// namespace of `-n`, else in all of them.
 pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error> {
     runtime()?.block_on(async {
         let connection = live::connect(&args.kube).await?;
@@ -30,20 +26,25 @@ pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error
         };
         let found = find(&connection.client, namespace, None).await;
         let found = found.map_err(refused)?;
+        let mut exit = Exit::Fine;
+        for pod in &found {
+            let name = format!("pod {}/{}", pod.namespace, pod.name);
+            if args.dry_run {
+                let state = if pod.is_running { "runs" } else { "has ended" };
+                writeln!(out, "would remove {name}, which {state}")?;
+                continue;
+            }
+            match delete(&connection.client, &pod.namespace, &pod.name).await {
+                Ok(()) => writeln!(out, "removed {name}")?,
+                Err(why) => {
+                    writeln!(out, "could not remove {name}: {why}")?;
+                    exit = Exit::Broken;
+                }
+            }
+        }
         let stay = containers(&connection.client, namespace).await;
         let mut stay = stay.map_err(refused)?;
-        for pod in &found {
-            let state = if pod.is_running { "runs" } else { "has ended" };
-            let (namespace, name) = (&pod.namespace, &pod.name);
-            writeln!(out, "would remove pod {namespace}/{name}, which {state}")?;
-        }
-        let is_idle = found.is_empty() && !stay.iter().any(|own| own.is_running);
-        let mut exit = Exit::Fine;
-        if !args.dry_run && !is_idle {
-            if !args.yes {
-                is_agreed(out).await?;
-            }
-            exit = remove(&connection.client, &found, out).await?;
+        if !args.dry_run && stay.iter().any(|own| own.is_running) {
             end(&connection.client, stay.iter().filter(|own| own.is_running)).await;
             stay = containers(&connection.client, namespace).await.unwrap_or(stay);
         }
@@ -66,38 +67,4 @@ pub(super) fn run(args: &CleanupArgs, out: &mut dyn Write) -> Result<Exit, Error
         }
         Ok(exit)
     })
-}
-
-async fn remove(client: &Client, found: &[Leftover], out: &mut dyn Write) -> Result<Exit, Error> {
-    let mut exit = Exit::Fine;
-    for pod in found {
-        let name = format!("pod {}/{}", pod.namespace, pod.name);
-        match delete(client, pod).await {
-            Ok(()) => writeln!(out, "removed {name}")?,
-            Err(why) => {
-                writeln!(out, "could not remove {name}: {}", field(&why))?;
-                exit = Exit::Broken;
-            }
-        }
-    }
-    Ok(exit)
-}
-
-/// Asks whether what was listed is to go.
-///
-/// # Errors
-/// When it is not, or nobody can be asked.
-async fn is_agreed(out: &mut dyn Write) -> Result<(), Error> {
-    if !std::io::stdin().is_terminal() {
-        let hint = "look at the list, then use --yes";
-        return Err(Error::usage(
-            "nothing was removed: nobody can be asked",
-            hint,
-        ));
-    }
-    out.flush()?;
-    if is_confirmed("Remove these?").await {
-        return Ok(());
-    }
-    Err(Error::usage("nothing was removed", ""))
 }

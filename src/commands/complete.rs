@@ -1,10 +1,7 @@
 //! `kubectl netpath __complete WORD…`: what kubectl asks when somebody presses TAB.
 
 use std::io::Write;
-use std::path::Path;
 use std::time::Duration;
-
-use serde_json::Value;
 
 use super::runtime;
 use crate::cli::{Candidate, CompleteArgs, Wanted, cluster_of, wanted};
@@ -13,7 +10,6 @@ use crate::cluster::live::{self, Answer};
 use crate::cluster::query::Query;
 use crate::cluster::{Resource, Scope};
 use crate::error::{Error, Exit};
-use crate::visible::acts;
 
 /// Somebody waits with a finger on TAB.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -50,21 +46,6 @@ pub(super) fn run(args: &CompleteArgs, out: &mut dyn Write) -> Result<Exit, Erro
                 NO_FILES | NO_SPACE,
             )
         }
-        Wanted::Ports {
-            kind,
-            namespace,
-            name,
-            prefix,
-        } => {
-            let kube = cluster_of(&args.words);
-            let ports = ports(&kube, kind.resource(), namespace.as_deref(), &name);
-            let ports = ports.into_iter();
-            let ports =
-                ports.map(|(text, about)| Candidate::new(format!("{prefix}{text}"), &about));
-            (ports.collect(), NO_FILES)
-        }
-        Wanted::Contexts => (of_kubeconfig(args, live::contexts), NO_FILES),
-        Wanted::Clusters => (of_kubeconfig(args, live::clusters), NO_FILES),
         Wanted::Namespaces => {
             let kube = cluster_of(&args.words);
             let names = names(&kube, Resource::Namespaces, None);
@@ -76,8 +57,7 @@ pub(super) fn run(args: &CompleteArgs, out: &mut dyn Write) -> Result<Exit, Erro
         Wanted::Nothing => (Vec::new(), NO_FILES),
     };
     for candidate in candidates {
-        // A name that acts is none that can be typed.
-        if !candidate.text.starts_with(typed) || candidate.text.contains(acts) {
+        if !candidate.text.starts_with(typed) {
             continue;
         }
         if candidate.about.is_empty() {
@@ -90,54 +70,9 @@ pub(super) fn run(args: &CompleteArgs, out: &mut dyn Write) -> Result<Exit, Erro
     Ok(Exit::Fine)
 }
 
-fn of_kubeconfig(args: &CompleteArgs, names: fn(Option<&Path>) -> Vec<String>) -> Vec<Candidate> {
-    let kube = cluster_of(&args.words);
-    let names = names(kube.kubeconfig.as_deref()).into_iter();
-    names.map(|name| Candidate::new(name, "")).collect()
-}
-
-/// The ports of an object with what they are, each by its name where it has one; none when the cluster cannot be
-/// asked.
-fn ports(
-    kube: &KubeArgs,
-    resource: Resource,
-    namespace: Option<&str>,
-    name: &str,
-) -> Vec<(String, String)> {
-    in_time(async {
-        let connection = live::connect(kube).await.ok()?;
-        let namespace = namespace.unwrap_or(&connection.namespace);
-        let query = Query::get(resource, namespace, name);
-        let Answer::Found(object) = live::fetch(&connection.client, &query).await.ok()? else {
-            return None;
-        };
-        Some(ports_in(&object))
-    })
-}
-
-/// A Service's own ports, or those that the containers of a pod or a pod template declare.
-fn ports_in(object: &Value) -> Vec<(String, String)> {
-    let own = object["spec"]["ports"].as_array().into_iter().flatten();
-    let pods = ["/spec", "/spec/template/spec"];
-    let pods = pods.iter().filter_map(|path| object.pointer(path));
-    let containers = pods.flat_map(|pod| pod["containers"].as_array().into_iter().flatten());
-    let declared = containers.flat_map(|one| one["ports"].as_array().into_iter().flatten());
-    let all = own
-        .map(|port| (port, "port"))
-        .chain(declared.map(|port| (port, "containerPort")));
-    let ports = all.filter_map(|(port, field)| {
-        let number = port[field].as_u64()?;
-        let protocol = port["protocol"].as_str().unwrap_or("TCP");
-        let name = port["name"].as_str();
-        let text = name.map_or_else(|| number.to_string(), str::to_owned);
-        Some((text, format!("{number} {protocol}")))
-    });
-    ports.collect()
-}
-
 /// The names of a resource, from one short list; none when the cluster cannot be asked.
 fn names(kube: &KubeArgs, resource: Resource, namespace: Option<&str>) -> Vec<String> {
-    in_time(async {
+    let asked = async {
         let connection = live::connect(kube).await.ok()?;
         let namespace = namespace.unwrap_or(&connection.namespace);
         let namespace = (resource.scope() == Scope::Namespaced).then_some(namespace);
@@ -149,11 +84,7 @@ fn names(kube: &KubeArgs, resource: Resource, namespace: Option<&str>) -> Vec<St
         let items = list["items"].as_array()?.iter();
         let names = items.filter_map(|item| item["metadata"]["name"].as_str());
         Some(names.map(str::to_owned).collect())
-    })
-}
-
-/// What was found while somebody still waits for it.
-fn in_time<T>(asked: impl Future<Output = Option<Vec<T>>>) -> Vec<T> {
+    };
     let answered = runtime()
         .map(|runtime| runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await }));
     answered
@@ -161,27 +92,4 @@ fn in_time<T>(asked: impl Future<Output = Option<Vec<T>>>) -> Vec<T> {
         .and_then(Result::ok)
         .flatten()
         .unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn ports_are_those_of_services_pods_and_templates() {
-        let service = json!({"spec": {"ports": [{"name": "http", "port": 8080}, {"port": 53, "protocol": "UDP"}]}});
-        let pod = json!({"spec": {"containers": [{"ports": [{"containerPort": 9090}]}, {}]}});
-        let deployment = json!({"spec": {"template": pod}});
-        let texts = |object: &Value| {
-            let ports = ports_in(object).into_iter();
-            ports
-                .map(|(text, about)| format!("{text} {about}"))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(texts(&service), ["http 8080 TCP", "53 53 UDP"]);
-        assert_eq!(texts(&pod), ["9090 9090 TCP"]);
-        assert_eq!(texts(&deployment), texts(&pod));
-    }
 }

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::cli::ProbeArgs;
 use crate::cluster::ClusterView;
 use crate::diagnose::Case;
-use crate::observe::{Depth, Observations, ProbeError, Step, Tapping, Vantage};
-use crate::plan::{plan, tapping};
+use crate::observe::{Depth, Observations, Step, Vantage};
+use crate::plan::plan;
 use crate::report::Left;
 use crate::target::Request;
 use crate::world::World;
@@ -34,31 +33,6 @@ pub(super) struct Known<'v> {
     pub since: Option<Instant>,
     /// What was created and is still there.
     pub left: Vec<Left>,
-    /// When probes are tapped.
-    pub tap: TapWhen,
-}
-
-/// When a probe is watched on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum TapWhen {
-    #[default]
-    Never,
-    /// Where one failed, and nothing explains it.
-    Unexplained,
-    Always,
-}
-
-// === impl TapWhen ===
-
-impl TapWhen {
-    /// What the flags say.
-    pub(super) const fn of(args: &ProbeArgs) -> Self {
-        match (args.tap, args.deep) {
-            (true, _) => Self::Always,
-            (false, true) => Self::Unexplained,
-            (false, false) => Self::Never,
-        }
-    }
 }
 
 // === impl Question ===
@@ -87,21 +61,7 @@ impl<'v> Known<'v> {
             context: None,
             since: None,
             left: Vec::new(),
-            tap: TapWhen::default(),
         }
-    }
-
-    /// How long to wait for one answer, whoever asks.
-    pub(super) fn patience(&self, otherwise: Duration) -> Duration {
-        let timeouts = self.questions.iter().map(|question| question.timeout);
-        timeouts.max().unwrap_or(otherwise)
-    }
-
-    /// Nobody wants these steps to be taken: nothing will be known from there.
-    pub(super) fn decline(&mut self, steps: &[Step]) {
-        let vantages = steps.iter().map(|step| step.vantage.clone());
-        let declined = vantages.map(|vantage| (vantage, ProbeError::Declined));
-        self.observations.failed.extend(declined);
     }
 
     /// What was seen that concerns a question.
@@ -140,20 +100,6 @@ impl<'v> Known<'v> {
             |_| Vec::new(),
             |case| plan(&case, &seen, depth, question.timeout),
         )
-    }
-
-    /// What is to be tapped next, if anything.
-    pub(super) fn next_tap(&self) -> Option<Tapping> {
-        if self.tap == TapWhen::Never {
-            return None;
-        }
-        let always = self.tap == TapWhen::Always;
-        let open = self.questions.iter().filter(|question| question.is_open);
-        open.into_iter().find_map(|question| {
-            let seen = self.seen_for(question);
-            let case = Case::of(&self.world, &question.request, &seen).ok()?;
-            tapping(&case, &seen, always)
-        })
     }
 
     /// Puts what is not known yet into the step of its vantage.

@@ -17,7 +17,6 @@ mod policy;
 mod probe;
 mod rules;
 mod trace;
-mod watch;
 
 use std::io::Write;
 
@@ -50,8 +49,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         Some(Command::Rules(args)) => rules::run(&args, terminal, out),
         Some(Command::Cleanup(args)) => cleanup::run(&args, out),
         Some(Command::Rbac(args)) => {
-            // What is created for either differs by its pods, not by rights in the API.
-            let depth = Depth::of(args.no_probe, args.deep || args.tap);
+            let depth = Depth::of(args.no_probe, args.deep);
             let subjects = Subjects {
                 users: &args.user,
                 accounts: &args.serviceaccount,

@@ -13,7 +13,6 @@ use crate::report;
 use crate::resolve::resolve;
 use crate::target::Request;
 use crate::terminal::Terminal;
-use crate::visible::say;
 use crate::world::World;
 
 pub(super) fn run(
@@ -87,10 +86,10 @@ fn bulk(args: &PolicyArgs, queries: &Path, out: &mut dyn Write) -> Result<Exit, 
     let mut bulk = Bulk::new(world.policies(), world.ends());
     for problem in world.policies().problems() {
         let field = if problem.field.is_empty() { "" } else { " " };
-        say(format_args!(
+        eprintln!(
             "warning: {}{field}{}: {}",
             problem.policy, problem.field, problem.why
-        ));
+        );
     }
     let mut out = BufWriter::new(out);
     let mut exit = Exit::Fine;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::known::{Known, Question, TapWhen};
-use super::{probe, runtime, watch};
+use super::known::{Known, Question};
+use super::{probe, runtime};
 use crate::cli::TraceArgs;
 use crate::cluster::live::{self, Connection};
 use crate::cluster::{ClusterView, snapshot};
@@ -33,15 +33,11 @@ pub(super) fn run(
         let known = Known::of(vec![ask(request)], &view);
         return answer(&known, args.output, terminal, out);
     }
-    let runtime = runtime()?;
-    if let Some(rounds) = args.again.rounds() {
-        return runtime.block_on(watch::run(args, rounds, terminal, out));
-    }
     let since = Instant::now();
+    let runtime = runtime()?;
     let (connection, request, view) = runtime.block_on(read(args))?;
     let mut known = Known::of(vec![ask(request)], &view);
     let depth = Depth::of(args.probe.no_probe, args.probe.deep);
-    known.tap = TapWhen::of(&args.probe);
     let probed = probe::run(&connection.client, depth, &args.probe.launch, &mut known);
     runtime.block_on(probed)?;
     known.context = connection.context;

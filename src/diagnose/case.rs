@@ -5,7 +5,6 @@ use crate::confirm::{Confirmed, Symptom, confirm};
 use crate::observe::Observations;
 use crate::path::{Basis, Path, Walk, walk};
 use crate::resolve::{Flow, Unresolved, resolve};
-use crate::tap::Located;
 use crate::target::Request;
 use crate::world::World;
 
@@ -22,8 +21,6 @@ pub struct Case<'w, 'v> {
     pub basis: Vec<Basis>,
     /// Whether a probe was asked for and could not be had.
     pub lacks_probe: bool,
-    /// Where taps saw the probe end.
-    pub taps: Vec<Located>,
     /// What the probes that could not be had leave unknown.
     pub unheard: Vec<Unread>,
 }
@@ -43,13 +40,9 @@ impl<'w, 'v> Case<'w, 'v> {
     ) -> Result<Self, Unresolved> {
         let flow = resolve(world.view, request)?.knowing(observations.names());
         let confirmed = confirm(world, &flow, walk(world, &flow), observations);
-        let mut basis = confirmed.basis();
+        let basis = confirmed.basis();
         let Confirmed { walk, symptoms } = confirmed;
-        let taps = super::taps::located(world, &walk, observations);
-        let is_seen = taps.iter().any(|located| !located.stops.is_empty());
-        basis.extend(is_seen.then_some(Basis::Tap));
         Ok(Self {
-            taps,
             world,
             view: world.view,
             flow,

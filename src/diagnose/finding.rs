@@ -6,7 +6,6 @@ use super::objects::ends;
 use crate::causes::Code;
 use crate::cluster::{ObjectRef, Pod};
 use crate::path::Stage;
-use crate::shell::Command;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -46,7 +45,7 @@ pub struct Blame {
 pub struct Fix {
     pub summary: String,
     /// Ready to be pasted.
-    pub commands: Vec<Command>,
+    pub commands: Vec<String>,
     /// A patch of the blamed object, where one is all it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patch: Option<String>,
@@ -130,21 +129,19 @@ impl Finding {
         self
     }
 
-    /// Adds a command that does it, or part of it, unless it cannot be shown as it is.
+    /// Adds a command that does it, or part of it.
     #[must_use]
-    pub fn run(mut self, command: impl Into<Command>) -> Self {
-        let command = command.into();
-        if command.is_safe() {
-            self.fix.commands.push(command);
-        }
+    pub fn run(mut self, command: impl Into<String>) -> Self {
+        self.fix.commands.push(command.into());
         self
     }
 
     /// Adds the patch that does it, and the command that applies it.
     #[must_use]
-    pub fn patch(mut self, (command, patch): (Command, String)) -> Self {
-        self.fix.patch = Some(patch);
-        self.run(command)
+    pub fn patch(mut self, command: impl Into<String>, patch: impl Into<String>) -> Self {
+        self.fix.commands.push(command.into());
+        self.fix.patch = Some(patch.into());
+        self
     }
 
     /// Something that works on, for some or slowly.

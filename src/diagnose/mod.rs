@@ -19,9 +19,7 @@ mod keeper;
 pub(crate) mod kubectl;
 mod nodes;
 mod objects;
-mod patch;
 mod probes;
-mod taps;
 mod verdict;
 
 pub(in crate::diagnose) use crate::path::Path;

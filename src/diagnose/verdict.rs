@@ -67,7 +67,6 @@ pub fn diagnose(case: &Case<'_, '_>) -> Diagnosis {
         }
         merge(&mut findings, finding);
     }
-    probes::located(case, &mut findings);
     let beside = beside::findings(case).into_iter();
     for finding in beside.chain(hints::findings(case)) {
         if !is_told(&findings, &finding) {
@@ -202,18 +201,18 @@ fn name(case: &Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
             service,
             slice,
             address,
-        } => eps::stale(case, service, slice, *address),
+        } => eps::stale(service, slice, *address),
         Break::Policy(denied) => pol::denied(case, denied),
         Break::Mesh {
             stop,
             stage,
             is_notice: false,
-        } => mesh::cause(case.view, stop, *stage),
+        } => mesh::cause(stop, *stage),
         Break::Mesh {
             stop,
             stage,
             is_notice: true,
-        } => mesh::cause(case.view, stop, *stage).notice(),
+        } => mesh::cause(stop, *stage).notice(),
         Break::Node(fault) => nodes::cause(case, path, fault),
     }
 }

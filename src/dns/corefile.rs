@@ -91,8 +91,7 @@ impl Corefile {
     /// its block as a plugin of that name; between blocks it is passed over.
     ///
     /// # Errors
-    /// When braces do not match, a block has no zone, imports multiply beyond all use, or CoreDNS would
-    /// refuse it for another reason.
+    /// When braces do not match, a block has no zone, or CoreDNS would refuse it for another reason.
     pub fn parse_with(text: &str, files: Files<'_>) -> Result<Self, BadCorefile> {
         let tokens = import::expanded(tokens(text, None)?, files)?;
         let mut reader = Reader { tokens, next: 0 };
@@ -115,9 +114,8 @@ impl Corefile {
             }
             corefile.blocks.push(block(&keys, plugins, at)?);
         }
-        let mut room = DIRECTIVES;
         for block in &mut corefile.blocks {
-            expand_imports(block, &snippets, &mut room)?;
+            expand_imports(&mut block.plugins, &snippets);
         }
         sanity::check(&corefile)?;
         Ok(corefile)
@@ -243,36 +241,19 @@ fn block(keys: &[String], plugins: Vec<Plugin>, at: At) -> Result<ServerBlock, B
     Ok(block)
 }
 
-/// How many directives imports may make, over all blocks: a ConfigMap has room for a hundred thousand
-/// imports of a snippet that is as long.
-const DIRECTIVES: usize = 10_000;
-
-fn expand_imports(
-    block: &mut ServerBlock,
-    snippets: &[(String, Vec<Plugin>)],
-    room: &mut usize,
-) -> Result<(), BadCorefile> {
+fn expand_imports(plugins: &mut Vec<Plugin>, snippets: &[(String, Vec<Plugin>)]) {
     let mut expanded = Vec::new();
-    for plugin in block.plugins.drain(..) {
+    for plugin in plugins.drain(..) {
         let snippet = (plugin.name == import::DIRECTIVE)
             .then(|| plugin.arguments.first())
             .flatten()
             .and_then(|wanted| snippets.iter().find(|(name, _)| name == wanted));
         match snippet {
-            Some((_, imported)) => {
-                *room = room
-                    .checked_sub(imported.len())
-                    .ok_or_else(|| BadCorefile {
-                        at: plugin.at.clone(),
-                        message: format!("imports make more than {DIRECTIVES} directives"),
-                    })?;
-                expanded.extend(imported.iter().cloned());
-            }
+            Some((_, imported)) => expanded.extend(imported.iter().cloned()),
             None => expanded.push(plugin),
         }
     }
-    block.plugins = expanded;
-    Ok(())
+    *plugins = expanded;
 }
 
 struct Reader {

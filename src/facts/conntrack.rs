@@ -1,6 +1,5 @@
 //! `/proc/net/nf_conntrack` or `conntrack -L`: the connections a node remembers.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -34,17 +33,6 @@ pub struct Tuple {
 #[must_use]
 pub fn connections(text: &str) -> Vec<Connection> {
     text.lines().filter_map(connection).collect()
-}
-
-/// The table without the connections that were opened from some sockets.
-#[must_use]
-pub fn without(text: &str, sockets: &BTreeSet<SocketAddr>) -> String {
-    let is_own = |line: &&str| {
-        let original = connection(line).map(|one| one.original);
-        original.is_some_and(|one| sockets.contains(&SocketAddr::new(one.src, one.sport)))
-    };
-    let kept = text.lines().filter(|line| !is_own(line));
-    kept.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn connection(line: &str) -> Option<Connection> {
@@ -137,17 +125,6 @@ impl PartialTuple {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn connections_of_our_own_are_left_out() {
-        let text = "udp 17 29 src=10.244.1.6 dst=10.96.0.10 sport=40000 dport=53 [UNREPLIED] src=10.244.9.9 dst=10.244.1.6 sport=53 dport=40000\n\
-                    udp 17 29 src=10.244.1.6 dst=10.96.0.10 sport=40001 dport=53 src=10.244.2.3 dst=10.244.1.6 sport=53 dport=40001\n";
-        let own = BTreeSet::from(["10.244.1.6:40000".parse().expect("a socket")]);
-        let left = without(text, &own);
-        assert_eq!(left.lines().count(), 1);
-        assert!(left.contains("sport=40001"), "{left}");
-        assert_eq!(without(text, &BTreeSet::new()), text);
-    }
 
     #[test]
     fn both_forms_of_an_entry() {

@@ -11,7 +11,7 @@
 
 mod attached;
 mod bridge;
-pub mod conntrack;
+mod conntrack;
 mod conntrack_stat;
 mod link;
 mod neighbour;

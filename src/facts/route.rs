@@ -30,7 +30,7 @@ pub struct Route {
 }
 
 /// One way out.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextHop {
     pub device: String,
     /// Absent: the destination is on the link.

@@ -93,25 +93,16 @@ const fn owner(name: &'static str, runs_as: &'static str) -> Owner {
 }
 
 impl Owner {
-    /// The owner of a chain, as far as names tell.
-    #[must_use]
-    pub fn of_chain(table: &str, chain: &str) -> Option<Self> {
-        let starts = |sign: &str| chain.starts_with(sign) || table.contains(sign);
-        let mut signs = SIGNS.iter();
-        let named = signs.find(|(sign, _)| starts(sign));
-        named.map(|(_, owner)| *owner)
-    }
-
     /// The owner of a rule, as far as its table, chain and text tell.
     #[must_use]
     pub fn of(rule: &TrailStep) -> Option<Self> {
+        let starts = |sign: &str| rule.chain.starts_with(sign) || rule.table.contains(sign);
         let says = |sign: &str| {
             let mut at = rule.text.match_indices(sign);
             at.any(|(at, _)| rule.text[..at].ends_with([' ', '"', '(']))
         };
-        Self::of_chain(&rule.table, &rule.chain).or_else(|| {
-            let named = SIGNS.iter().find(|(sign, _)| says(sign));
-            named.map(|(_, owner)| *owner)
-        })
+        let named = SIGNS.iter().find(|(sign, _)| starts(sign));
+        let named = named.or_else(|| SIGNS.iter().find(|(sign, _)| says(sign)));
+        named.map(|(_, owner)| *owner)
     }
 }

@@ -1,12 +1,10 @@
 //! Raw facts to values. A file that cannot be read is listed, and the rest is still used.
 
-use std::net::IpAddr;
-
 use crate::cluster::{NodeFacts, PodFacts};
 use crate::facts::{
     Attached, BadFact, BridgePort, Connection, ConntrackStats, Forwarding, Listener, Neighbour,
-    NeighbourState, Sysctls, attached, bridge_ports, connections, forwarding_entries, links,
-    neighbours, route_rules, routes, sockets,
+    Sysctls, attached, bridge_ports, connections, forwarding_entries, links, neighbours,
+    route_rules, routes, sockets,
 };
 use crate::nat::model::{Gap, Ruleset, TableFamily};
 use crate::nat::proxy::Mode;
@@ -71,13 +69,6 @@ struct Reader {
 // === impl NodeState ===
 
 impl NodeState {
-    /// Whether the node asked its networks for an address, and nobody answered (`FAILED`).
-    #[must_use]
-    pub fn is_silent(&self, ip: IpAddr) -> bool {
-        let mut all = self.neighbours.iter().flatten();
-        all.any(|one| one.ip == ip && one.state == NeighbourState::Failed)
-    }
-
     /// Whether the rules that kube-proxy writes in a mode for a family were gathered.
     #[must_use]
     pub fn has_rules_of(&self, mode: Mode, family: Family) -> bool {

@@ -20,9 +20,6 @@ pub enum ProbeError {
     /// The agent could not be brought there, or did not answer.
     #[error("{what}: {why}")]
     Transport { what: String, why: String },
-    /// Nothing was to be created (`--confirm`).
-    #[error("creating it was declined")]
-    Declined,
     /// The program itself cannot be used as the agent there.
     #[error("{why}")]
     Binary { why: String, hint: String },
@@ -37,7 +34,6 @@ impl ProbeError {
         let grant = match self {
             Self::Refused { grant, .. } if !grant.is_empty() => grant.clone(),
             Self::Binary { hint, .. } => hint.clone(),
-            Self::Declined => "a yes, or --no-probe for a prediction".to_owned(),
             _ => "to be tried again, or --no-probe".to_owned(),
         };
         Unread {

@@ -4,11 +4,9 @@
 mod error;
 mod observations;
 mod step;
-mod tap;
 mod vantage;
 
 pub use error::ProbeError;
 pub use observations::{Attempts, Observations, Seen, time};
 pub use step::{Depth, Step};
-pub use tap::{NodeTap, Tapped, Tapping};
 pub use vantage::Vantage;

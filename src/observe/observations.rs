@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProbeError, Tapped, Vantage};
+use super::{ProbeError, Vantage};
 use netpath_protocol::{Attempt, DnsReply, Failure, HttpReply, IcmpError, Outcome, Task};
 
 /// One answered question.
@@ -22,8 +22,6 @@ pub struct Seen {
 pub struct Observations {
     pub seen: Vec<Seen>,
     pub failed: Vec<(Vantage, ProbeError)>,
-    /// What taps saw of probes made for that.
-    pub taps: Vec<Tapped>,
 }
 
 /// Attempts, summed up.
@@ -130,12 +128,6 @@ impl Observations {
                 .filter(|(vantage, _)| vantages.contains(vantage))
                 .cloned()
                 .collect(),
-            taps: self
-                .taps
-                .iter()
-                .filter(|tapped| vantages.contains(&tapped.tapping.source))
-                .cloned()
-                .collect(),
         }
     }
 
@@ -144,8 +136,6 @@ impl Observations {
         self.seen.retain(|seen| !vantages.contains(&seen.vantage));
         self.failed
             .retain(|(vantage, _)| !vantages.contains(vantage));
-        self.taps
-            .retain(|tapped| !vantages.contains(&tapped.tapping.source));
     }
 
     /// The answers of a DNS server to a vantage.
@@ -196,17 +186,6 @@ impl Observations {
                 }
                 _ => None,
             })
-    }
-
-    /// The sockets that probes asked from: what others remember of them is no evidence.
-    #[must_use]
-    pub fn own_sockets(&self) -> BTreeSet<SocketAddr> {
-        let locals = self.seen.iter().flat_map(|seen| match &seen.outcome {
-            Outcome::Attempts(all) => all.iter().filter_map(|attempt| attempt.local).collect(),
-            Outcome::Dns(reply) => reply.local.into_iter().collect(),
-            _ => Vec::new(),
-        });
-        locals.collect()
     }
 
     fn at<'o>(&'o self, vantage: &'o Vantage) -> impl Iterator<Item = &'o Seen> {

@@ -156,11 +156,6 @@ pub enum WayFault {
         takes: u32,
         device: String,
     },
-    /// A rule stops full packets, and lets small ones pass.
-    LargeStopped {
-        rule: TrailStep,
-        size: u32,
-    },
     /// The pod does not hang on the node's network.
     Detached {
         pod: ObjectRef,
@@ -333,7 +328,6 @@ impl WayFault {
             Self::TooLarge { sends, takes, .. } => {
                 format!("sends {sends} bytes, the other end accepts {takes}")
             }
-            Self::LargeStopped { size, .. } => format!("packets of {size} bytes are stopped"),
             Self::Detached { pod, .. } => format!("{} is cut off", pod.name),
             Self::NoGateway { gateway, .. } => format!("gateway {gateway} is gone"),
         }
@@ -358,8 +352,7 @@ impl Fault {
     pub const fn is_partial(&self) -> bool {
         matches!(
             self,
-            Self::Way(WayFault::TooLarge { .. } | WayFault::LargeStopped { .. })
-                | Self::Blocked { is_share: true, .. }
+            Self::Way(WayFault::TooLarge { .. }) | Self::Blocked { is_share: true, .. }
         )
     }
 }

@@ -56,8 +56,6 @@ pub enum Basis {
     Api,
     Node,
     Probe,
-    /// Points that a marked packet passed.
-    Tap,
 }
 
 /// The network a hop takes place in.

@@ -1,6 +1,5 @@
 //! What the ports that are open speak.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::{Asker, MAX_BACKENDS};
@@ -15,7 +14,7 @@ impl Asker<'_, '_> {
     /// packet; a handshake where TLS was asked; and the size of packets that passes between nodes.
     pub(super) fn applications(&mut self) {
         let speech = Speech::of(self.case);
-        let mut sized = BTreeSet::new();
+        let mut sized = false;
         for path in self.case.paths() {
             let Some(source) = path.sources.first().copied() else {
                 continue;
@@ -41,8 +40,8 @@ impl Asker<'_, '_> {
                     self.ask(&vantage, task);
                 }
                 let crosses = backend.node.is_some() && backend.node != source.node_name();
-                // Each pair of nodes is a way of its own.
-                if crosses && sized.insert((source.node_name(), backend.node)) {
+                if crosses && !sized {
+                    sized = true;
                     self.ask(
                         &vantage,
                         Task::PathMtu {

@@ -15,7 +15,6 @@ mod names;
 mod nodes;
 mod source;
 mod speech;
-mod tap;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,8 +28,6 @@ use crate::net::Protocol;
 use crate::observe::{Depth, Observations, Step, Vantage};
 use crate::path::{Path, Stage};
 use crate::resolve::Site;
-
-pub use tap::tapping;
 
 /// Backends are asked one by one, but not all of a hundred.
 const MAX_BACKENDS: usize = 16;

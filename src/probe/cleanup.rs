@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1;
 use kube::Client;
 use kube::api::{Api, AttachParams, ListParams};
 
-use super::launch::{is_own_container, is_own_pod, is_running};
+use super::launch::{is_ours, is_running};
 use super::pods::Pods;
 use super::{LABEL, RUN};
 use crate::cluster::{Named, Pod};
@@ -17,7 +17,6 @@ use crate::cluster::{Named, Pod};
 pub struct Leftover {
     pub namespace: String,
     pub name: String,
-    pub uid: String,
     pub is_running: bool,
 }
 
@@ -33,15 +32,14 @@ pub struct LeftContainer {
 /// Deletes one pod at once, and tries again while the server stumbles.
 ///
 /// # Errors
-/// The last refusal. A pod that is gone already is a success; so is another of its name, which is none of
-/// ours.
-pub async fn delete(client: &Client, pod: &Leftover) -> Result<(), String> {
-    let pods = Pods::new(client, Some(&pod.namespace));
+/// The last refusal. A pod that is gone already is a success.
+pub async fn delete(client: &Client, namespace: &str, name: &str) -> Result<(), String> {
+    let pods = Pods::new(client, Some(namespace));
     let mut last = String::new();
     for attempt in 0..4_u32 {
-        match pods.delete(&pod.name, &pod.uid).await {
+        match pods.delete(name).await {
             Ok(()) => return Ok(()),
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => return Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
             Err(kube::Error::Api(status)) if status.code == 403 => {
                 return Err(status.message.clone());
             }
@@ -52,7 +50,7 @@ pub async fn delete(client: &Client, pod: &Leftover) -> Result<(), String> {
     Err(last)
 }
 
-/// Every pod that netpath made (in one run), in one namespace or in all.
+/// Every pod that carries our label (and that of one run), in one namespace or in all.
 ///
 /// # Errors
 /// When they may not be listed.
@@ -67,11 +65,9 @@ pub async fn find(
     }
     let ours = ListParams::default().labels(&labels);
     let page = Pods::new(client, namespace).list(&ours).await?;
-    let ours = page.pods.into_iter().filter(is_own_pod);
-    let leftovers = ours.map(|pod| Leftover {
+    let leftovers = page.pods.into_iter().map(|pod| Leftover {
         namespace: pod.namespace().to_owned(),
         name: pod.name().to_owned(),
-        uid: pod.metadata.uid.clone().unwrap_or_default(),
         is_running: pod.status.and_then(|status| status.phase).as_deref() == Some("Running"),
     });
     Ok(leftovers.collect())
@@ -138,10 +134,7 @@ async fn end_one(client: &Client, own: &LeftContainer) {
 fn of_pod(pod: &Pod) -> impl Iterator<Item = LeftContainer> + '_ {
     let spec = pod.spec.as_ref();
     let all = spec.and_then(|spec| spec.ephemeral_containers.as_ref());
-    let ours = all
-        .into_iter()
-        .flatten()
-        .filter(|own| is_own_container(own));
+    let ours = all.into_iter().flatten().filter(|own| is_ours(&own.name));
     ours.map(|own| LeftContainer {
         namespace: pod.namespace().to_owned(),
         pod: pod.name().to_owned(),

@@ -20,7 +20,7 @@ pub mod rights;
 mod run;
 pub mod transport;
 
-pub use progress::{Plain, Progress, Quiet, Silent, Spinner};
+pub use progress::{Plain, Progress, Silent, Spinner};
 pub use run::{Answers, Session, Settings};
 
 /// The label everything carries that netpath creates.

@@ -6,22 +6,13 @@
 //! ```
 
 use futures::Stream;
-use futures::stream::try_unfold;
-use http::HeaderValue;
-use http::header::ACCEPT_ENCODING;
 use kube::Client;
-use kube::api::{
-    DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions,
-};
+use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams};
 use kube::api::{Request, WatchEvent, WatchParams};
 use serde_json::Value;
 
 use crate::cluster::Pod;
-use crate::cluster::live::{line, patiently};
-use crate::cluster::names::is_name;
-
-/// The most bytes of one event of a watch: a pod is at most 1.5 MiB (etcd's limit of a request).
-const EVENT: usize = 4 << 20;
+use crate::cluster::live::patiently;
 
 /// The pods of one namespace, or of all.
 #[derive(Clone)]
@@ -87,23 +78,15 @@ impl Pods {
         let request = self.request.create(&PostParams::default(), body);
         let made = self.ask(request).await?;
         let name = made.pointer("/metadata/name").and_then(Value::as_str);
-        // It goes into the paths of what is asked next.
-        let name = name.filter(|name| is_name(name)).ok_or_else(|| {
-            kube::Error::Service("the API server gave the new pod no name it accepts".into())
-        })?;
-        Ok(name.to_owned())
+        Ok(name.unwrap_or_default().to_owned())
     }
 
-    /// Deletes a pod at once, if it is still the one that was seen.
+    /// Deletes a pod at once.
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub async fn delete(&self, name: &str, uid: &str) -> kube::Result<()> {
-        let seen = Preconditions {
-            uid: Some(uid.to_owned()),
-            ..Preconditions::default()
-        };
-        let parameters = DeleteParams::default().grace_period(0).preconditions(seen);
+    pub async fn delete(&self, name: &str) -> kube::Result<()> {
+        let parameters = DeleteParams::default().grace_period(0);
         self.ask(self.request.delete(name, &parameters)).await?;
         Ok(())
     }
@@ -144,21 +127,8 @@ impl Pods {
             .timeout(60);
         // Version 0: the watch begins with the pod as it is now.
         let request = self.request.watch(&parameters, "0");
-        let mut request = request.map_err(kube::Error::BuildRequest)?;
-        // A server may compress every event by itself, which only the first of is read of.
-        let plain = HeaderValue::from_static("identity");
-        request.headers_mut().insert(ACCEPT_ENCODING, plain);
-        let stream = Box::pin(self.client.request_stream(request).await?);
-        Ok(try_unfold(stream, async |mut stream| {
-            let event = line(&mut stream, EVENT)
-                .await
-                .map_err(kube::Error::ReadEvents)?;
-            let event = event
-                .map(|event| serde_json::from_slice(&event))
-                .transpose();
-            let event = event.map_err(kube::Error::SerdeError)?;
-            Ok(event.map(|event| (event, stream)))
-        }))
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        self.client.request_events(request).await
     }
 
     async fn ask(

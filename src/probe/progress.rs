@@ -1,13 +1,12 @@
 //! Telling what is being done, on stderr; the engine itself never prints.
 
+use std::io::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often a spinner turns.
 const TICK: Duration = Duration::from_millis(100);
-
-use crate::visible::{field, say, visible};
 
 /// Somebody who wants to know.
 pub trait Progress: Sync {
@@ -27,10 +26,6 @@ pub trait Progress: Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
-/// Only what must be read, whatever comes after: for what runs on and on.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Quiet;
-
 /// A line for everything, for pipes and CI.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Plain;
@@ -49,23 +44,12 @@ impl Progress for Silent {
     fn finish(&self) {}
 }
 
-// === impl Quiet ===
-
-impl Progress for Quiet {
-    fn doing(&self, _what: &str) {}
-
-    fn say(&self, what: &str) {
-        Plain.say(what);
-    }
-
-    fn finish(&self) {}
-}
-
 // === impl Plain ===
 
 impl Progress for Plain {
     fn doing(&self, what: &str) {
-        say(format_args!("netpath: {what}"));
+        // A closed stderr takes nothing from the answer.
+        let _ = writeln!(std::io::stderr(), "netpath: {what}");
     }
 
     fn say(&self, what: &str) {
@@ -98,11 +82,11 @@ impl Default for Spinner {
 
 impl Progress for Spinner {
     fn doing(&self, what: &str) {
-        self.bar.set_message(field(what).into_owned());
+        self.bar.set_message(what.to_owned());
     }
 
     fn say(&self, what: &str) {
-        self.bar.println(format!("netpath: {}", visible(what)));
+        self.bar.println(format!("netpath: {what}"));
     }
 
     /// A spinner that turns would overwrite the question.

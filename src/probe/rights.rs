@@ -205,11 +205,6 @@ fn probing(depth: Depth) -> Vec<Value> {
         rules.push(json!({"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}));
     }
     if depth == Depth::Deep {
-        // What else could take a twin for its own.
-        rules.push(
-            json!({"apiGroups": [""], "resources": ["replicationcontrollers"], "verbs": ["list"]}),
-        );
-        rules.push(json!({"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["list"]}));
         rules
             .push(json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "delete"]}));
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::answer;
 use super::model::{
     PathReport, Rejection, ReportBackend, ReportDataplane, ReportEnd, ReportFinding, ReportHop,
     ReportPacket, ReportPath, ReportSource, Tool,
 };
-use super::{answer, tap};
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
 use crate::dataplane::installed;
 use crate::diagnose::{Case, Diagnosis, Finding, Verdict};
@@ -54,7 +54,6 @@ pub fn build(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> PathReport {
         measurements: Vec::new(),
         paths,
         findings: diagnosis.findings.iter().map(report_finding).collect(),
-        tap: tap::report(case),
         dataplanes: dataplanes(view),
         not_looked_at: not_looked_at(case, diagnosis),
         unread: case

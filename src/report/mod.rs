@@ -14,9 +14,7 @@ pub mod matrix;
 mod measurement;
 mod model;
 pub mod policy;
-mod tap;
 mod text;
-pub mod watch;
 
 use std::io::{self, Write};
 
@@ -30,7 +28,6 @@ pub use model::{
     Tool,
 };
 
-pub use tap::{ReportPoint, ReportTap};
 pub(crate) use text::Style;
 
 use crate::terminal::Terminal;

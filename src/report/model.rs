@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::measurement::Measurement;
-use super::tap::ReportTap;
 use crate::cluster::{ObjectRef, Unread};
 use crate::diagnose::{Blame, Confidence, Fix, Severity, Verdict};
 use crate::path::{Basis, Boundary, Evidence, Mode, Stage, Status};
@@ -39,9 +38,6 @@ pub struct PathReport {
     pub measurements: Vec<Measurement>,
     pub paths: Vec<ReportPath>,
     pub findings: Vec<ReportFinding>,
-    /// The points that one probe passed, where it was tapped.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tap: Option<ReportTap>,
     /// Dataplanes that the objects of the cluster show, with what each replaces.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dataplanes: Vec<ReportDataplane>,

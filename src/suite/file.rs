@@ -202,32 +202,6 @@ impl Suite {
     }
 }
 
-// === impl Check ===
-
-impl Check {
-    /// That one end reaches another, and nothing more.
-    #[must_use]
-    pub fn reachable(source: &str, destination: &str, namespace: &str) -> Self {
-        Self {
-            name: format!("{source} → {destination}"),
-            source: source.to_owned(),
-            destination: destination.to_owned(),
-            namespace: Some(namespace.to_owned()),
-            to_namespace: None,
-            port: None,
-            protocol: None,
-            verdict: Verdict::Reachable,
-            code: None,
-            by: None,
-            limits: Limits::default(),
-            retries: 0,
-            timeout: None,
-            tags: Vec::new(),
-            line: 1,
-        }
-    }
-}
-
 /// The lines where the entries of `checks` begin, in block style; an entry in flow style has none of its own.
 fn lines_of_checks(text: &str) -> Vec<usize> {
     let mut lines = (1..).zip(text.lines());

@@ -6,13 +6,9 @@
 
 mod expect;
 mod file;
-pub mod job;
 mod judge;
-pub mod propose;
 pub mod report;
-mod shard;
 
 pub use expect::{Blamed, Limits};
 pub use file::{BadSuite, Check, Suite};
 pub use judge::{Outcome, Tally, judge};
-pub use shard::Shard;

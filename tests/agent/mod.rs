@@ -4,7 +4,6 @@ pub mod ground;
 mod packets;
 mod reach;
 mod servers;
-mod tap;
 
 /// The program under test.
 const PROGRAM: &str = env!("NETPATH_AGENT");

@@ -159,9 +159,8 @@ fn facts_are_written_where_a_snapshot_has_them() {
         coverage: None,
         server_version: None,
         taken_at: Timestamp::UNIX_EPOCH,
-        anonymize: false,
     };
-    let written = capture.write(&folder.0).expect("a folder").files;
+    let written = capture.write(&folder.0).expect("a folder");
     assert_eq!(written.len(), 4, "{written:?}");
     let view = netpath::cluster::snapshot::load(&folder.0).expect("a capture");
     assert_eq!(view.facts.nodes, facts.nodes);

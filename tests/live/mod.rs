@@ -8,7 +8,6 @@
 mod bounds;
 mod capture;
 mod credentials;
-mod odd;
 mod refused;
 mod skew;
 pub mod stub;

@@ -49,10 +49,6 @@ pub enum Manner {
     Garbage,
     /// Half of the answer, then the end of the connection.
     CutOff,
-    /// Other JSON than was asked for.
-    Other(&'static str),
-    /// A list that is larger than anybody reads.
-    Flood,
     /// Nothing, for ever.
     Silence,
 }
@@ -190,8 +186,6 @@ async fn answer(
     let manner = (state.rule)(&place.asked);
     let (code, body) = match manner {
         Manner::Silence => std::future::pending().await,
-        Manner::Other(body) => (StatusCode::OK, body.to_owned()),
-        Manner::Flood => (StatusCode::OK, flood()),
         Manner::Garbage => (StatusCode::OK, "<html>Please log in</html>".to_owned()),
         Manner::Refuse(code) => status(code, &place.asked),
         Manner::Plain | Manner::CutOff => state.find(&place),
@@ -217,18 +211,6 @@ async fn hold(state: &State) {
         }
         tokio::time::sleep_until(due).await;
     }
-}
-
-/// 60 MB.
-fn flood() -> String {
-    let item = format!(
-        r#"{{"metadata":{{"name":"a","annotations":{{"a":"{}"}}}}}}"#,
-        "y".repeat(1 << 20)
-    );
-    format!(
-        r#"{{"kind":"List","items":[{}]}}"#,
-        vec![item; 60].join(",")
-    )
 }
 
 fn status(code: u16, asked: &Asked) -> (StatusCode, String) {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  ../shared/data/mesh/   small worlds and questions about them, where that is there
-//!  pinned/mesh            a part of our own, in the same form, which is always there
+//!  pinned/                a part of our own, in the same form, which is always there
 //! ```
 
 mod tables;

@@ -73,12 +73,14 @@ struct Score {
 
 #[test]
 fn every_verdict_of_the_corpus_is_right_and_most_causes() {
-    check(&corpus("mesh"), SPARE);
+    if let Some(folder) = corpus("mesh") {
+        check(&folder, SPARE);
+    }
 }
 
 #[test]
 fn every_pinned_answer_is_right() {
-    check(&project().join("tests/pinned/mesh"), usize::MAX);
+    check(&project().join("tests/mesh/pinned"), usize::MAX);
 }
 
 fn check(folder: &Path, spare: usize) {

@@ -1,6 +1,13 @@
-//! Probing without a cluster: what is asked, round by round. What is made of the answers is data: `scenarios/probe`.
+//! Probing without a cluster: what is asked, and what is made of the answers.
+//!
+//! ```text
+//!  world.yaml (a healthy shop) + faults/NAME/{observations,facts}.json ─► confirm ─► diagnose ─► expect.json
+//! ```
 
+mod faults;
 mod rounds;
+
+pub use faults::said;
 
 use netpath::cluster::{Builder, ClusterView, Provenance, snapshot};
 use netpath::target::Request;
@@ -9,10 +16,7 @@ use netpath::target::Request;
 fn world(further: &str) -> ClusterView {
     let mut builder = Builder::default();
     builder.view().provenance = Provenance::Live;
-    for text in [
-        include_str!("../scenarios/recorded/ok-pod-to-service/objects.yaml"),
-        further,
-    ] {
+    for text in [include_str!("world.yaml"), further] {
         for object in snapshot::objects(text).expect("YAML") {
             builder.add(object);
         }

@@ -67,7 +67,6 @@ fn outcome(task: &Task, failure: Option<Failure>) -> Outcome {
             authority: None,
             error: failure,
             elapsed_us: 500,
-            local: None,
         }),
         Task::Connect { attempts, .. }
         | Task::Udp { attempts, .. }

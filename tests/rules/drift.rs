@@ -3,12 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::{rules, write};
-use crate::support::beside;
+use crate::support::project;
+
+/// The recordings, or `None` after saying visibly that the test skips.
+fn recordings() -> Option<PathBuf> {
+    let path = project().join("../shared/scenarios");
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: {} is not there", path.display());
+    None
+}
 
 /// What `--drift` lists for arguments: kind and Service of each difference, and the exit code.
 fn drift(args: &[&str]) -> (Vec<String>, Option<i32>) {
@@ -36,9 +46,7 @@ const DIFFERENT: [(&str, &str, &str, usize); 4] = [
 
 #[test]
 fn recordings_show_what_was_done_to_them() {
-    let Some(root) = beside("scenarios") else {
-        return;
-    };
+    let Some(root) = recordings() else { return };
     let (mut nodes, mut wrong) = (0, Vec::new());
     let mut folders: Vec<_> = fs::read_dir(&root)
         .expect("a folder")
@@ -109,9 +117,7 @@ fn replaced(text: &str, from: &str, to: &str) -> String {
 
 #[test]
 fn a_falsified_dump_shows_the_falsification_alone() {
-    let Some(root) = beside("scenarios") else {
-        return;
-    };
+    let Some(root) = recordings() else { return };
     let folder = root.join("ok-pod-to-service");
     let (dump, objects) = (
         text(&folder.join("nodes/node1/iptables-save.txt")),
@@ -175,9 +181,7 @@ fn a_falsified_dump_shows_the_falsification_alone() {
 /// The objects falsified instead: the rules are then wrong the other way round.
 #[test]
 fn falsified_objects_show_the_falsification_alone() {
-    let Some(root) = beside("scenarios") else {
-        return;
-    };
+    let Some(root) = recordings() else { return };
     let folder = root.join("ok-pod-to-service");
     let dump = text(&folder.join("nodes/node1/iptables-save.txt"));
     let path = folder.join("objects.yaml");
@@ -256,9 +260,7 @@ fn falsified_objects_show_the_falsification_alone() {
 
 #[test]
 fn a_falsified_listing_shows_the_falsification_alone() {
-    let Some(root) = beside("scenarios") else {
-        return;
-    };
+    let Some(root) = recordings() else { return };
     let folder = root.join("ok-pod-to-service-nft");
     let listing: Value =
         serde_json::from_str(&text(&folder.join("nodes/node1/nft-ruleset.json"))).expect("JSON");
@@ -377,9 +379,7 @@ fn endpoint_map<'a>(listing: &'a mut Value, name: &str) -> &'a mut Vec<Value> {
 /// The same for people: the last line counts, and says what was compared.
 #[test]
 fn differences_are_readable() {
-    let Some(root) = beside("scenarios") else {
-        return;
-    };
+    let Some(root) = recordings() else { return };
     let path = root.join("service-rules-flushed");
     let snapshot = path.to_string_lossy();
     let said = rules(&["--snapshot", &snapshot, "--node", "node1", "--drift"]);

@@ -138,7 +138,7 @@ fn what_is_printed_is_read_as_the_same() {
         let rules = read(&RuleSet::new(seed).iptables());
         assert_same_again(&rules, &format!("rule set {seed}"));
     }
-    let root = corpus("nat");
+    let Some(root) = corpus("nat") else { return };
     let mut count = 0;
     for folder in [
         "k8s-flows-iptables",
@@ -160,7 +160,7 @@ fn what_is_printed_is_read_as_the_same() {
 /// The spacing and the order of keys in a listing say nothing.
 #[test]
 fn a_listing_means_the_same_however_it_is_laid_out() {
-    let root = corpus("nat");
+    let Some(root) = corpus("nat") else { return };
     for folder in [
         "k8s-flows-nftables",
         "live-kubeproxy-nftables",
@@ -218,7 +218,7 @@ fn print_servers(servers: &[VirtualServer]) -> String {
 
 #[test]
 fn virtual_servers_are_read_again_from_their_print() {
-    let root = corpus("nat");
+    let Some(root) = corpus("nat") else { return };
     for (file, case) in cases(&root.join("ipvs-states")) {
         let text = case["ruleset"]["ipvsadm_save_n"].as_str().expect("a dump");
         let servers = virtual_servers(text);

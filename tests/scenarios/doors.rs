@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use k8s_openapi::jiff::Timestamp;
-use libtest_mimic::Trial;
 use netpath::cluster::live::read_keeping;
 use netpath::cluster::snapshot::{Capture, load};
 use netpath::cluster::{ClusterView, Facts};
@@ -11,13 +10,12 @@ use netpath::report::PathReport;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::api::scenarios;
+use super::api::{Scenario, scenarios};
 use super::expectation::{Expectation, faults};
-use super::harness::check;
 use super::oddities::oddities;
 use super::report;
-use super::stub::Stub;
 use super::world::{TAKEN_AT, World};
+use crate::live::stub::Stub;
 
 /// So many scenarios get a coarser answer live than from everything, since a bounded number of requests does not
 /// bring what tells the finer cause. It may only go down.
@@ -30,24 +28,27 @@ struct Asked {
     world: World,
 }
 
-pub fn trials() -> Vec<Trial> {
-    vec![check(
-        "doors/one-answer-through-every-door",
-        one_answer_through_every_door,
-    )]
-}
-
+#[test]
 fn one_answer_through_every_door() {
-    let all: Vec<Asked> = scenarios()
-        .iter()
-        .cloned()
-        .chain(oddities())
+    let planted = scenarios().into_iter().map(|scenario| {
+        let Scenario {
+            name,
+            expected,
+            overlay,
+        } = scenario;
+        (name, expected, overlay)
+    });
+    let odd = oddities()
+        .into_iter()
+        .map(|oddity| (oddity.name, oddity.expected, oddity.overlay));
+    let all: Vec<Asked> = planted
+        .chain(odd)
         // What was gathered inside pods is not in the API.
-        .filter(|scenario| !scenario.overlay.has_facts())
-        .map(|scenario| Asked {
-            world: scenario.world(),
-            name: scenario.name,
-            expected: scenario.expected,
+        .filter(|(.., overlay)| !overlay.has_facts())
+        .map(|(name, expected, overlay)| Asked {
+            name,
+            expected,
+            world: World::base().with(&overlay),
         })
         .collect();
     let runtime = Runtime::new().expect("a runtime");
@@ -108,7 +109,6 @@ fn captured(name: &str, objects: Vec<Value>, live: &ClusterView) -> ClusterView 
         coverage: live.coverage().cloned(),
         server_version: live.server_version.clone(),
         taken_at: TAKEN_AT.parse().unwrap_or(Timestamp::UNIX_EPOCH),
-        anonymize: false,
     };
     capture.write(&folder).expect("a folder");
     let view = load(&folder).expect("a capture");

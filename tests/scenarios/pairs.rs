@@ -2,18 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use libtest_mimic::Trial;
 use netpath::path::Stage;
 
-use super::api::scenarios;
+use super::api::{Scenario, scenarios};
 use super::expectation::codes;
-use super::harness::check;
 use super::report;
-use super::scenario::Scenario;
+use super::world::World;
 
 /// A cause with the answer it gets alone.
 struct Alone {
-    scenario: &'static Scenario,
+    scenario: Scenario,
     stage: Stage,
     codes: BTreeSet<String>,
 }
@@ -29,23 +27,19 @@ const BLINDING: [&str; 11] = [
 /// Pairs of which one moves what the other is about: a port that is elsewhere is denied by another rule.
 const ALIKE: [(&str, &str); 1] = [("POL-08-rule-with-other-ports", "SVC-04-port-of-a-sidecar")];
 
-pub fn trials() -> Vec<Trial> {
-    vec![check(
-        "pairs/two-causes-are-two-findings",
-        two_causes_are_two_findings,
-    )]
-}
-
+#[test]
 fn two_causes_are_two_findings() {
-    let all: Vec<Alone> = scenarios().iter().filter_map(alone).collect();
+    let all: Vec<Alone> = scenarios().into_iter().filter_map(alone).collect();
     let (mut complaints, mut asked) = (Vec::new(), 0);
     for (position, first) in all.iter().enumerate() {
         for second in &all[position + 1..] {
-            if first.stage == second.stage || !are_independent(first.scenario, second.scenario) {
+            if first.stage == second.stage || !are_independent(&first.scenario, &second.scenario) {
                 continue;
             }
             asked += 1;
-            let world = first.scenario.world().with(&second.scenario.overlay);
+            let world = World::base()
+                .with(&first.scenario.overlay)
+                .with(&second.scenario.overlay);
             let Ok(answer) = first.scenario.expected.ask(&world.view()) else {
                 complaints.push(format!(
                     "{} and {}: no answer",
@@ -68,14 +62,14 @@ fn two_causes_are_two_findings() {
 }
 
 /// The scenarios that ask the common question and have a fault to show.
-fn alone(scenario: &'static Scenario) -> Option<Alone> {
+fn alone(scenario: Scenario) -> Option<Alone> {
     let expected = &scenario.expected;
     if expected.args != ["pod/client", "svc/api"] || expected.codes.is_empty() {
         return None;
     }
     let is_blinding = BLINDING.iter().any(|code| scenario.name.starts_with(code));
     let answer = expected
-        .ask(&scenario.view())
+        .ask(&World::base().with(&scenario.overlay).view())
         .ok()
         .filter(|_| !is_blinding)?;
     Some(Alone {

@@ -1,45 +1,69 @@
-//! Recordings of a real cluster: kept once, and what lies beside the project.
+//! Recordings of a real cluster.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use libtest_mimic::Trial;
+use netpath::cluster::snapshot;
 
-use super::harness::check;
-use super::scenario::trials_beside;
-use super::{entries, folder};
+use super::expectation::Expectation;
+use super::{entries, folder, name_of, report, words};
+use crate::findings::Said;
+use crate::support::project;
 
-/// Files of less than this may say the same: a resolv.conf, a mode.
-const TINY: usize = 1024;
-
-/// The recordings in both proxy modes and the large ones lie beside the project. In `one-endpoint-rule-wrong` the
-/// planted rule stands behind the right one and never acts: the copy here expects what is so.
-pub fn trials() -> Vec<Trial> {
-    let mut trials = trials_beside("beside", "scenarios");
-    trials.retain(|trial| trial.name() != "beside/one-endpoint-rule-wrong");
-    let once = check("recorded/no-file-is-kept-twice", no_file_is_kept_twice);
-    trials.push(once);
-    trials
+/// What each recording of the project is told.
+pub fn said() -> Vec<Said> {
+    let said = |folder: PathBuf| {
+        let expected = Expectation::read(&folder);
+        let view = snapshot::load(&folder).expect("a recording");
+        words(
+            format!("recorded/{}", name_of(&folder)),
+            expected.ask(&view),
+        )
+    };
+    entries(&folder("recorded")).into_iter().map(said).collect()
 }
 
-fn no_file_is_kept_twice() {
-    let (mut known, mut open) = (BTreeMap::<String, PathBuf>::new(), vec![folder("recorded")]);
-    let mut twice = Vec::new();
-    while let Some(path) = open.pop() {
-        if path.is_dir() {
-            open.extend(entries(&path));
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).expect("a text");
-        if text.len() >= TINY
-            && let Some(other) = known.insert(text, path.clone())
-        {
-            twice.push(format!("{} is {}", path.display(), other.display()));
-        }
+#[test]
+fn every_recording_gets_its_answer() {
+    check(&entries(&folder("recorded")));
+}
+
+/// The recordings in both proxy modes and the large ones lie beside the project.
+#[test]
+fn every_recording_beside_the_project_gets_its_answer() {
+    let shared = project().join("../shared/scenarios");
+    if !shared.exists() {
+        eprintln!("SKIPPED: {} is not there", shared.display());
+        return;
     }
-    assert!(
-        twice.is_empty(),
-        "overlays say it shorter:\n{}",
-        twice.join("\n")
+    let folders = entries(&shared).into_iter();
+    check(
+        &folders
+            .filter(|folder| is_scenario(folder))
+            .collect::<Vec<_>>(),
     );
+}
+
+/// In `one-endpoint-rule-wrong` the planted rule stands behind the right one and never acts: the copy
+/// here expects what is so.
+fn is_scenario(folder: &Path) -> bool {
+    folder.join("expect.json").exists() && name_of(folder) != "one-endpoint-rule-wrong"
+}
+
+fn check(folders: &[PathBuf]) {
+    let mut complaints = Vec::new();
+    for folder in folders {
+        let expected = Expectation::read(folder);
+        let view =
+            snapshot::load(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let wrong = match expected.ask(&view) {
+            Ok(answer) => expected.complaints(&answer),
+            Err(error) => vec![error],
+        };
+        complaints.extend(
+            wrong
+                .iter()
+                .map(|wrong| format!("{}: {wrong}", name_of(folder))),
+        );
+    }
+    report(&complaints, folders.len());
 }

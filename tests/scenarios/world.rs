@@ -1,86 +1,54 @@
 //! Worlds made of a healthy one and what somebody changed in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use netpath::cluster::{Builder, ClusterView, Facts, NodeFacts, PodFacts, snapshot};
-use parking_lot::Mutex;
+use netpath::cluster::{Builder, ClusterView, Facts, PodFacts, snapshot};
 use serde_json::Value;
 
-use super::overlay::Overlay;
-use super::{broken, entries, folder};
+use super::{entries, folder, name_of};
 
 /// Kind, namespace and name.
 pub type Key = (String, String, String);
 
-/// When the worlds without a recording were recorded; a little after everything in them.
+/// When the worlds were recorded; a little after everything in them.
 pub const TAKEN_AT: &str = "2026-11-21T08:00:00Z";
 
-/// Objects by key, with what was gathered on nodes and inside pods, by path.
+/// Objects by key, with what was gathered inside pods.
 #[derive(Debug, Clone, Default)]
 pub struct World {
     objects: BTreeMap<Key, Value>,
-    files: BTreeMap<String, String>,
-    /// What a view says of itself: when it was taken, of which version the server was.
-    blank: Arc<ClusterView>,
+    facts: Facts,
     /// The view before the latest changes: reading every object anew takes most of the time.
     settled: Option<Arc<ClusterView>>,
     changed: BTreeSet<Key>,
 }
 
+/// Changes: objects to add, to merge into those of the same key (RFC 7386), or to remove
+/// (`$patch: delete`, as Kustomize writes it).
+#[derive(Debug, Clone, Default)]
+pub struct Overlay {
+    changes: Vec<Value>,
+    facts: Facts,
+}
+
 // === impl World ===
 
 impl World {
-    /// The world of a recording or of a file of objects, which is read once.
-    pub fn at(path: &Path) -> Arc<Self> {
-        type Cell = Arc<OnceLock<Arc<World>>>;
-        static KNOWN: Mutex<BTreeMap<PathBuf, Cell>> = Mutex::new(BTreeMap::new());
-        let cell = Arc::clone(KNOWN.lock().entry(path.to_owned()).or_default());
-        Arc::clone(cell.get_or_init(|| Arc::new(Self::read(path))))
-    }
-
-    /// A recording may itself be another one with an overlay.
-    fn read(path: &Path) -> Self {
-        if path.join("overlay.yaml").exists() {
-            let overlay = Overlay::folder(path);
-            let base = overlay.base.as_deref().expect("a recording's base");
-            return Self::at(&folder("recorded").join(base))
-                .with(&overlay)
-                .settle();
-        }
-        let view = snapshot::load(path).unwrap_or_else(|error| broken(path, &error));
-        let (file, files) = if path.is_dir() {
-            let mut files = read_files(path);
-            files.retain(|path, _| is_read(path));
-            (path.join("objects.yaml"), files)
-        } else {
-            (path.to_owned(), BTreeMap::new())
-        };
-        let text = std::fs::read_to_string(file).unwrap_or_else(|error| broken(path, &error));
-        let objects = snapshot::objects(&text).unwrap_or_else(|error| broken(path, &error));
-        let objects = objects.into_iter().flat_map(items);
-        let mut blank = ClusterView::default();
-        blank.provenance = view.provenance;
-        blank.server_version.clone_from(&view.server_version);
-        blank.taken_at = view.taken_at.or_else(|| TAKEN_AT.parse().ok());
-        blank.unread.clone_from(&view.unread);
-        if let Some(coverage) = view.coverage() {
-            blank.cover(coverage.clone());
-        }
-        let world = Self {
-            objects: objects.map(|object| (key(&object), object)).collect(),
-            files,
-            blank: Arc::new(blank),
-            ..Self::default()
-        };
-        world.settle()
+    /// The healthy world.
+    pub fn base() -> &'static Self {
+        static BASE: OnceLock<World> = OnceLock::new();
+        BASE.get_or_init(|| {
+            let base = Overlay::file(&folder("base.yaml"));
+            Self::default().with(&base).settle()
+        })
     }
 
     /// The same with changes.
     pub fn with(&self, overlay: &Overlay) -> Self {
         let mut world = self.clone();
-        for change in &overlay.objects {
+        for change in &overlay.changes {
             let key = key(change);
             if change["$patch"] == "delete" {
                 let removed = world.remove(&key);
@@ -90,9 +58,7 @@ impl World {
                 merge(world.objects.entry(key).or_default(), change);
             }
         }
-        world.files = overlay
-            .files(&self.files)
-            .unwrap_or_else(|why| panic!("{why}"));
+        world.facts.pods.extend(overlay.facts.pods.clone());
         world
     }
 
@@ -105,36 +71,20 @@ impl World {
 
     /// What the program would read of it.
     pub fn view(&self) -> ClusterView {
-        let is_known = |key: &Key| self.settled.is_some() && !self.changed.contains(key);
+        let known = self.settled.as_deref().cloned();
+        let is_known = |key: &Key| known.is_some() && !self.changed.contains(key);
         let news = self.objects.iter().filter(|(key, _)| !is_known(key));
-        let start = self.settled.as_ref().unwrap_or(&self.blank);
-        let mut builder = Builder::from_view(ClusterView::clone(start));
-        for (_, object) in news {
-            builder.add(object.clone());
+        let news: Vec<Value> = news.map(|(_, object)| object.clone()).collect();
+        let mut builder = known.map_or_else(Builder::default, Builder::from_view);
+        for object in news {
+            builder.add(object);
         }
-        builder.view().facts = self.facts();
+        let view = builder.view();
+        view.facts = self.facts.clone();
+        view.taken_at = TAKEN_AT.parse().ok();
         let view = builder.finish();
         assert!(view.rejected.is_empty(), "{:?}", view.rejected);
         view
-    }
-
-    fn facts(&self) -> Facts {
-        let mut facts = Facts::default();
-        for (path, text) in &self.files {
-            let is_fact = match place(path) {
-                Some(Place::Node(node, file)) => {
-                    let node = facts.nodes.entry(node.to_owned()).or_default();
-                    node.set(file, text.clone())
-                }
-                Some(Place::Pod(namespace, pod, file)) => {
-                    let pod = (namespace.to_owned(), pod.to_owned());
-                    facts.pods.entry(pod).or_default().set(file, text.clone())
-                }
-                None => false,
-            };
-            assert!(is_fact, "{path} is no fact");
-        }
-        facts
     }
 
     /// One object.
@@ -166,58 +116,99 @@ impl World {
     }
 }
 
-/// Where a file was gathered, and its name there.
-enum Place<'p> {
-    Node(&'p str, &'p str),
-    Pod(&'p str, &'p str, &'p str),
-}
+// === impl Overlay ===
 
-/// What a path says: `nodes/NODE/FILE`, `pods/NAMESPACE/POD/FILE`.
-fn place(path: &str) -> Option<Place<'_>> {
-    let (kind, rest) = path.split_once('/')?;
-    let (first, rest) = rest.split_once('/')?;
-    match kind {
-        "nodes" => Some(Place::Node(first, rest)),
-        "pods" => {
-            let (pod, file) = rest.split_once('/')?;
-            Some(Place::Pod(first, pod, file))
-        }
-        _ => None,
-    }
-}
-
-/// Whether a file is one that netpath reads; a capture may hold others.
-fn is_read(path: &str) -> bool {
-    match place(path) {
-        Some(Place::Node(_, file)) => NodeFacts::FILES.contains(&file),
-        Some(Place::Pod(.., file)) => PodFacts::FILES.contains(&file),
-        None => false,
-    }
-}
-
-/// The items of a List, or the object itself.
-fn items(mut object: Value) -> Vec<Value> {
-    match object.get_mut("items").map(Value::take) {
-        Some(Value::Array(items)) => items,
-        _ => vec![object],
-    }
-}
-
-/// What lies below `nodes/` and `pods/` of a folder, by path.
-pub fn read_files(folder: &Path) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    let mut open: Vec<PathBuf> = ["nodes", "pods"].map(|name| folder.join(name)).to_vec();
-    open.retain(|path| path.is_dir());
-    while let Some(path) = open.pop() {
-        if path.is_dir() {
-            open.extend(entries(&path));
-        } else if let Ok(name) = path.strip_prefix(folder) {
-            let text = std::fs::read_to_string(&path);
-            let text = text.unwrap_or_else(|error| broken(&path, &error));
-            files.insert(name.to_string_lossy().into_owned(), text);
+impl Overlay {
+    /// The changes of a file.
+    pub fn file(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let changes =
+            snapshot::objects(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self {
+            changes,
+            facts: Facts::default(),
         }
     }
-    files
+
+    /// The changes of a folder: `objects.yaml`, and the facts of pods beside it.
+    pub fn folder(path: &Path) -> Self {
+        let objects = path.join("objects.yaml");
+        let mut overlay = if objects.exists() {
+            Self::file(&objects)
+        } else {
+            Self::default()
+        };
+        let pods = path.join("pods");
+        for namespace in pods.exists().then(|| entries(&pods)).into_iter().flatten() {
+            for pod in entries(&namespace) {
+                let mut facts = PodFacts::default();
+                for file in entries(&pod) {
+                    let text = std::fs::read_to_string(&file).expect("a text");
+                    let name = file.file_name().unwrap_or_default().to_string_lossy();
+                    assert!(facts.set(&name, text), "{} is no fact", file.display());
+                }
+                let key = (name_of(&namespace), name_of(&pod));
+                overlay.facts.pods.insert(key, facts);
+            }
+        }
+        overlay
+    }
+
+    /// Whether it holds what was gathered inside pods.
+    pub fn has_facts(&self) -> bool {
+        !self.facts.pods.is_empty()
+    }
+
+    /// The objects that it changes.
+    pub fn touched(&self) -> BTreeSet<Key> {
+        self.changes.iter().map(key).collect()
+    }
+
+    /// Whether both change the same thing, so that one would undo the other.
+    pub fn collides(&self, other: &Self) -> bool {
+        let theirs = other.fields();
+        self.fields().iter().any(|own| {
+            theirs
+                .iter()
+                .any(|field| own.starts_with(field.as_str()) || field.starts_with(own.as_str()))
+        })
+    }
+
+    /// Every field that it sets, as `Kind/namespace/name/spec/selector/app/`.
+    fn fields(&self) -> BTreeSet<String> {
+        let mut fields = BTreeSet::new();
+        for change in &self.changes {
+            let (kind, namespace, name) = key(change);
+            let object = format!("{kind}/{namespace}/{name}/");
+            if change["$patch"] == "delete" {
+                fields.insert(object);
+                continue;
+            }
+            for (field, value) in change.as_object().into_iter().flatten() {
+                let meta = ["apiVersion", "kind"].contains(&field.as_str());
+                if !meta {
+                    leaves(value, &format!("{object}{field}/"), &mut fields);
+                }
+            }
+            fields.remove(&format!("{object}metadata/name/"));
+            fields.remove(&format!("{object}metadata/namespace/"));
+        }
+        let facts = self.facts.pods.keys();
+        fields.extend(facts.map(|(namespace, name)| format!("facts/{namespace}/{name}/")));
+        fields
+    }
+}
+
+fn leaves(value: &Value, path: &str, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            for (name, value) in fields {
+                leaves(value, &format!("{path}{name}/"), into);
+            }
+        }
+        _ => drop(into.insert(path.to_owned())),
+    }
 }
 
 /// Names an object.

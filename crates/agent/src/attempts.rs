@@ -9,7 +9,7 @@ use tokio::time::sleep_until;
 use netpath_protocol::Attempt;
 
 /// More attempts than this are never made, whatever a plan says.
-const MAX: u32 = 1_000;
+const MAX: u32 = 100;
 
 /// How often, how far apart, and how long.
 #[derive(Debug, Clone, Copy)]

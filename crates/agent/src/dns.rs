@@ -37,13 +37,12 @@ impl Question<'_> {
         let mut reply = match self.message() {
             Err(text) => no_answer(Failure::Other { text }),
             Ok((query, bytes)) => {
-                let (local, answer) = if self.over_tcp {
-                    (None, over_tcp(self.server, &query, &bytes, patience).await)
+                let answer = if self.over_tcp {
+                    over_tcp(self.server, &query, &bytes, patience).await
                 } else {
                     over_udp(self.server, &query, &bytes, patience).await
                 };
-                let reply = answer.map_or_else(no_answer, |answer| reply(&answer));
-                DnsReply { local, ..reply }
+                answer.map_or_else(no_answer, |answer| reply(&answer))
             }
         };
         reply.elapsed_us = micros(started);
@@ -81,11 +80,13 @@ async fn over_udp(
     query: &Message,
     bytes: &[u8],
     patience: Duration,
-) -> (Option<SocketAddr>, Result<Message, Failure>) {
+) -> Result<Message, Failure> {
     // Whatever else arrives is no answer to this question: a late one, or a forged one.
     let accept = |answer: &[u8]| Message::from_vec(answer).is_ok_and(|got| answers(query, &got));
-    let reply = datagram::exchange(server, bytes, patience, accept).await;
-    (reply.local, reply.answer.and_then(|answer| read(&answer)))
+    let answer = datagram::exchange(server, bytes, patience, accept)
+        .await
+        .answer?;
+    read(&answer)
 }
 
 async fn over_tcp(
@@ -157,7 +158,6 @@ fn reply(answer: &Message) -> DnsReply {
             }),
         error: None,
         elapsed_us: 0,
-        local: None,
     }
 }
 
@@ -170,7 +170,6 @@ const fn no_answer(error: Failure) -> DnsReply {
         authority: None,
         error: Some(error),
         elapsed_us: 0,
-        local: None,
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{sleep_until, timeout_at};
 
 use super::attempts::Schedule;
 use super::order::Order;
-use super::{connect, dns, echo, facts, hello, http, mtu, tap, tls, trace, udp};
+use super::{connect, dns, echo, facts, hello, http, mtu, tls, trace, udp};
 use netpath_protocol::{Done, Line, Observation, Outcome, Task};
 
 /// So many tasks run at once: far more than a diagnosis asks, far fewer than there are descriptors.
@@ -125,7 +125,6 @@ impl Work<'_> {
     }
 
     /// None for a task that has nothing to say, or nothing yet when the deadline comes.
-    #[allow(clippy::too_many_lines, reason = "one arm for each task")]
     async fn outcome(&self, index: usize, task: Task) -> Option<Outcome> {
         let deadline = self.deadline;
         let ms = Duration::from_millis;
@@ -186,22 +185,6 @@ impl Work<'_> {
                     padding,
                 };
                 before(deadline, request.send(ms(timeout_ms))).await
-            }
-            Task::MarkedProbe {
-                to,
-                protocol,
-                mark,
-                ports,
-                spacing_ms,
-                timeout_ms,
-            } => {
-                let attempts = u32::try_from(ports.len()).unwrap_or(u32::MAX);
-                let schedule = self.schedule(attempts, spacing_ms, timeout_ms, false);
-                Some(tap::marked(to, protocol, mark, &ports, &schedule).await)
-            }
-            Task::Tap(wanted) => {
-                let post = tap::Post::new(index, self.lines);
-                tap::tap(&wanted, post, deadline).await
             }
             Task::PodFacts => {
                 facts::pod(facts::Post::new(index, self.lines)).await;

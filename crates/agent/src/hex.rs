@@ -1,7 +1,5 @@
 //! Bytes as text.
 
-use std::fmt::Write;
-
 /// The bytes that an even number of hexadecimal digits stands for.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes().chunks_exact(2);
@@ -17,22 +15,13 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// Two digits for every byte.
-pub(super) fn encode(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{decode, encode};
+    use super::decode;
 
     #[test]
     fn only_pairs_of_digits_are_bytes() {
         assert_eq!(decode("00fFa1"), Some(vec![0, 255, 161]));
-        assert_eq!(encode(&[0, 255, 161]), "00ffa1");
         assert_eq!(decode(""), Some(Vec::new()));
         for bad in ["0", "0g", "+1", "é", "0x"] {
             assert_eq!(decode(bad), None, "{bad}");

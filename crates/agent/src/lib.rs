@@ -1,7 +1,7 @@
 //! The agent: answers a plan from where it runs.
 //!
 //! ```text
-//!  Order ─► hello · connect · udp · dns · http · tls · echo · mtu · trace · tap · facts
+//!  Order ─► hello · connect · udp · dns · http · tls · echo · mtu · trace · facts
 //!                  side by side on one thread          │ Line
 //!                                                      ▼ bounded channel
 //!                                            run: one line of JSON at a time
@@ -30,7 +30,6 @@ mod mtu;
 mod netlink;
 mod order;
 mod socket;
-mod tap;
 mod tls;
 mod trace;
 mod udp;

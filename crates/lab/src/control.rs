@@ -22,10 +22,6 @@ pub enum Request {
     Run { place: String, script: String },
     /// Break the cluster.
     Inject { list: Vec<Injection> },
-    /// Remember the objects as they are.
-    Keep,
-    /// Put them back.
-    Restore,
     /// Break the API server a little more.
     Fault { fault: Fault },
     /// Mend the API server, and let it forget what it was asked.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::control::{Answer, Request, SOCKET};
-use super::inject::{expand, inject, keep, restore};
+use super::inject::{expand, inject};
 use super::launch::HOME;
 use super::world::World;
 
@@ -51,15 +51,6 @@ fn act(world: &Arc<World>, request: Request) -> Result<Answer> {
         }
         Request::Inject { list } => {
             inject(world, &list)?;
-            Ok(Answer::Done)
-        }
-        Request::Keep => {
-            *world.kept.lock() = keep(world);
-            Ok(Answer::Done)
-        }
-        Request::Restore => {
-            let kept = world.kept.lock().clone();
-            restore(world, &kept)?;
             Ok(Answer::Done)
         }
         Request::Fault { fault } => {

@@ -39,7 +39,6 @@ mod control_server;
 mod controllers;
 mod defaults;
 mod dns;
-pub mod fuzz;
 mod hosts;
 mod inject;
 mod kubelet;

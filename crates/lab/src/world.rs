@@ -19,7 +19,6 @@ use super::api::{self, Faults};
 use super::controllers;
 use super::dns;
 use super::hosts::{self, Doors};
-use super::inject::Kept;
 use super::kubelet::{Kubelet, PodRun};
 use super::launch::{HOME, find};
 use super::net::{Outcome, Plan, Wires, host_rules};
@@ -48,8 +47,6 @@ pub struct World {
     pub doors: Mutex<Doors>,
     /// Held while the controllers run.
     pub reconciling: Mutex<()>,
-    /// The objects to go back to.
-    pub kept: Mutex<Kept>,
     /// What is wrong with the API server.
     pub faults: Faults,
     /// Asks the supervisor to end.
@@ -87,7 +84,6 @@ impl World {
             proxies,
             doors: Mutex::default(),
             reconciling: Mutex::new(()),
-            kept: Mutex::default(),
             faults: Faults::default(),
             over: Notify::new(),
         }))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  plugin --Plan (argument or environment)--> agent
-//!  agent  --Hello, Observation…, Fact…, Tap…, Done--> plugin     one JSON object a line on stdout
+//!  agent  --Hello, Observation…, Fact…, Done--> plugin     one JSON object a line on stdout
 //! ```
 //!
 //! Beside the messages stand the two words of the network that they are written in: [`Family`] and
@@ -10,7 +10,6 @@
 
 mod family;
 mod message;
-pub mod tap;
 mod transport;
 
 pub use family::Family;

@@ -13,7 +13,6 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::Protocol;
-use crate::tap::{Tap, TapLine};
 
 /// The version of this protocol; it changes when an old side would misread a new one.
 pub const VERSION: u32 = 1;
@@ -113,19 +112,6 @@ pub enum Task {
         max_hops: u8,
         timeout_ms: u64,
     },
-    /// Connections or datagrams that a tap recognizes, each from a source port of its own.
-    #[serde(rename_all = "camelCase")]
-    MarkedProbe {
-        to: SocketAddr,
-        protocol: Protocol,
-        mark: u16,
-        ports: Vec<u16>,
-        /// Between the starts of two.
-        spacing_ms: u64,
-        timeout_ms: u64,
-    },
-    /// Watches a marked probe pass through the node whose network the agent is in.
-    Tap(Tap),
     /// The facts of the agent's own network namespace, in the form of a snapshot's pod folder.
     PodFacts,
     /// The facts of the agent's node, in the form of a snapshot's node folder.
@@ -167,7 +153,6 @@ pub enum Line {
     Hello(Hello),
     Observation(Observation),
     Fact(Fact),
-    Tap(TapLine),
     Done(Done),
 }
 
@@ -228,9 +213,6 @@ pub struct DnsReply {
     /// Why there is no answer.
     pub error: Option<Failure>,
     pub elapsed_us: u64,
-    /// The source address and port of the datagram that asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub local: Option<SocketAddr>,
 }
 
 /// One attempt of a connection, a datagram or an echo.

@@ -51,7 +51,7 @@ pub struct KubeArgs {
     #[arg(long, value_name = "FILE")]
     pub client_key: Option<PathBuf>,
     /// Do not check the API server's certificate.
-    #[arg(long, conflicts_with = "certificate_authority")]
+    #[arg(long)]
     pub insecure_skip_tls_verify: bool,
     /// Name the API server's certificate must carry, if not the address.
     #[arg(long, value_name = "NAME")]

@@ -129,10 +129,8 @@ async fn pages(client: &Client, query: &Query) -> Result<Result<Vec<Value>, Unre
         };
         let next = page.pointer("/metadata/continue").and_then(Value::as_str);
         token = next.map_or_else(String::new, str::to_owned);
-        match whole(Answer::of(query, page), query) {
-            Ok(objects) => all.extend(objects),
-            Err(unread) => return Ok(Err(unread)),
-        }
+        let (objects, _) = Answer::Found(page).into_objects(query);
+        all.extend(objects);
         if token.is_empty() {
             return Ok(Ok(all));
         }

@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use http::{HeaderName, HeaderValue};
 use kube::Client;
 use kube::client::ClientBuilder;
-use kube::config::{
-    Cluster, Config, Context, KubeConfigOptions, Kubeconfig, NamedCluster, NamedContext,
-};
+use kube::config::{Config, KubeConfigOptions};
 
 use super::requests::RequestLog;
-use super::{KubeArgs, LiveError, bounds, kubeconfig};
+use super::{KubeArgs, LiveError, kubeconfig};
 
 /// A client with what the kubeconfig says beside it.
 #[derive(Clone)]
@@ -39,10 +37,7 @@ pub async fn connect(args: &KubeArgs) -> Result<Connection, LiveError> {
         .clone()
         .unwrap_or_else(|| config.default_namespace.clone());
     let client = ClientBuilder::try_from(config).map_err(|error| LiveError::config(&error))?;
-    let client = client
-        .with_layer(&bounds::bounded())
-        .with_layer(&RequestLog);
-    let client = client.build();
+    let client = client.with_layer(&RequestLog).build();
     Ok(Connection {
         client,
         namespace,
@@ -69,42 +64,10 @@ async fn configuration(
             Ok((config, None))
         }
         Err(_) if args.server.is_some() => {
-            let url = args.server.clone().unwrap_or_default();
-            uri(&url)?;
-            // By way of a kubeconfig, so that the proxy of the environment counts as it does there.
-            let options = KubeConfigOptions::default();
-            let config = Config::from_custom_kubeconfig(of_server(url), &options);
-            Ok((
-                config.await.map_err(|error| LiveError::config(&error))?,
-                None,
-            ))
+            let url = args.server.as_deref().unwrap_or_default();
+            Ok((Config::new(uri(url)?), None))
         }
         Err(error) => Err(error),
-    }
-}
-
-/// A kubeconfig that names a server and nobody.
-fn of_server(url: String) -> Kubeconfig {
-    let name = || "server".to_owned();
-    Kubeconfig {
-        clusters: vec![NamedCluster {
-            name: name(),
-            cluster: Some(Cluster {
-                server: Some(url),
-                ..Cluster::default()
-            }),
-            ..NamedCluster::default()
-        }],
-        contexts: vec![NamedContext {
-            name: name(),
-            context: Some(Context {
-                cluster: name(),
-                ..Context::default()
-            }),
-            ..NamedContext::default()
-        }],
-        current_context: Some(name()),
-        ..Kubeconfig::default()
     }
 }
 
@@ -123,14 +86,10 @@ fn apply(args: &KubeArgs, config: &mut Config) -> Result<(), LiveError> {
     if let Some(name) = &args.tls_server_name {
         config.tls_server_name = Some(name.clone());
     }
-    // As in client-go: a flag for one of them takes the kubeconfig's other back.
     if args.insecure_skip_tls_verify {
         config.accept_invalid_certs = true;
-        config.root_cert = None;
-        config.root_cert_file = None;
     }
     if let Some(file) = &args.certificate_authority {
-        config.accept_invalid_certs = false;
         config.root_cert = None;
         config.root_cert_file = Some(file.clone());
     }

@@ -6,8 +6,6 @@ use http::Request;
 use kube::Client;
 use serde_json::Value;
 
-use super::bounds::{self, Bound};
-use super::kubeconfig::without_values;
 use super::patience::patiently;
 use crate::cluster::query::Query;
 use crate::cluster::scope::ScopeProgress;
@@ -50,7 +48,7 @@ pub async fn fetch(client: &Client, query: &Query) -> Result<Answer, LiveError> 
         .body(Vec::new())
         .map_err(|error| LiveError::Config(error.to_string()))?;
     match patiently(client, &request).await {
-        Ok(value) => Ok(Answer::of(query, value)),
+        Ok(value) => Ok(Answer::Found(value)),
         Err(error) => refusal(query, &error),
     }
 }
@@ -116,15 +114,7 @@ pub(super) fn refusal(query: &Query, error: &kube::Error) -> Result<Answer, Live
                 "another try".to_owned(),
             )))
         }
-        other => match bounds::of(other) {
-            Some(bound @ (Bound::Bytes | Bound::Values)) => {
-                let grant = "a narrower question, or a smaller answer".to_owned();
-                Ok(Answer::Refused(unread(query, bound.to_string(), grant)))
-            }
-            _ => Err(LiveError::Unreachable(
-                plugin(other).unwrap_or_else(|| root_cause(other)),
-            )),
-        },
+        other => Err(LiveError::Unreachable(root_cause(other))),
     }
 }
 
@@ -151,47 +141,9 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// What is told of a credential plugin that failed: how, and nothing of what it wrote.
-fn plugin(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    use kube::client::AuthError;
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        match error.downcast_ref::<AuthError>() {
-            // Its arguments may be as secret as what it wrote.
-            Some(AuthError::AuthExecRun { cmd, out }) => {
-                let program = cmd.split_whitespace().next().unwrap_or_default();
-                let status = out.status;
-                return Some(format!(
-                    "the credential plugin {program} failed with {status}"
-                ));
-            }
-            Some(AuthError::AuthExecParse(_)) => {
-                return Some("what the credential plugin wrote is no ExecCredential".to_owned());
-            }
-            _ => cause = error.source(),
-        }
-    }
-    None
-}
-
 // === impl Answer ===
 
 impl Answer {
-    /// What a server answered, if it is what was asked for: an object, or a list of objects.
-    pub(super) fn of(query: &Query, value: Value) -> Self {
-        let is_right = match value.get("items") {
-            Some(Value::Array(items)) => items.iter().all(Value::is_object),
-            // Go prints an empty list as null.
-            Some(items) => items.is_null(),
-            None => value.get("metadata").is_some_and(Value::is_object),
-        };
-        if is_right {
-            return Self::Found(value);
-        }
-        let why = "an answer that is no object and no list of objects".to_owned();
-        Self::Refused(unread(query, why, "another try".to_owned()))
-    }
-
     /// The objects that were found, each with its kind, and whether a list was cut short.
     pub(super) fn into_objects(self, query: &Query) -> (Vec<Value>, bool) {
         let Self::Found(value) = self else {
@@ -265,12 +217,10 @@ impl Answer {
 impl LiveError {
     /// An error of the kubeconfig, in its own words.
     pub(super) fn config(error: &(dyn std::error::Error + 'static)) -> Self {
-        // What a plugin wrote may be the token it was asked for.
-        let text = match plugin(error) {
-            Some(text) => text,
-            None => without_values(&error.to_string()),
-        };
-        Self::Config(format!("cannot use the kubeconfig: {text}"))
+        Self::Config(format!(
+            "cannot use the kubeconfig: {}",
+            first_line(&error.to_string())
+        ))
     }
 
     /// What the user can do about it.

@@ -39,22 +39,6 @@ pub(super) fn read(named: Option<&Path>) -> Result<Kubeconfig, LiveError> {
     })
 }
 
-/// The names of the contexts; none where nothing can be read.
-#[must_use]
-pub fn contexts(named: Option<&Path>) -> Vec<String> {
-    let contexts = read(named).map(|config| config.contexts);
-    let contexts = contexts.unwrap_or_default().into_iter();
-    contexts.map(|context| context.name).collect()
-}
-
-/// The names of the clusters, likewise.
-#[must_use]
-pub fn clusters(named: Option<&Path>) -> Vec<String> {
-    let clusters = read(named).map(|config| config.clusters);
-    let clusters = clusters.unwrap_or_default().into_iter();
-    clusters.map(|cluster| cluster.name).collect()
-}
-
 /// The files of `$KUBECONFIG`, else the one in the home directory.
 fn paths() -> Vec<PathBuf> {
     let listed = std::env::var_os("KUBECONFIG").unwrap_or_default();
@@ -88,53 +72,9 @@ fn of_file(path: &Path) -> Result<Option<Kubeconfig>, LiveError> {
 }
 
 fn bad(path: &Path, why: &str) -> LiveError {
-    let why = without_values(why);
+    let why = why.lines().next().unwrap_or_default();
     LiveError::Config(format!(
         "cannot use the kubeconfig {}: {why}",
         path.display()
     ))
-}
-
-/// What an error says, without what it quotes: a value of a kubeconfig may be a token.
-pub(super) fn without_values(why: &str) -> String {
-    let why = why.lines().next().unwrap_or_default();
-    let mut said = String::new();
-    let mut quote = None;
-    for character in why.chars() {
-        match quote {
-            Some(open) if character == open => {
-                quote = None;
-                said.push(character);
-            }
-            Some(_) => {}
-            None => {
-                said.push(character);
-                if matches!(character, '"' | '`') {
-                    quote = Some(character);
-                    said.push('…');
-                }
-            }
-        }
-    }
-    said
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_quotes_no_value() {
-        for (error, said) in [
-            (
-                "invalid type: string \"TOKEN\", expected a map",
-                "invalid type: string \"…\", expected a map",
-            ),
-            ("unknown variant `TOKEN`\nmore", "unknown variant `…`"),
-            ("cut off \"TOKEN", "cut off \"…"),
-            ("no such file", "no such file"),
-        ] {
-            assert_eq!(without_values(error), said);
-        }
-    }
 }

@@ -10,7 +10,6 @@
 
 mod access;
 mod all;
-mod bounds;
 mod connect;
 mod fetch;
 mod kubeconfig;
@@ -27,10 +26,8 @@ use crate::target::Request;
 
 pub use access::KubeArgs;
 pub use all::{read_all, read_whole};
-pub use bounds::line;
 pub use connect::{Connection, connect};
 pub use fetch::{Answer, LiveError, fetch};
-pub use kubeconfig::{clusters, contexts};
 pub use patience::patiently;
 
 /// Sequential round trips for an answer from the API.

@@ -6,8 +6,6 @@ use http::{Method, Request};
 use kube::Client;
 use serde_json::Value;
 
-use super::bounds;
-
 /// How often, and how long that is waited for.
 const RETRIES: usize = 3;
 const SHORTEST: Duration = Duration::from_millis(200);
@@ -20,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 pub async fn patiently(client: &Client, request: &Request<Vec<u8>>) -> kube::Result<Value> {
     let mut tries = 0;
     loop {
-        let error = match bounds::ask(client, request.clone()).await {
+        let error = match client.request::<Value>(request.clone()).await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };

@@ -1,6 +1,5 @@
 //! Folders: a recording with its node and pod facts, or manifests as in a Git repository.
 
-use std::collections::BTreeSet;
 use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +8,6 @@ use serde::Deserialize;
 
 use super::{SnapshotError, add_text, documents, io_error, read_file};
 use crate::cluster::builder::Header;
-use crate::cluster::names::is_name;
 use crate::cluster::{Builder, Coverage, NodeFacts, ObjectRef, PodFacts, Rejected, Unread};
 
 /// `snapshot.json` (design: only ever gains fields).
@@ -82,7 +80,7 @@ fn add_manifest(builder: &mut Builder, path: &Path) -> Result<(), SnapshotError>
 /// Reads every manifest below a folder. A file that is no YAML (a Helm template, say) is listed and
 /// passed over: the rest of the repository is still worth reading.
 fn add_manifests(builder: &mut Builder, folder: &Path) -> Result<(), SnapshotError> {
-    for path in manifests_below(folder, &mut BTreeSet::new())? {
+    for path in manifests_below(folder)? {
         let name = path.display().to_string();
         match documents(&read_file(&path)?) {
             // Values files, Kustomizations and the like are no objects of a cluster.
@@ -101,25 +99,16 @@ fn add_manifests(builder: &mut Builder, folder: &Path) -> Result<(), SnapshotErr
     Ok(())
 }
 
-/// Folders are looked into once, whatever links lead to them; pipes and devices are no manifests.
-fn manifests_below(
-    folder: &Path,
-    seen: &mut BTreeSet<PathBuf>,
-) -> Result<Vec<PathBuf>, SnapshotError> {
+fn manifests_below(folder: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
     let mut found = Vec::new();
-    let place = folder.canonicalize();
-    if !seen.insert(place.map_err(|source| io_error(folder, source))?) {
-        return Ok(found);
-    }
     for entry in sorted_entries(folder)? {
         let path = entry.path();
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         if path.is_dir() && !hidden {
-            found.extend(manifests_below(&path, seen)?);
-        } else if path.is_file()
-            && path
-                .extension()
-                .is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known))
+            found.extend(manifests_below(&path)?);
+        } else if path
+            .extension()
+            .is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known))
         {
             found.push(path);
         }
@@ -128,7 +117,7 @@ fn manifests_below(
 }
 
 fn add_facts(builder: &mut Builder, folder: &Path) -> Result<(), SnapshotError> {
-    for node in named_folders(builder, &folder.join("nodes"))? {
+    for node in subfolders(&folder.join("nodes"))? {
         let mut facts = NodeFacts::default();
         for file in NodeFacts::FILES {
             if let Some(text) = optional_file(&node.join(file))? {
@@ -137,8 +126,8 @@ fn add_facts(builder: &mut Builder, folder: &Path) -> Result<(), SnapshotError> 
         }
         builder.view().facts.nodes.insert(file_name(&node), facts);
     }
-    for namespace in named_folders(builder, &folder.join("pods"))? {
-        for pod in named_folders(builder, &namespace)? {
+    for namespace in subfolders(&folder.join("pods"))? {
+        for pod in subfolders(&namespace)? {
             let mut facts = PodFacts::default();
             for file in PodFacts::FILES {
                 if let Some(text) = optional_file(&pod.join(file))? {
@@ -158,21 +147,6 @@ fn optional_file(path: &Path) -> Result<Option<String>, SnapshotError> {
     } else {
         Ok(None)
     }
-}
-
-/// The folders that bear the name of a node, a namespace or a pod; others are listed and passed over.
-fn named_folders(builder: &mut Builder, folder: &Path) -> Result<Vec<PathBuf>, SnapshotError> {
-    let (named, others): (Vec<PathBuf>, Vec<PathBuf>) = subfolders(folder)?
-        .into_iter()
-        .partition(|path| is_name(&file_name(path)));
-    let rejected = others.into_iter().map(|path| Rejected {
-        object: ObjectRef::cluster_wide("Folder", path.display().to_string()),
-        resource: None,
-        group: String::new(),
-        why: "its name is none that an API server accepts".to_owned(),
-    });
-    builder.view().rejected.extend(rejected);
-    Ok(named)
 }
 
 fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, SnapshotError> {

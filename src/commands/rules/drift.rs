@@ -12,7 +12,6 @@ use crate::node::NodeState;
 use crate::report::Style;
 use crate::report::json::print_line;
 use crate::terminal::Terminal;
-use crate::visible::visible;
 use crate::world::NodeSite;
 
 /// Compares and prints.
@@ -94,7 +93,7 @@ fn text(
             out,
             "{}  {} {kind}",
             style.strong(&service),
-            style.plain(&difference.entry)
+            difference.entry
         )?;
         writeln!(out, "  {}{}", difference.kind.name(), detail(difference))?;
         let side = |name: &str, all: &[String]| {
@@ -132,7 +131,7 @@ fn text(
     let node = if setup.node.is_empty() {
         String::new()
     } else {
-        format!(" on {}", visible(&setup.node))
+        format!(" on {}", setup.node)
     };
     writeln!(
         out,

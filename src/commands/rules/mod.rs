@@ -20,7 +20,6 @@ use crate::net::Packet;
 use crate::node::NodeState;
 use crate::report::json::print_line;
 use crate::terminal::Terminal;
-use crate::visible::say;
 
 /// Does what the arguments ask for. Notes on what could not be read go to standard error.
 ///
@@ -29,12 +28,12 @@ use crate::visible::say;
 pub fn run(args: &RulesArgs, terminal: Terminal, out: &mut dyn Write) -> Result<Exit, Error> {
     let state = load::state(args)?;
     for bad in &state.unreadable {
-        say(format_args!("warning: {}: {}", bad.file, bad.why));
+        eprintln!("warning: {}: {}", bad.file, bad.why);
     }
     let none = Ruleset::default();
     let rules = state.rules.as_ref().unwrap_or(&none);
     for note in &rules.notes {
-        say(format_args!("warning: {note}"));
+        eprintln!("warning: {note}");
     }
     if args.drift {
         return drift::run(args, state, terminal, out);

@@ -25,7 +25,7 @@ pub(super) fn print(
     let style = Style::new(terminal);
     let origin = question.in_interface.as_ref().map_or_else(
         || "created on this host".to_owned(),
-        |name| format!("in by {}", style.plain(name)),
+        |name| format!("in by {name}"),
     );
     let packet = question.packet;
     writeln!(
@@ -57,7 +57,7 @@ pub(super) fn print(
             line(step, columns, style, out)?;
         }
         if let Some(condition) = condition(outcome, answer) {
-            writeln!(out, "        if {}", style.plain(&condition))?;
+            writeln!(out, "        if {condition}")?;
         }
     }
     if !answer.doubts.is_empty() {
@@ -107,8 +107,8 @@ fn line(
     writeln!(
         out,
         "        {:tables$}  {:chains$}  {}{packets}",
-        style.plain(&step.table),
-        style.plain(&step.chain),
+        step.table,
+        step.chain,
         style.plain(text)
     )
 }

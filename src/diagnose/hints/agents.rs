@@ -10,7 +10,6 @@ use crate::diagnose::objects::ends;
 use crate::diagnose::{Case, Finding};
 use crate::dns::is_cache;
 use crate::path::{Basis, Stage};
-use crate::shell::words;
 
 /// An agent that traffic of a node hangs on.
 struct Agent {
@@ -105,7 +104,7 @@ fn down_on(case: &Case<'_, '_>, node: &Node, agent: &Agent) -> Option<Finding> {
     };
     Some(finding.fix("find out why it does not start").run(kubectl(
         pod.namespace(),
-        words!("logs {} --all-containers --tail=50", pod.name()),
+        format!("logs {} --all-containers --tail=50", pod.name()),
     )))
 }
 

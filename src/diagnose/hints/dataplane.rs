@@ -12,7 +12,6 @@ use crate::diagnose::{Case, Finding};
 use crate::nat::dataplane::Dataplane;
 use crate::path::{Basis, Path, Stage, Status};
 use crate::policy::Direction;
-use crate::shell::words;
 
 pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -79,7 +78,7 @@ fn cilium(view: &ClusterView, pod: &Pod, stage: Stage) -> Option<Finding> {
         .fix("wait for it, or see the agent's log on its node")
         .run(kubectl(
             pod.namespace(),
-            words!("get ciliumendpoint {} -o yaml", pod.name()),
+            format!("get ciliumendpoint {} -o yaml", pod.name()),
         ))
     })
 }
@@ -150,7 +149,7 @@ fn antrea(view: &ClusterView, node: &str, stage: Stage) -> Option<Finding> {
             .blame(ObjectRef::cluster_wide("AntreaAgentInfo", node), format!("agentConditions[{kind}]"))
             .because(format!("AntreaAgentInfo {node}: {kind} False"))
             .fix("see the agent's log")
-            .run(words!("kubectl -n kube-system logs -l component=antrea-agent --field-selector spec.nodeName={} -c antrea-agent --tail=50", node)),
+            .run(format!("kubectl -n kube-system logs -l component=antrea-agent --field-selector spec.nodeName={node} -c antrea-agent --tail=50")),
     )
 }
 

@@ -8,7 +8,6 @@ use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::objects::ends;
 use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
-use crate::shell::words;
 
 /// How long ago a container may have died of hunger to be worth a word.
 const RECENT_SECONDS: i64 = 3600;
@@ -37,7 +36,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
         .fix("raise the memory limit of CoreDNS, or run more replicas")
         .run(kubectl(
             pod.namespace(),
-            words!("describe pod {}", pod.name()),
+            format!("describe pod {}", pod.name()),
         ))
     });
     let broken = unreadable.map(|bad| {
@@ -52,7 +51,7 @@ pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
         .fix("correct the Corefile before a DNS pod restarts")
         .run(kubectl(
             &object.namespace,
-            words!("edit configmap {}", object.name),
+            format!("edit configmap {}", object.name),
         ))
     });
     starved.into_iter().chain(broken).collect()

@@ -12,7 +12,6 @@ use crate::diagnose::objects::ends;
 use crate::diagnose::{Case, Finding};
 use crate::path::{Stage, ingress_reference};
 use crate::resolve::{Place, Site};
-use crate::shell::words;
 
 pub(super) fn findings(case: &Case<'_, '_>) -> Vec<Finding> {
     let from_outside = case.flow.source.sites.iter().any(Site::is_outside);
@@ -80,7 +79,7 @@ fn not_announced(case: &Case<'_, '_>, service: &Service) -> Option<Finding> {
             .fix("bring the speaker up")
             .run(kubectl(
                 speaker.namespace(),
-                words!("describe daemonset {}", speaker.name()),
+                format!("describe daemonset {}", speaker.name()),
             ))
     })
 }

@@ -15,7 +15,6 @@ use crate::diagnose::{Case, Finding};
 use crate::net::parse_prefix;
 use crate::path::{Stage, slices};
 use crate::resolve::Place;
-use crate::shell::words;
 use crate::text::list;
 
 const PUBLIC_IP: &str = "flannel.alpha.coreos.com/public-ip";
@@ -126,7 +125,7 @@ fn without_route(node: &Node) -> Option<Finding> {
         .fix(
             "check the route controller of cloud-controller-manager and the route table of the cloud",
         )
-        .run(kubectl("", words!("describe node {}", node.name())))
+        .run(kubectl("", format!("describe node {}", node.name())))
     })
 }
 

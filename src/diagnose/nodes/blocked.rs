@@ -1,6 +1,6 @@
 //! A rule stops the packet: whose it is decides the cause.
 
-use super::proxy::{command, field, held, is_native, place, removal, removing};
+use super::proxy::{command, field, held, is_native, removal, removing};
 use super::{at, on_node};
 use crate::causes::Code;
 use crate::diagnose::{Case, Finding, Path};
@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use crate::nat::eval::TrailStep;
 use crate::net::{Family, Packet};
 use crate::path::{Mode, NodeFault, Stage};
-use crate::shell::{Command, words};
 
 /// Chains and tables of policy engines.
 const ENGINES: [&str; 12] = [
@@ -81,7 +80,7 @@ pub(super) fn cause(
     match code {
         Code::POL_16 => finding
             .fix("restart the policy agent of that node; its log says why it is behind")
-            .run(words!("kubectl get pods -A -o wide --field-selector spec.nodeName={}", node)),
+            .run(format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}")),
         Code::RTE_02 => finding
             .fix("accept the pod range in FORWARD, or set its policy to ACCEPT (Docker sets it to DROP at start)")
             .run(on_node(&fault.at))
@@ -115,31 +114,28 @@ pub(super) fn share(
 }
 
 /// A rule that lets one port in from outside.
-fn let_in(rule: &TrailStep, packet: Packet) -> Command {
+fn let_in(rule: &TrailStep, packet: Packet) -> String {
     let (protocol, port) = (packet.protocol.lower(), packet.dport);
-    let iptables = words!("-p {} --dport {}", protocol, port);
-    before(rule, &[iptables], &words!("{} dport {}", protocol, port))
+    let words = format!("-p {protocol} --dport {port}");
+    before(rule, &[words], &format!("{protocol} dport {port}"))
 }
 
 /// Rules in front of all others of the rule's chain.
-fn before(rule: &TrailStep, iptables: &[Command], nft: &Command) -> Command {
+fn before(rule: &TrailStep, iptables: &[String], nft: &str) -> String {
+    let chain = &rule.chain;
     if is_native(rule) {
-        return Command::from("nft insert rule")
-            .and(place(rule))
-            .before(nft)
-            .with("accept");
+        return format!("nft insert rule {} {chain} {nft} accept", rule.table);
     }
     let (program, table) = command(rule);
-    let commands = iptables.iter().map(|matching| {
-        let start = words!("{} -t {} -I {}", program, table, rule.chain);
-        start.before(matching).with("-j ACCEPT")
-    });
-    let all = commands.reduce(|before, next| before.then(&next));
-    all.unwrap_or_default()
+    let commands: Vec<String> = iptables
+        .iter()
+        .map(|words| format!("{program} -t {table} -I {chain} {words} -j ACCEPT"))
+        .collect();
+    commands.join(" && ")
 }
 
 /// Rules that let pods through: their ranges, or the two ends where no node has a range of its own.
-fn accept(case: &Case<'_, '_>, rule: &TrailStep, packet: Packet) -> Command {
+fn accept(case: &Case<'_, '_>, rule: &TrailStep, packet: Packet) -> String {
     use crate::cluster::access::NodeExt;
     let nodes = case.view.nodes.iter();
     let of_family = |net: &ipnet::IpNet| Family::of(net.addr()) == packet.family();
@@ -148,11 +144,10 @@ fn accept(case: &Case<'_, '_>, rule: &TrailStep, packet: Packet) -> Command {
     if ranges.is_empty() {
         ranges = vec![packet.src.to_string(), packet.dst.to_string()];
     }
-    let iptables = ranges
+    let words = ranges
         .iter()
-        .flat_map(|range| ["-s", "-d"].map(|side| words!("{} {}", side, range)));
+        .flat_map(|range| ["-s", "-d"].map(|side| format!("{side} {range}")));
     let family = if packet.src.is_ipv4() { "ip" } else { "ip6" };
-    let set = format!("{{ {} }}", ranges.join(", "));
-    let nft = words!("{} saddr {}", family, set);
-    before(rule, &iptables.collect::<Vec<_>>(), &nft)
+    let nft = format!("{family} saddr {{ {} }}", ranges.join(", "));
+    before(rule, &words.collect::<Vec<_>>(), &nft)
 }

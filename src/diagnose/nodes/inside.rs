@@ -7,10 +7,9 @@ use super::proxy::{field, held};
 use crate::causes::Code;
 use crate::cluster::access::{ServiceExt, ServicePortExt, target_port};
 use crate::cluster::{ObjectRef, Pod};
-use crate::diagnose::kubectl::{json_patch, kubectl, recreate};
+use crate::diagnose::kubectl::{json_patch, kubectl};
 use crate::diagnose::{Case, Finding, Path};
 use crate::path::{Break, Fault, NodeFault, Outcome, PodFault, Stage, resolve_port};
-use crate::shell::words;
 use crate::text::list;
 
 pub(super) fn cause(
@@ -35,7 +34,7 @@ pub(super) fn cause(
         0 | 1 => pod.name.clone(),
         many => format!("{} (like {} more)", pod.name, many - 1),
     };
-    let logs = kubectl(&pod.namespace, words!("logs {}", pod.name));
+    let logs = kubectl(&pod.namespace, format!("logs {}", pod.name));
     let finding = match kind {
         PodFault::NotListening { port, open } => {
             if let Some(finding) = other_port(path, fault, *port, open) {
@@ -76,13 +75,13 @@ pub(super) fn cause(
             at(fault, Code::DST_05, &field(rule), format!("a firewall inside {name} blocks {what} port {port}"))
                 .because(held("pod", rule).replace("Node/pod", &pod.to_string()))
                 .fix("check init containers and sidecars that write rules in the pod")
-                .run(kubectl(&pod.namespace, words!("get pod {} -o yaml", pod.name)))
+                .run(kubectl(&pod.namespace, format!("get pod {} -o yaml", pod.name)))
         }
         PodFault::NoRoute { to, why } => at(fault, Code::SRC_10, "ip route", format!("{name} has no way to {to}: {why}"))
             .because(format!("{pod} ip route: {why} for {to}"))
             .fix("find out what the CNI plugin left out (a second network often replaces the default route), and recreate the pod")
-            .run(kubectl(&pod.namespace, words!("get pod {} -o yaml", pod.name)))
-            .run(recreate(case.view, pod)),
+            .run(kubectl(&pod.namespace, format!("get pod {} -o yaml", pod.name)))
+            .run(kubectl(&pod.namespace, format!("delete pod {}", pod.name))),
         PodFault::AnswersFrom { address, entries } => {
             let [question, answer] = entries;
             at(fault, Code::DST_10, "", format!("{name} replies to datagrams from {address}, not from the address they were sent to: clients ignore the replies"))
@@ -95,7 +94,7 @@ pub(super) fn cause(
             at(fault, Code::DST_09, "status.podIPs", format!("{name} no longer has {address}"))
                 .because(format!("{pod} interfaces: {}", list(&has)))
                 .fix("delete the pod; if its status stays wrong, restart the kubelet of its node")
-                .run(recreate(case.view, pod))
+                .run(kubectl(&pod.namespace, format!("delete pod {}", pod.name)))
         }
     };
     one_of_many(case, path, fault, pods.len(), finding)
@@ -143,7 +142,7 @@ fn other_port(path: &Path<'_>, fault: &NodeFault, port: u16, open: &[u16]) -> Op
             .fix(format!(
                 "use targetPort {first}, or make the server listen on {port}"
             ))
-            .patch(json_patch(&object, service, &change)),
+            .patch(json_patch(&object, &change), change.to_string()),
     )
 }
 

@@ -5,7 +5,6 @@ use crate::causes::Code;
 use crate::diagnose::Finding;
 use crate::net::Family;
 use crate::path::{Colliding, KernelFault, NodeFault, Stage};
-use crate::shell::{Command, words};
 
 pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
     let node = &fault.at.name;
@@ -57,7 +56,9 @@ pub(super) fn cause(fault: &NodeFault, kind: &KernelFault) -> Finding {
                 .because(format!("client and endpoint are ports of the same bridge {bridge}"))
                 .fix("load br_netfilter and enable the setting (kubeadm preflight checks require both)");
             let finding = if value.is_none() {
-                finding.run(words!("kubectl debug node/{} -it --image=busybox --profile=sysadmin -- chroot /host modprobe br_netfilter", node))
+                finding.run(format!(
+                    "kubectl debug node/{node} -it --image=busybox --profile=sysadmin -- chroot /host modprobe br_netfilter"
+                ))
             } else {
                 finding
             };
@@ -118,22 +119,20 @@ fn collides(fault: &NodeFault, count: u64, among: &Colliding) -> Finding {
     ))
 }
 
-fn detach(device: &str, hook: &str) -> Command {
+fn detach(device: &str, hook: &str) -> String {
     if hook == "xdp" {
-        words!("ip link set dev {} xdp off", device)
+        format!("ip link set dev {device} xdp off")
     } else {
-        words!("tc qdisc del dev {} clsact", device)
+        format!("tc qdisc del dev {device} clsact")
     }
 }
 
 /// `nf_conntrack_tcp_timeout_established` unless changed: five days.
 const DEFAULT_TIMEOUT: i64 = 432_000;
 
-fn set(fault: &NodeFault, setting: &str, value: i64) -> Command {
-    words!(
-        "kubectl debug node/{} -it --image=busybox --profile=sysadmin -- chroot /host sysctl -w {}={}",
-        fault.at.name,
-        setting,
-        value
+fn set(fault: &NodeFault, setting: &str, value: i64) -> String {
+    format!(
+        "kubectl debug node/{} -it --image=busybox --profile=sysadmin -- chroot /host sysctl -w {setting}={value}",
+        fault.at.name
     )
 }

@@ -12,7 +12,6 @@ use crate::causes::Code;
 use crate::cluster::ObjectRef;
 use crate::diagnose::{Case, Finding};
 use crate::path::{Fault, NodeFault, Path};
-use crate::shell::{Command, words};
 
 /// The cause of something that a node or a pod holds.
 pub(super) fn cause(case: &Case<'_, '_>, path: &Path<'_>, fault: &NodeFault) -> Finding {
@@ -30,7 +29,7 @@ pub(super) fn cause(case: &Case<'_, '_>, path: &Path<'_>, fault: &NodeFault) -> 
             packet,
             ..
         } => blocked::cause(case, path, fault, (rule, answer.as_deref(), *packet)),
-        Fault::Way(kind) => way::cause(case, fault, kind),
+        Fault::Way(kind) => way::cause(fault, kind),
         Fault::Tunnel(kind) => tunnel::cause(fault, kind),
         Fault::Kernel(kind) => kernel::cause(fault, kind),
         Fault::NoNodeCache {
@@ -63,18 +62,14 @@ fn at(fault: &NodeFault, code: Code, field: &str, summary: String) -> Finding {
 }
 
 /// What a command has to be run in: a shell on the node.
-fn on_node(node: &ObjectRef) -> Command {
-    words!(
+fn on_node(node: &ObjectRef) -> String {
+    format!(
         "kubectl debug node/{} -it --image=nicolaka/netshoot --profile=sysadmin -- sh   # run the commands below in the host network",
         node.name
     )
 }
 
 /// The pod of a DaemonSet on one node, made again.
-fn restart(label: &str, node: &str) -> Command {
-    words!(
-        "kubectl -n kube-system delete pod -l {} --field-selector spec.nodeName={}",
-        label,
-        node
-    )
+fn restart(label: &str, node: &str) -> String {
+    format!("kubectl -n kube-system delete pod -l {label} --field-selector spec.nodeName={node}")
 }

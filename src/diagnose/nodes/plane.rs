@@ -10,7 +10,6 @@ use crate::nat::dataplane::Dataplane;
 use crate::nat::proxy::{Difference, DifferenceKind};
 use crate::path::{NodeFault, PlaneFault};
 use crate::policy::Direction;
-use crate::shell::{Command, words};
 use crate::text::list;
 
 pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &PlaneFault) -> Finding {
@@ -71,12 +70,12 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &PlaneFault) -
                 .run(agent(
                     case,
                     node,
-                    words!("cilium-dbg endpoint log {}", endpoint),
+                    &format!("cilium-dbg endpoint log {endpoint}"),
                 ))
                 .run(agent(
                     case,
                     node,
-                    words!("cilium-dbg endpoint regenerate {}", endpoint),
+                    &format!("cilium-dbg endpoint regenerate {endpoint}"),
                 ))
         }
         PlaneFault::Tunnel { to, leads_to, peer } => tunnel(case, fault, *to, *leads_to, peer),
@@ -164,10 +163,10 @@ fn services(
             .run(restart(case, node)),
         Dataplane::CalicoEbpf => finding
             .fix("have calico-node write its maps again; its log says whether it follows the API")
-            .run(words!("kubectl get pods -A -l k8s-app=calico-node -o wide --field-selector spec.nodeName={}", node)),
+            .run(format!("kubectl get pods -A -l k8s-app=calico-node -o wide --field-selector spec.nodeName={node}")),
         _ => finding
             .fix("see whether ovnkube-controller follows the API; its log says what it could not write")
-            .run(words!("kubectl get pods -A -l app=ovnkube-node -o wide --field-selector spec.nodeName={}", node)),
+            .run(format!("kubectl get pods -A -l app=ovnkube-node -o wide --field-selector spec.nodeName={node}")),
     }
 }
 
@@ -208,8 +207,8 @@ fn policy_map(case: &Case<'_, '_>, fault: &NodeFault, kind: &PlaneFault) -> Find
     }
     finding
         .fix("see what keeps the endpoint from its new policy: its log, and the proxy if a rule needs one")
-        .run(agent(case, node, words!("cilium-dbg endpoint log {}", endpoint)))
-        .run(agent(case, node, words!("cilium-dbg endpoint regenerate {}", endpoint)))
+        .run(agent(case, node, &format!("cilium-dbg endpoint log {endpoint}")))
+        .run(agent(case, node, &format!("cilium-dbg endpoint regenerate {endpoint}")))
 }
 
 fn tunnel(
@@ -260,21 +259,19 @@ fn pod_on<'v>(case: &Case<'_, 'v>, node: &str) -> Option<&'v Pod> {
 }
 
 /// A command in the agent's container on a node.
-fn agent(case: &Case<'_, '_>, node: &str, command: impl Into<Command>) -> Command {
-    let start = pod_on(case, node).map_or_else(
-        || words!("kubectl -n kube-system exec $(kubectl -n kube-system get pod -l k8s-app=cilium --field-selector spec.nodeName={} -o name) -c cilium-agent --", node),
-        |pod| words!("kubectl -n {} exec {} -c cilium-agent --", pod.namespace(), pod.name()),
-    );
-    start.before(&command.into())
+fn agent(case: &Case<'_, '_>, node: &str, command: &str) -> String {
+    pod_on(case, node).map_or_else(
+        || format!("kubectl -n kube-system exec $(kubectl -n kube-system get pod -l k8s-app=cilium --field-selector spec.nodeName={node} -o name) -c cilium-agent -- {command}"),
+        |pod| format!("kubectl -n {} exec {} -c cilium-agent -- {command}", pod.namespace(), pod.name()),
+    )
 }
 
 /// The agent's pod, made again: what it has programmed goes on working meanwhile.
-fn restart(case: &Case<'_, '_>, node: &str) -> Command {
+fn restart(case: &Case<'_, '_>, node: &str) -> String {
     let agent = pod_on(case, node).map(Pod::reference);
     let agent = agent.unwrap_or_else(|| ObjectRef::new("Pod", "kube-system", ""));
-    words!(
-        "kubectl -n {} delete pod -l k8s-app=cilium --field-selector spec.nodeName={}",
-        agent.namespace,
-        node
+    format!(
+        "kubectl -n {} delete pod -l k8s-app=cilium --field-selector spec.nodeName={node}",
+        agent.namespace
     )
 }

@@ -5,14 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use super::{at, on_node, restart};
 use crate::causes::Code;
 use crate::cluster::access::EndpointExt;
-use crate::diagnose::kubectl::recreate;
 use crate::diagnose::{Case, Finding};
 use crate::nat::eval::TrailStep;
 use crate::nat::owner::Owner;
 use crate::nat::proxy::{Difference, DifferenceKind, Mode, NodePortAddresses};
-use crate::nat::read::rule_words;
 use crate::path::{NodeFault, ProxyFault};
-use crate::shell::{Command, words};
 use crate::text::list;
 
 /// The pods of kube-proxy, as kubeadm labels them.
@@ -28,7 +25,7 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
         ProxyFault::Absent => at(fault, Code::KPX_01, "rules of kube-proxy", format!("{node} has no Service rules: kube-proxy does not work there"))
             .because(format!("Node/{node}: no KUBE-SERVICES chain, no kube-proxy table, no IPVS virtual server"))
             .fix("restart kube-proxy on that node; its log says why it is down")
-            .run(words!("kubectl -n kube-system get pods -l {} -o wide --field-selector spec.nodeName={}", KUBE_PROXY, node))
+            .run(format!("kubectl -n kube-system get pods -l {KUBE_PROXY} -o wide --field-selector spec.nodeName={node}"))
             .run(restart(KUBE_PROXY, node)),
         ProxyFault::Unreferenced { missing } => at(fault, Code::KPX_03, "rules of kube-proxy", format!("the Service rules on {node} were partly flushed: packets do not reach them"))
             .because(format!("Node/{node}: the Service chains exist; missing: {}", list(missing)))
@@ -88,16 +85,16 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &ProxyFault) -
             .because(format!("Node/{node} conntrack: {entry}"))
             .fix("delete the conntrack entry; new sockets of the client are not affected")
             .run(on_node(&fault.at))
-            .run(words!("conntrack -D -p udp --reply-src {}", endpoint)),
+            .run(format!("conntrack -D -p udp --reply-src {endpoint}")),
         ProxyFault::NoHostPort { pod, port } => at(fault, Code::EXT_10, "rules of CNI portmap", format!("no rule on {node} forwards host port {port} to {}", pod.name))
             .because(format!("Node/{node} iptables-save, nft list: no CNI-HOSTPORT-DNAT, no table cni_hostport with {port}; nothing listens on it either"))
             .fix("add the portmap plugin to the CNI configuration; flushed rules come back only when the pod is recreated")
-            .run(recreate(case.view, pod)),
+            .run(format!("kubectl -n {} delete pod {}", pod.namespace, pod.name)),
         ProxyFault::NoHairpin { port } => at(fault, Code::KPX_16, "bridge port hairpin", format!("a pod on {node} cannot reach itself through {service}: hairpin mode is off on its bridge port {port}"))
             .because(format!("Node/{node} bridge -d link: {port} hairpin off"))
             .fix("set hairpinMode in the CNI configuration; for the running pod, enable it on the port")
             .run(on_node(&fault.at))
-            .run(words!("bridge link set dev {} hairpin on", port)),
+            .run(format!("bridge link set dev {port} hairpin on")),
     }
 }
 
@@ -117,7 +114,7 @@ fn ambiguous(fault: &NodeFault, service: &str, modes: &[Mode]) -> Finding {
         );
         return at(fault, Code::KPX_18, "rules of kube-proxy", summary)
             .fix("remove the rules of the one that no longer runs (kube-proxy --cleanup), or stop one of them")
-            .run(words!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={}", node));
+            .run(format!("kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={node}"));
     }
     let summary = format!("{node} holds two sets of rules for {service}");
     at(fault, Code::KPX_04, "rules of kube-proxy", summary)
@@ -205,7 +202,7 @@ fn drift(
         _ => finding
             .fix("restart kube-proxy to rewrite its rules; its log says whether it reaches the API server")
             .run(restart(KUBE_PROXY, node))
-            .run(words!("kubectl -n kube-system logs -l {} --tail=50", KUBE_PROXY)),
+            .run(format!("kubectl -n kube-system logs -l {KUBE_PROXY} --tail=50")),
     }
 }
 
@@ -339,7 +336,7 @@ pub(super) fn removing(
     finding: Finding,
     fault: &NodeFault,
     rule: &TrailStep,
-    (advice, gentle): (&str, Option<Command>),
+    (advice, gentle): (&str, Option<String>),
 ) -> Finding {
     let owner = Owner::of(rule);
     let advice = owner.map_or_else(
@@ -351,18 +348,16 @@ pub(super) fn removing(
             )
         },
     );
+    let depends = owner.map_or_else(
+        || "whoever wrote it may depend on it".to_owned(),
+        |owner| format!("{} depends on it and may write it again", owner.name),
+    );
     let finding = finding.fix(advice).run(on_node(&fault.at));
     let finding = match gentle {
         Some(command) => finding.run(command),
         None => finding,
     };
-    let removal = removal(rule).with("  # removes the rule:");
-    finding.run(match owner {
-        Some(owner) => removal
-            .with(owner.name)
-            .with("depends on it and may write it again"),
-        None => removal.with("whoever wrote it may depend on it"),
-    })
+    finding.run(format!("{}   # removes the rule: {depends}", removal(rule)))
 }
 
 /// Whether a rule stands in a table of nftables' own.
@@ -386,39 +381,23 @@ pub(super) fn command(rule: &TrailStep) -> (&'static str, &str) {
     (program, table)
 }
 
-/// Where a rule of nftables stands, as `nft` takes it: family, table and chain.
-pub(super) fn place(rule: &TrailStep) -> impl Iterator<Item = &str> {
-    rule.table.split_whitespace().chain([rule.chain.as_str()])
-}
-
-/// The command that removes a rule, or opens a policy: `iptables -D` takes the rule's own words, split
-/// as iptables-restore splits them. A rule that cannot be split is removed by nothing that could be
-/// pasted.
-pub(super) fn removal(rule: &TrailStep) -> Command {
+/// The command that removes a rule, or opens a policy: `iptables -D` takes the rule's own words.
+pub(super) fn removal(rule: &TrailStep) -> String {
+    let (table, chain) = (&rule.table, &rule.chain);
     let is_policy = &*rule.text == "policy drop";
     if is_native(rule) {
-        return native_removal(rule, is_policy);
+        return if is_policy {
+            format!("nft 'chain {table} {chain} {{ policy accept; }}'")
+        } else {
+            format!(
+                "nft -a list chain {table} {chain}   # then: nft delete rule {table} {chain} handle N"
+            )
+        };
     }
     let (program, table) = command(rule);
     if is_policy {
-        return words!("{} -t {} -P {} ACCEPT", program, table, rule.chain);
+        return format!("{program} -t {table} -P {chain} ACCEPT");
     }
-    let rest = rule.text.strip_prefix("-A ").unwrap_or(&rule.text);
-    rule_words(rest).map_or_else(Command::default, |words| {
-        words!("{} -t {} -D", program, table).and(words)
-    })
-}
-
-/// The same in a table of nftables' own, which removes by numbers that only a listing shows.
-fn native_removal(rule: &TrailStep, is_policy: bool) -> Command {
-    if is_policy {
-        let (table, chain) = (&rule.table, &rule.chain);
-        let block = format!("chain {table} {chain} {{ policy accept; }}");
-        return words!("nft {}", block);
-    }
-    Command::from("nft -a list chain")
-        .and(place(rule))
-        .with("  # then: nft delete rule")
-        .and(place(rule))
-        .with("handle N")
+    let words = rule.text.strip_prefix("-A ").unwrap_or(&rule.text);
+    format!("{program} -t {table} -D {words}")
 }

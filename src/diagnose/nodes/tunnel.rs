@@ -5,7 +5,6 @@ use super::{at, on_node};
 use crate::causes::Code;
 use crate::diagnose::Finding;
 use crate::path::{NodeFault, TunnelFault};
-use crate::shell::words;
 use crate::text::list;
 
 pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
@@ -98,8 +97,7 @@ pub(super) fn cause(fault: &NodeFault, kind: &TunnelFault) -> Finding {
     };
     finding
         .fix("restart the CNI agent on both nodes: it writes the tunnel entries")
-        .run(words!(
-            "kubectl get pods -A -o wide --field-selector spec.nodeName={}",
-            node
+        .run(format!(
+            "kubectl get pods -A -o wide --field-selector spec.nodeName={node}"
         ))
 }

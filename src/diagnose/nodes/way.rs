@@ -1,15 +1,13 @@
 //! Family RTE: routes, neighbours, interfaces.
 
-use super::proxy::removal;
 use super::{at, on_node};
 use crate::causes::Code;
-use crate::diagnose::kubectl::recreate;
-use crate::diagnose::{Case, Finding};
+use crate::diagnose::Finding;
+use crate::diagnose::kubectl::kubectl;
 use crate::node::Hanging;
 use crate::path::{NodeFault, WayFault};
-use crate::shell::{Command, words};
 
-pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &WayFault) -> Finding {
+pub(super) fn cause(fault: &NodeFault, kind: &WayFault) -> Finding {
     let node = &fault.at.name;
     let agent = "check the CNI agent of that node: it maintains these routes";
     match kind {
@@ -35,7 +33,7 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &WayFault) -> 
                 .because(format!("Node/{node} ip rule, ip route: {what}"))
                 .fix("add an exception for pod and Service ranges, or remove the route or rule")
                 .run(on_node(&fault.at))
-                .run(words!("ip route get {}", to))
+                .run(format!("ip route get {to}"))
         }
         WayFault::DeadNeighbour { ip, device } => at(fault, Code::RTE_06, "neighbours", format!("{node} sends through {ip}, which does not respond"))
             .because(format!("Node/{node} ip neigh: {ip} dev {device} FAILED"))
@@ -53,7 +51,7 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &WayFault) -> 
             .because(format!("Node/{node} ip neigh: {ip} lladdr {noted} PERMANENT; the interface has {real}"))
             .fix("delete the entry")
             .run(on_node(&fault.at))
-            .run(words!("ip neigh del {} lladdr {} dev $(ip -o route get {} | sed 's/.* dev \\([^ ]*\\).*/\\1/')", ip, noted, ip)),
+            .run(format!("ip neigh del {ip} lladdr {noted} dev $(ip -o route get {ip} | sed 's/.* dev \\([^ ]*\\).*/\\1/')")),
         WayFault::LinkDown { device, is_tunnel } => {
             let what = if *is_tunnel { "the tunnel" } else { "the interface" };
             at(fault, Code::RTE_05, "links", format!("{what} {device} of {node} is down, and its routes are gone"))
@@ -61,7 +59,7 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &WayFault) -> 
                 .because("the kernel removes the routes of an interface that goes down")
                 .fix("bring it up and restart the CNI agent, which writes the routes")
                 .run(on_node(&fault.at))
-                .run(words!("ip link set {} up", device))
+                .run(format!("ip link set {device} up"))
         }
         WayFault::TooLarge {
             sends,
@@ -71,12 +69,6 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &WayFault) -> 
             .degraded()
             .because(format!("MTU {sends} on the way out, {takes} on the way in, and no router in between to report it"))
             .fix(format!("set the MTU of the CNI so that packets fit in {takes} bytes")),
-        WayFault::LargeStopped { rule, size } => at(fault, Code::RTE_11, "rules", format!("a rule on {node} drops packets of {size} bytes and lets small ones pass"))
-            .degraded()
-            .because(format!("Node/{node} {rule}"))
-            .fix("remove the rule, unless it is there on purpose")
-            .run(on_node(&fault.at))
-            .run(removal(rule)),
         WayFault::Detached {
             pod,
             how:
@@ -100,7 +92,7 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &WayFault) -> 
                 .blame(pod.clone(), "")
                 .because(format!("Node/{node} {proof}"))
                 .fix("delete the pod, so that the CNI plugin creates a new interface")
-                .run(recreate(case.view, pod))
+                .run(kubectl(&pod.namespace, format!("delete pod {}", pod.name)))
         }
         WayFault::NoGateway { pod, gateway } => at(fault, Code::RTE_30, "addresses", format!("{node} has lost {gateway}, which its pods use as their gateway"))
             .because(format!("{pod} ip route: default via {gateway}; no interface of {node} has it"))
@@ -109,9 +101,6 @@ pub(super) fn cause(case: &Case<'_, '_>, fault: &NodeFault, kind: &WayFault) -> 
     }
 }
 
-fn agents(node: &str) -> Command {
-    words!(
-        "kubectl get pods -A -o wide --field-selector spec.nodeName={}",
-        node
-    )
+fn agents(node: &str) -> String {
+    format!("kubectl get pods -A -o wide --field-selector spec.nodeName={node}")
 }

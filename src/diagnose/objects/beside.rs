@@ -9,11 +9,10 @@ use super::{ends, eps, pol_idle};
 use crate::causes::Code;
 use crate::cluster::access::{EndpointExt, NodeExt, ServiceExt, SliceExt};
 use crate::cluster::{Named, ObjectRef, Pod};
-use crate::diagnose::kubectl::{kubectl, recreate};
+use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::{Case, Finding};
 use crate::path::{Break, Path, Stage, class_name, ingress_reference, slices};
 use crate::resolve::Place;
-use crate::shell::words;
 use crate::text::{count, list};
 
 /// Everything found beside the breaks.
@@ -67,7 +66,10 @@ fn shared_addresses(case: &Case<'_, '_>) -> Vec<Finding> {
                 .blame(pod.reference(), "status.podIPs")
                 .because(format!("packets to {ip} reach either of them"))
                 .fix("find out why the CNI assigned the address twice, then delete the pods to get new addresses")
-                .run(recreate(case.view, &pod.reference())),
+                .run(kubectl(
+                    pod.namespace(),
+                    format!("delete pod {}", pod.name()),
+                )),
             );
         }
     }
@@ -226,7 +228,7 @@ fn captured_address(
     .fix("remove the address from externalIPs")
     .run(kubectl(
         service.namespace(),
-        words!("edit svc {}", service.name()),
+        format!("edit svc {}", service.name()),
     ));
     Some(if asked.as_ref() == Some(ip) {
         finding.degraded()
@@ -326,7 +328,7 @@ fn flapping(case: &Case<'_, '_>) -> Vec<Finding> {
                 .fix("find out why it terminates: memory limit, liveness probe, or the application")
                 .run(kubectl(
                     pod.namespace(),
-                    words!("logs {} --previous -c {}", pod.name(), status.name),
+                    format!("logs {} --previous -c {}", pod.name(), status.name),
                 )),
             )
         })

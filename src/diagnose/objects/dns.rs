@@ -12,7 +12,6 @@ use crate::diagnose::{Case, Finding, Path, nodes};
 use crate::dns::At;
 use crate::net::{Family, Protocol};
 use crate::path::{DnsTrouble, NameTrouble, Stage};
-use crate::shell::{Command, words};
 use crate::text::{count, list, nearest};
 
 /// What is wrong with a name.
@@ -133,8 +132,8 @@ fn nothing_ready(case: &Case<'_, '_>, service: &Service) -> Finding {
         .because("a headless Service has DNS records for ready endpoints only")
         .because_all(deeper)
         .fix("make its pods ready; peers that must discover each other earlier need publishNotReadyAddresses")
-        .run(kubectl(service.namespace(), words!("get endpointslices -l kubernetes.io/service-name={}", service.name())))
-        .patch(merge_patch(&object, &patch))
+        .run(kubectl(service.namespace(), format!("get endpointslices -l kubernetes.io/service-name={}", service.name())))
+        .patch(merge_patch(&object, &patch), patch.to_string())
 }
 
 /// DNS-22: the records of single pods hang on `serviceName`, or `hostname` and `subdomain`.
@@ -174,7 +173,7 @@ fn no_hostname(case: &Case<'_, '_>, service: &Service, hostname: &str) -> Findin
             ))
             .run(kubectl(
                 set.namespace(),
-                words!("get sts {} -o yaml", set.name()),
+                format!("get sts {} -o yaml", set.name()),
             ));
         }
     }
@@ -324,7 +323,7 @@ fn unserved(case: &Case<'_, '_>, name: &str) -> Finding {
     ))
     .run(kubectl(
         &object.namespace,
-        words!("edit configmap {}", object.name),
+        format!("edit configmap {}", object.name),
     ))
 }
 
@@ -362,7 +361,7 @@ fn corefile(case: &Case<'_, '_>, at: Option<&At>, what: &str, name: &str) -> Fin
     .fix("correct that block of the Corefile")
     .run(kubectl(
         &object.namespace,
-        words!("edit configmap {}", object.name),
+        format!("edit configmap {}", object.name),
     ))
 }
 
@@ -389,7 +388,7 @@ fn bad_alias(service: &Service, target: &str, why: &str) -> Finding {
     }
     .run(kubectl(
         service.namespace(),
-        words!("edit svc {}", service.name()),
+        format!("edit svc {}", service.name()),
     ))
 }
 
@@ -455,9 +454,10 @@ fn no_port(service: &Service, protocol: Protocol) -> Finding {
         crate::path::ports_text(service)
     ))
     .fix("add the port")
-    .patch(crate::diagnose::kubectl::json_patch(
-        &object, service, &patch,
-    ))
+    .patch(
+        crate::diagnose::kubectl::json_patch(&object, &patch),
+        patch.to_string(),
+    )
 }
 
 /// DNS-03, or DNS-04 where the loop plugin said so.
@@ -532,7 +532,7 @@ fn no_endpoints(case: &Case<'_, '_>, service: &Service) -> Finding {
     if scaled_to_zero {
         finding.fix("scale it up").run(kubectl(
             namespace,
-            words!("scale deployment {} --replicas=2", object.name),
+            format!("scale deployment {} --replicas=2", object.name),
         ))
     } else {
         finding
@@ -563,13 +563,13 @@ pub(in crate::diagnose) fn corefile_object(case: &Case<'_, '_>) -> ObjectRef {
 }
 
 /// A command that opens whatever makes the pod: its own spec cannot be changed.
-fn edit_maker(pod: &Pod) -> Command {
+fn edit_maker(pod: &Pod) -> String {
     let maker = ends::maker(pod);
     let kind = maker.kind.to_lowercase();
     let rest = if kind == "pod" {
-        words!("get pod {} -o yaml", maker.name)
+        format!("get pod {} -o yaml", maker.name)
     } else {
-        words!("edit {} {}", kind, maker.name)
+        format!("edit {kind} {}", maker.name)
     };
     kubectl(pod.namespace(), rest)
 }

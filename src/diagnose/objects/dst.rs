@@ -6,7 +6,6 @@ use crate::cluster::{Named, Pod};
 use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
-use crate::shell::words;
 
 /// DST-11 for a pod without a network or past its end, DST-01 where no container runs.
 pub(in crate::diagnose) fn down(case: &Case<'_, '_>, pod: &Pod) -> Finding {
@@ -39,9 +38,9 @@ pub(in crate::diagnose) fn down(case: &Case<'_, '_>, pod: &Pod) -> Finding {
             pod.phase()
         ))
         .fix("bring the pod up; its events and logs say why it is down")
-        .run(kubectl(pod.namespace(), words!("describe pod {}", name)))
+        .run(kubectl(pod.namespace(), format!("describe pod {name}")))
         .run(kubectl(
             pod.namespace(),
-            words!("logs {} --previous --all-containers", name),
+            format!("logs {name} --previous --all-containers"),
         ))
 }

@@ -18,7 +18,6 @@ use crate::diagnose::{Case, Finding};
 use crate::net::Family;
 use crate::path::{Stage, resolve_port, selected, slices};
 use crate::resolve::template_labels;
-use crate::shell::words;
 use crate::text::{count, list};
 
 /// Why a Service has no endpoint for a port and family: the deepest cause that the objects show.
@@ -121,11 +120,10 @@ fn name_of_a_sidecar(
         return finding.fix("use the number of the port");
     };
     let patch = json!([{"op": "replace", "path": format!("/spec/ports/{index}/targetPort"), "value": number}]);
-    finding
-        .fix("use the number of the port")
-        .patch(crate::diagnose::kubectl::json_patch(
-            &object, service, &patch,
-        ))
+    finding.fix("use the number of the port").patch(
+        crate::diagnose::kubectl::json_patch(&object, &patch),
+        patch.to_string(),
+    )
 }
 
 /// What the slices alone tell where pods may not be read. That the Service leads nowhere is proved; a pod
@@ -215,7 +213,7 @@ fn no_replica(
         .fix("scale it up, unless it is scaled down on purpose")
         .run(kubectl(
             &object.namespace,
-            words!("scale {} {} --replicas=1", kind, object.name),
+            format!("scale {kind} {} --replicas=1", object.name),
         ));
     }
     let failure = replica_failure(case, object);
@@ -239,7 +237,7 @@ fn no_replica(
         .fix("find out why it cannot create pods (quota, admission, missing ServiceAccount)")
         .run(kubectl(
             &object.namespace,
-            words!("describe {} {}", kind, object.name),
+            format!("describe {kind} {}", object.name),
         ))
 }
 
@@ -294,7 +292,7 @@ fn in_another_namespace(
     .blame(service.reference(), "metadata.namespace")
     .because(format!("{} with {selector} in {namespace}, none in {}", count(pods, "pod"), service.namespace()))
     .fix(format!("a selector matches pods of its own namespace only: create the Service in {namespace}, or an ExternalName Service here"))
-    .run(kubectl(namespace, words!("get pods -l {}", selector)))
+    .run(kubectl(namespace, format!("get pods -l {selector}")))
 }
 
 /// SVC-13.
@@ -323,7 +321,7 @@ fn wrong_family(service: &Service, family: Family, pods: &[&Pod]) -> Finding {
     ))
     .run(kubectl(
         &object.namespace,
-        words!("get svc {} -o yaml", object.name),
+        format!("get svc {} -o yaml", object.name),
     ))
 }
 
@@ -363,9 +361,10 @@ fn unknown_name(service: &Service, port: &ServicePort, name: &str, pods: &[&Pod]
             finding
                 .because(format!("they have {}", list(&known)))
                 .fix("use a port name that the pods have, or the number")
-                .patch(crate::diagnose::kubectl::json_patch(
-                    &object, service, &patch,
-                ))
+                .patch(
+                    crate::diagnose::kubectl::json_patch(&object, &patch),
+                    patch.to_string(),
+                )
         }
         None => finding.because("they name no port").fix(format!(
             "name the container port {name}, or use its number as targetPort"
@@ -393,10 +392,9 @@ fn by_hand(case: &Case<'_, '_>, service: &Service, port: &ServicePort) -> Findin
     match named_alike {
         Some(slice) => {
             let object = ObjectRef::new("EndpointSlice", namespace, slice.name());
-            let label = words!(
-                "label endpointslice {} {}={} --overwrite",
+            let label = format!(
+                "label endpointslice {} {SERVICE_NAME}={} --overwrite",
                 slice.name(),
-                SERVICE_NAME,
                 service.name()
             );
             finding(
@@ -447,7 +445,7 @@ fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) 
     };
     let edit = kubectl(
         service.namespace(),
-        words!("edit {} {}", kind.to_lowercase(), name),
+        format!("edit {} {name}", kind.to_lowercase()),
     );
     let wanted = port.name.as_deref().unwrap_or_default();
     let ports = slice.ports.as_deref().unwrap_or_default();
@@ -494,42 +492,23 @@ fn unusable_slice(service: &Service, port: &ServicePort, slice: &EndpointSlice) 
 }
 
 /// EPS-06.
-pub(in crate::diagnose) fn stale(
-    case: &Case<'_, '_>,
-    service: &Service,
-    slice: &ObjectRef,
-    address: IpAddr,
-) -> Finding {
-    let finding = Finding::new(
+pub(in crate::diagnose) fn stale(service: &Service, slice: &ObjectRef, address: IpAddr) -> Finding {
+    Finding::new(
         Code::EPS_06,
         Stage::Destination,
-        format!("{} lists {address}, which no pod has", slice.name),
+        format!(
+            "{} still lists {address}, whose pod does not exist",
+            slice.name
+        ),
     )
     .blame(slice.clone(), "endpoints")
-    .because(format!("{slice} belongs to {}", service.reference()));
-    if is_by_controller(case, slice) {
-        return finding
-            .because("it lists a pod that does not exist")
-            .fix("delete the EndpointSlice; its controller recreates it")
-            .run(kubectl(
-                &slice.namespace,
-                words!("delete endpointslice {}", slice.name),
-            ));
-    }
-    finding
-        .because("no controller maintains it: it was created by hand or by another tool")
-        .fix("remove the address from the EndpointSlice, or correct it; whoever created it may write it again")
-        .run(kubectl(
-            &slice.namespace,
-            words!("edit endpointslice {}", slice.name),
-        ))
-}
-
-/// Whether the controller of EndpointSlices writes a slice anew when it is deleted (its label
-/// `endpointslice.kubernetes.io/managed-by`).
-fn is_by_controller(case: &Case<'_, '_>, slice: &ObjectRef) -> bool {
-    let known = case.view.endpoint_slices.get(&slice.namespace, &slice.name);
-    let labels = known.and_then(|slice| slice.metadata.labels.as_ref());
-    let keeper = labels.and_then(|labels| labels.get("endpointslice.kubernetes.io/managed-by"));
-    keeper.is_none_or(|keeper| keeper.ends_with("-controller.k8s.io"))
+    .because(format!(
+        "{slice} belongs to {} and lists a pod that does not exist",
+        service.reference()
+    ))
+    .fix("delete the EndpointSlice; its controller recreates it")
+    .run(kubectl(
+        &slice.namespace,
+        format!("delete endpointslice {}", slice.name),
+    ))
 }

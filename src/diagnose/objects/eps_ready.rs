@@ -10,7 +10,6 @@ use crate::cluster::{Named, ObjectRef, Pod};
 use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
-use crate::shell::words;
 use crate::text::count;
 
 /// Why none of the selected pods is a ready endpoint.
@@ -74,11 +73,11 @@ fn not_ready(case: &Case<'_, '_>, service: &Service, pods: &[&Pod]) -> Finding {
         .fix("make the pods ready; if the application responds, the probe itself is wrong (EPS-02)")
         .run(kubectl(
             first.namespace(),
-            words!("describe pod {}", first.name()),
+            format!("describe pod {}", first.name()),
         ))
         .run(kubectl(
             first.namespace(),
-            words!("logs {} --all-containers", first.name()),
+            format!("logs {} --all-containers", first.name()),
         ))
 }
 
@@ -187,7 +186,7 @@ fn closed(service: &Service, pod: &Pod, gate: &str) -> Finding {
     .fix("run the controller that owns the gate, or remove the gate from the pod template")
     .run(kubectl(
         pod.namespace(),
-        words!("get pod {} -o yaml", pod.name()),
+        format!("get pod {} -o yaml", pod.name()),
     ))
 }
 
@@ -216,7 +215,7 @@ fn on_silent_nodes(service: &Service, pods: &[&Pod]) -> Finding {
         nodes.join(", ")
     ))
     .fix("bring the node back, or let its pods be recreated elsewhere")
-    .run(kubectl("", words!("describe node {}", first)))
+    .run(kubectl("", format!("describe node {first}")))
 }
 
 /// EPS-07: ready pods that no slice lists.

@@ -12,7 +12,6 @@ use crate::diagnose::kubectl::{kubectl, merge_patch};
 use crate::diagnose::{Case, Finding};
 use crate::net::Family;
 use crate::path::{EXCLUDED, Stage};
-use crate::shell::words;
 use crate::text::list;
 
 /// EXT-03 from outside, SVC-11 from inside.
@@ -54,12 +53,15 @@ pub(in crate::diagnose) fn no_local_endpoint(
             "run an endpoint on {node} (a DaemonSet), or set the policy to Cluster"
         ))
     };
-    finding.patch(merge_patch(&object, &patch))
+    finding.patch(merge_patch(&object, &patch), patch.to_string())
 }
 
 /// EXT-15: nothing leads in.
 pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> Finding {
-    let port = case.walk.port.map(|port| port.to_string());
+    let port = case
+        .walk
+        .port
+        .map_or_else(String::new, |port| format!(" {port}"));
     if object.kind == "Pod" {
         return Finding::new(
             Code::EXT_15,
@@ -74,7 +76,7 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
         .fix("use a Service of type LoadBalancer or NodePort, an Ingress, or port-forward")
         .run(kubectl(
             &object.namespace,
-            words!("port-forward pod/{}", object.name).and(&port),
+            format!("port-forward pod/{}{port}", object.name),
         ));
     }
     let patch = json!({"spec": {"type": "NodePort"}});
@@ -88,10 +90,10 @@ pub(in crate::diagnose) fn no_entry(case: &Case<'_, '_>, object: &ObjectRef) -> 
     .fix(
         "use port-forward, put an Ingress in front, or change the type to NodePort or LoadBalancer",
     )
-    .patch(merge_patch(object, &patch))
+    .patch(merge_patch(object, &patch), patch.to_string())
     .run(kubectl(
         &object.namespace,
-        words!("port-forward svc/{}", object.name).and(&port),
+        format!("port-forward svc/{}{port}", object.name),
     ))
 }
 
@@ -145,7 +147,7 @@ pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Se
     }
     finding
         .fix("install a load-balancer controller (cloud controller, MetalLB …) or free an address in its pool")
-        .run(kubectl(service.namespace(), words!("describe svc {}", service.name())))
+        .run(kubectl(service.namespace(), format!("describe svc {}", service.name())))
 }
 
 /// EXT-07.
@@ -184,7 +186,7 @@ pub(in crate::diagnose) fn source_range(
     } else {
         "add the range of the client"
     })
-    .patch(merge_patch(&object, &patch))
+    .patch(merge_patch(&object, &patch), patch.to_string())
 }
 
 /// Whether a client is one of the cluster's own.
@@ -206,7 +208,7 @@ pub(in crate::diagnose) fn nobody_announces(case: &Case<'_, '_>, service: &Servi
         .because(format!("every node has the label {EXCLUDED}"))
         .because("MetalLB and cloud controllers leave such nodes out; kubeadm labels its control plane so")
         .fix("remove the label from the nodes that should receive traffic")
-        .run(kubectl("", words!("label nodes --all {}-", EXCLUDED)))
+        .run(kubectl("", format!("label nodes --all {EXCLUDED}-")))
 }
 
 /// EXT-10: a pod that no node can take, because others hold the host port it wants.
@@ -235,7 +237,7 @@ pub(in crate::diagnose) fn host_port_taken(pod: &Pod, stage: Stage) -> Option<Fi
         .fix("use another host port, fewer replicas than nodes, or a Service instead")
         .run(kubectl(
             pod.namespace(),
-            words!("describe pod {}", pod.name()),
+            format!("describe pod {}", pod.name()),
         ))
     })
 }

@@ -7,12 +7,11 @@ use crate::causes::Code;
 use crate::cluster::ObjectRef;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::gateway_api::GROUP;
-use crate::diagnose::kubectl::{kubectl, merge_patch};
+use crate::diagnose::kubectl::{kubectl, merge_patch, quote};
 use crate::diagnose::{Case, Finding};
 use crate::gateway::listener::{GatewayTrouble, ReferenceTrouble, SlotTrouble};
 use crate::gateway::{BackendTrouble, Refusal, grant};
 use crate::path::{DoorTrouble, Share, Stage, ports_text};
-use crate::shell::words;
 use crate::text::list;
 
 /// What is wrong at a Gateway or a route. Where a way to its proxies is broken, that is named by its own
@@ -127,7 +126,7 @@ fn not_programmed(case: &Case<'_, '_>, gateway: &ObjectRef, trouble: &GatewayTro
                     .fix("name a class that its controller accepts")
                     .run(kubectl(
                         &gateway.namespace,
-                        words!("edit gateway {}", gateway.name),
+                        format!("edit gateway {}", gateway.name),
                     )),
             }
         }
@@ -137,7 +136,7 @@ fn not_programmed(case: &Case<'_, '_>, gateway: &ObjectRef, trouble: &GatewayTro
                 .fix("set parameters that exist and are of a supported kind")
                 .run(kubectl(
                     &gateway.namespace,
-                    words!("edit gateway {}", gateway.name),
+                    format!("edit gateway {}", gateway.name),
                 ))
         }
         GatewayTrouble::ClientCertificate(to, why) => finding(&format!(
@@ -148,7 +147,7 @@ fn not_programmed(case: &Case<'_, '_>, gateway: &ObjectRef, trouble: &GatewayTro
         .fix("name a Secret of type kubernetes.io/tls that it may refer to")
         .run(kubectl(
             &gateway.namespace,
-            words!("edit gateway {}", gateway.name),
+            format!("edit gateway {}", gateway.name),
         )),
         GatewayTrouble::Status {
             condition,
@@ -160,7 +159,7 @@ fn not_programmed(case: &Case<'_, '_>, gateway: &ObjectRef, trouble: &GatewayTro
             .fix("check its conditions and events, and the Service and Deployment created for it")
             .run(kubectl(
                 &gateway.namespace,
-                words!("describe gateway {}", gateway.name),
+                format!("describe gateway {}", gateway.name),
             )),
     }
 }
@@ -192,7 +191,7 @@ fn listener(
     };
     let edit = kubectl(
         &owner.namespace,
-        words!("edit {} {}", owner.kind.to_lowercase(), owner.name),
+        format!("edit {} {}", owner.kind.to_lowercase(), owner.name),
     );
     let finding = Finding::new(Code::ING_13, Stage::Gateway, summary)
         .blame(owner.clone(), format!("{field}.{part}"))
@@ -217,7 +216,7 @@ fn listener(
             .run(edit),
         SlotTrouble::Status { .. } => finding.fix("its controller says why").run(kubectl(
             &owner.namespace,
-            words!("describe {} {}", owner.kind.to_lowercase(), owner.name),
+            format!("describe {} {}", owner.kind.to_lowercase(), owner.name),
         )),
     }
 }
@@ -237,7 +236,7 @@ fn set_not_admitted(set: &ObjectRef, gateway: &ObjectRef, exists: bool) -> Findi
         .fix("name a Gateway that exists")
         .run(kubectl(
             &set.namespace,
-            words!("edit listenerset {}", set.name),
+            format!("edit listenerset {}", set.name),
         ));
     }
     let from = if set.namespace == gateway.namespace {
@@ -250,7 +249,7 @@ fn set_not_admitted(set: &ObjectRef, gateway: &ObjectRef, exists: bool) -> Findi
         .blame(set.clone(), "spec.parentRef")
         .because(format!("spec.allowedListeners of {gateway} does not allow namespace {}; by default no ListenerSet is allowed", set.namespace))
         .fix("allow ListenerSets of that namespace")
-        .patch(merge_patch(gateway, &patch))
+        .patch(merge_patch(gateway, &patch), patch.to_string())
 }
 
 /// ING-11.
@@ -263,7 +262,7 @@ fn refused(
     let field = format!("spec.parentRefs[{index}]");
     let edit = kubectl(
         &route.namespace,
-        words!("edit {} {}", route.kind.to_lowercase(), route.name),
+        format!("edit {} {}", route.kind.to_lowercase(), route.name),
     );
     let finding = |why: String| {
         let summary = format!("{parent} does not accept {}: {why}", route.name);
@@ -294,7 +293,7 @@ fn refused(
         Refusal::SetNotAdmitted { gateway } => finding(format!("{gateway} does not allow its listeners"))
             .blame(gateway.clone(), "spec.allowedListeners")
             .fix("allow ListenerSets of that namespace")
-            .run(kubectl(&gateway.namespace, words!("edit gateway {}", gateway.name))),
+            .run(kubectl(&gateway.namespace, format!("edit gateway {}", gateway.name))),
         Refusal::NoSection { asked, has } => finding(format!("it has no listener {asked}"))
             .blame(route.clone(), field)
             .because(format!("it has {}", list(has)))
@@ -304,13 +303,13 @@ fn refused(
             .blame(parent.clone(), "spec.listeners[].allowedRoutes.kinds")
             .because(if takes.is_empty() { "they take no kind of route".to_owned() } else { format!("they take {}", list(takes)) })
             .fix("attach it to a listener of its protocol, or allow its kind there")
-            .run(kubectl(&parent.namespace, words!("edit {} {}", parent.kind.to_lowercase(), parent.name))),
+            .run(kubectl(&parent.namespace, format!("edit {} {}", parent.kind.to_lowercase(), parent.name))),
         Refusal::Namespace { from } => finding(format!("its listeners do not allow routes from namespace {}", route.namespace))
             .blame(route.clone(), field)
             .because(format!("allowedRoutes.namespaces.from is {}", list(from)))
             .because(format!("labels of {}: {}", route.namespace, labels(case, &route.namespace)))
             .fix(format!("allow routes from namespace {} in the listener (from: All, or a Selector that matches it)", route.namespace))
-            .run(kubectl(&parent.namespace, words!("edit {} {}", parent.kind.to_lowercase(), parent.name))),
+            .run(kubectl(&parent.namespace, format!("edit {} {}", parent.kind.to_lowercase(), parent.name))),
         Refusal::Hostname { listeners } => finding("none of its host names matches a listener".to_owned())
             .blame(route.clone(), "spec.hostnames")
             .because(format!("listeners are {}; a wildcard matches subdomains, not the domain itself", list(listeners)))
@@ -320,7 +319,7 @@ fn refused(
             .blame(route.clone(), field)
             .because(format!("its controller says {reason}: {message}"))
             .fix("its controller says why")
-            .run(kubectl(&route.namespace, words!("describe {} {}", route.kind.to_lowercase(), route.name))),
+            .run(kubectl(&route.namespace, format!("describe {} {}", route.kind.to_lowercase(), route.name))),
     }
 }
 
@@ -348,7 +347,7 @@ fn bad_backend(
     };
     let edit = kubectl(
         &route.namespace,
-        words!("edit {} {}", route.kind.to_lowercase(), route.name),
+        format!("edit {} {}", route.kind.to_lowercase(), route.name),
     );
     let finding = |why: String, part: &str| {
         let field = format!("{field}{part}");
@@ -438,12 +437,13 @@ fn permit(
             to.namespace
         )),
     };
+    let text = quote(&grant.to_string());
     finding
         .fix(format!(
             "create a ReferenceGrant in namespace {}, if that is intended",
             to.namespace
         ))
-        .run(words!("echo {} | kubectl apply -f -", grant))
+        .run(format!("echo {text} | kubectl apply -f -"))
 }
 
 /// ING-12, of a kind that no implementation is known to have.
@@ -462,7 +462,7 @@ fn odd_backend(route: &ObjectRef, field: &str, to: &ObjectRef, group: &str) -> F
     .fix("name a Service, or a kind that the Gateway's implementation documents")
     .run(kubectl(
         &route.namespace,
-        words!("describe {} {}", route.kind.to_lowercase(), route.name),
+        format!("describe {} {}", route.kind.to_lowercase(), route.name),
     ))
 }
 
@@ -493,7 +493,7 @@ fn dead_share(
     ))
     .run(kubectl(
         &route.namespace,
-        words!("edit {} {}", route.kind.to_lowercase(), route.name),
+        format!("edit {} {}", route.kind.to_lowercase(), route.name),
     ))
 }
 
@@ -516,7 +516,7 @@ fn no_rule(door: &ObjectRef, asked: &str, near: &[String]) -> Finding {
     .fix("use a host, path, method and headers that a rule matches, or add a rule")
     .run(kubectl(
         &door.namespace,
-        words!("describe {} {}", door.kind.to_lowercase(), door.name),
+        format!("describe {} {}", door.kind.to_lowercase(), door.name),
     ))
 }
 
@@ -537,7 +537,7 @@ fn no_backends(route: &ObjectRef, rule: usize, is_weightless: bool) -> Finding {
     .fix("name a backend with a weight")
     .run(kubectl(
         &route.namespace,
-        words!("edit {} {}", route.kind.to_lowercase(), route.name),
+        format!("edit {} {}", route.kind.to_lowercase(), route.name),
     ))
 }
 
@@ -565,7 +565,7 @@ fn redirect_loop(route: &ObjectRef, rule: usize, url: &str, shadowed: Option<&st
     };
     finding
         .fix("put the redirect into a route of its own, attached to the HTTP listener alone (sectionName)")
-        .run(kubectl(&route.namespace, words!("edit {} {}", route.kind.to_lowercase(), route.name)))
+        .run(kubectl(&route.namespace, format!("edit {} {}", route.kind.to_lowercase(), route.name)))
 }
 
 /// ING-10: what keeps the Service in front of the proxies from leading anywhere.
@@ -598,7 +598,7 @@ fn no_proxy_ready(door: &ObjectRef, pods: &[ObjectRef]) -> Finding {
         .fix("bring them up; their events and logs say what keeps them")
         .run(kubectl(
             &first.namespace,
-            words!("describe pod {}", first.name),
+            format!("describe pod {}", first.name),
         ))
 }
 
@@ -617,7 +617,7 @@ fn backend_tls(policy: &ObjectRef, service: &ObjectRef, why: &str) -> Finding {
     .fix("name a ConfigMap with the authority in ca.crt, or wellKnownCACertificates: System")
     .run(kubectl(
         &policy.namespace,
-        words!("edit backendtlspolicy {}", policy.name),
+        format!("edit backendtlspolicy {}", policy.name),
     ))
 }
 

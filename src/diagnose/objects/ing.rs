@@ -11,7 +11,6 @@ use crate::cluster::access::ServiceExt;
 use crate::diagnose::kubectl::{kubectl, merge_patch};
 use crate::diagnose::{Case, Finding};
 use crate::path::{IngressTrouble, Stage, ingress_addresses, ingress_reference, ports_text};
-use crate::shell::words;
 use crate::text::{list, nearest};
 
 /// What is wrong at an Ingress.
@@ -70,7 +69,7 @@ fn no_controller(case: &Case<'_, '_>, ingress: &Ingress, class: Option<&str>) ->
     finding
         .because(format!("there is {}", list(&classes)))
         .fix(format!("use class {meant}"))
-        .patch(merge_patch(&object, &patch))
+        .patch(merge_patch(&object, &patch), patch.to_string())
 }
 
 /// ING-15. A proxy in front has addresses of its own, and may be meant.
@@ -128,7 +127,7 @@ fn no_rule(ingress: &Ingress, host: &str, path: &str) -> Finding {
     .fix("use a host and path that it has, or add a rule")
     .run(kubectl(
         &object.namespace,
-        words!("edit ingress {}", object.name),
+        format!("edit ingress {}", object.name),
     ))
 }
 
@@ -155,7 +154,7 @@ fn no_backend(
         .blame(object.clone(), format!("{field}.backend.service.port"))
         .because(format!("{} has {}", found.reference(), ports_text(found)))
         .fix("use a port that the Service declares")
-        .run(kubectl(namespace, words!("edit ingress {}", object.name)));
+        .run(kubectl(namespace, format!("edit ingress {}", object.name)));
     }
     let names = case.view.services.in_namespace(namespace).map(Named::name);
     let near = nearest(service, names);
@@ -173,5 +172,5 @@ fn no_backend(
         [] => finding.fix("create the Service, or correct the name"),
         near => finding.fix(format!("did you mean {}?", near.join(" or "))),
     }
-    .run(kubectl(namespace, words!("edit ingress {}", object.name)))
+    .run(kubectl(namespace, format!("edit ingress {}", object.name)))
 }

@@ -1,15 +1,13 @@
 //! Family MESH: what a service mesh stops.
 
 use crate::causes::Code;
-use crate::cluster::ClusterView;
 use crate::diagnose::Finding;
-use crate::diagnose::kubectl::{json_patch, kubectl, merge_patch, stored};
+use crate::diagnose::kubectl::{json_patch, kubectl, merge_patch};
 use crate::mesh::{Reason, Stop};
 use crate::path::Stage;
-use crate::shell::words;
 
 /// The cause of a stop.
-pub(in crate::diagnose) fn cause(view: &ClusterView, stop: &Stop, stage: Stage) -> Finding {
+pub(in crate::diagnose) fn cause(stop: &Stop, stage: Stage) -> Finding {
     let finding = Finding::new(code(stop.reason), stage, stop.summary.clone());
     // Which protocol the application uses shows in no object.
     let finding = match stop.reason {
@@ -21,13 +19,13 @@ pub(in crate::diagnose) fn cause(view: &ClusterView, stop: &Stop, stage: Stage) 
         .because_all(stop.because.iter().filter(|fact| !fact.is_empty()).cloned())
         .fix(stop.repair.summary.clone());
     match &stop.repair.patch {
-        Some((object, true, patch)) => {
-            finding.patch(json_patch(object, &stored(view, object), patch))
+        Some((object, true, patch)) => finding.patch(json_patch(object, patch), patch.to_string()),
+        Some((object, false, patch)) => {
+            finding.patch(merge_patch(object, patch), patch.to_string())
         }
-        Some((object, false, patch)) => finding.patch(merge_patch(object, patch)),
         None => finding.run(kubectl(
             &stop.object.namespace,
-            words!("get {} {} -o yaml", resource(stop), stop.object.name),
+            format!("get {} {} -o yaml", resource(stop), stop.object.name),
         )),
     }
 }

@@ -240,7 +240,10 @@ fn fix(
     };
     let finding = finding.fix(summary);
     match patch {
-        Some(fix) => finding.patch(policy_patch(case.view, fix)),
+        Some(fix) => finding.patch(
+            policy_patch(case.view, &fix.policy, &fix.patch),
+            fix.patch.to_string(),
+        ),
         None => finding,
     }
 }

@@ -8,7 +8,6 @@ use crate::cluster::{Named, Pod};
 use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
-use crate::shell::words;
 
 /// RTE-34: the node of an end stopped reporting. Its network may be alive all the same.
 pub(in crate::diagnose) fn node_down(node: &Node, stage: Stage) -> Finding {
@@ -26,7 +25,7 @@ pub(in crate::diagnose) fn node_down(node: &Node, stage: Stage) -> Finding {
     .blame(node.reference(), "status.conditions[Ready]")
     .because(format!("Node {name}: {message}"))
     .fix("check the node: power, network, kubelet")
-    .run(kubectl("", words!("describe node {}", name)))
+    .run(kubectl("", format!("describe node {name}")))
 }
 
 /// RTE-03 or RTE-15, if that is what keeps a pod without a network.
@@ -70,10 +69,7 @@ pub(in crate::diagnose) fn no_network_for(
             .fix("install or repair the CNI on that node (/etc/cni/net.d and the CNI agent)")
             .run(kubectl(
                 "kube-system",
-                words!(
-                    "get pods -o wide --field-selector spec.nodeName={}",
-                    node_name
-                ),
+                format!("get pods -o wide --field-selector spec.nodeName={node_name}"),
             )),
     )
 }
@@ -101,7 +97,7 @@ fn exhausted(
     .blame(crate::cluster::ObjectRef::cluster_wide("Node", node_name), "spec.podCIDRs")
     .because(message.to_owned())
     .fix("move pods away, give the node a larger range, or clean up leaked reservations (/var/lib/cni/networks)")
-    .run(kubectl("", words!("get pods -A -o wide --field-selector spec.nodeName={}", node_name)))
+    .run(kubectl("", format!("get pods -A -o wide --field-selector spec.nodeName={node_name}")))
 }
 
 /// The text of the event that a sandbox could not be made.

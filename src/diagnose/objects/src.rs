@@ -7,7 +7,6 @@ use crate::cluster::{Named, ObjectRef, Pod, Resource};
 use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::{Case, Finding};
 use crate::path::Stage;
-use crate::shell::words;
 
 /// SRC-01, or what keeps its node from giving it a network.
 pub(in crate::diagnose) fn without_network(case: &Case<'_, '_>, pod: &Pod) -> Finding {
@@ -30,7 +29,7 @@ pub(in crate::diagnose) fn without_network(case: &Case<'_, '_>, pod: &Pod) -> Fi
         pod.phase()
     ))
     .fix("bring the pod up, or use another running pod as the source")
-    .run(kubectl(pod.namespace(), words!("describe pod {}", name)))
+    .run(kubectl(pod.namespace(), format!("describe pod {name}")))
 }
 
 /// SRC-01 for a workload that has no pod to test from.
@@ -49,7 +48,7 @@ pub(in crate::diagnose) fn no_pod(case: &Case<'_, '_>, object: &ObjectRef) -> Fi
         .fix("scale it up, or use another source")
         .run(kubectl(
             &object.namespace,
-            words!("describe {} {}", object.kind.to_lowercase(), object.name),
+            format!("describe {} {}", object.kind.to_lowercase(), object.name),
         ))
 }
 

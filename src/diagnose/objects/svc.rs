@@ -9,7 +9,6 @@ use crate::diagnose::kubectl::{json_patch, kubectl};
 use crate::diagnose::{Case, Finding};
 use crate::net::Family;
 use crate::path::{PortTrouble, Stage, ports_text};
-use crate::shell::words;
 use crate::target::PortSpec;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
@@ -60,7 +59,7 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
                 "use {}, or add the port for {asked}",
                 port.protocol()
             ))
-            .patch(json_patch(&object, service, &patch))
+            .patch(json_patch(&object, &patch), patch.to_string())
         }
         PortTrouble::Headless {
             service,
@@ -78,7 +77,7 @@ pub(in crate::diagnose) fn port(case: &Case<'_, '_>, trouble: &PortTrouble<'_>) 
                 .blame(object.clone(), format!("spec.ports[{index}]"))
                 .because(format!("clusterIP is None: clients connect to port {port} of the pods, which listen on {target}"))
                 .fix(format!("connect to port {target}, or make port and targetPort equal"))
-                .patch(json_patch(&object, service, &patch))
+                .patch(json_patch(&object, &patch), patch.to_string())
         }
     }
 }
@@ -119,7 +118,7 @@ fn undeclared(service: &Service, asked: &PortSpec) -> Finding {
     }
     .run(kubectl(
         &object.namespace,
-        words!("get svc {} -o wide", object.name),
+        format!("get svc {} -o wide", object.name),
     ))
 }
 
@@ -149,7 +148,7 @@ pub(in crate::diagnose) fn no_common_family(
     .fix("set ipFamilyPolicy to PreferDualStack, or serve the family of the client")
     .run(kubectl(
         &object.namespace,
-        words!("get svc {} -o yaml", object.name),
+        format!("get svc {} -o yaml", object.name),
     ))
 }
 

@@ -64,7 +64,7 @@ pub(in crate::diagnose) fn selector_misses(
             "match the selector to the labels of {}, if that is the intended target",
             meant.what
         ))
-        .patch(merge_patch(&object, &patch))
+        .patch(merge_patch(&object, &patch), patch.to_string())
 }
 
 /// The kinds of what makes pods, and pods, that may hold something nearer than what was read.

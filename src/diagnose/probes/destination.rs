@@ -11,7 +11,6 @@ use crate::confirm::{BackendSymptom, Inside};
 use crate::diagnose::kubectl::{json_patch, kubectl};
 use crate::diagnose::{Case, Finding};
 use crate::path::{Stage, resolve_port};
-use crate::shell::{Command, words};
 use crate::text::list;
 
 /// Refused: a reset by the pod's own kernel, or a firewall that says so.
@@ -141,7 +140,7 @@ fn nothing_on_port(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>, inside: &I
     .fix(format!(
         "use targetPort {first}, or make the server listen on {port}"
     ))
-    .patch(json_patch(&object, service, &patch))
+    .patch(json_patch(&object, &patch), patch.to_string())
 }
 
 /// Even from inside the pod nothing comes back: a full accept queue, a hung server, or a filter.
@@ -204,9 +203,9 @@ fn at_pod(symptom: &BackendSymptom<'_>, code: Code, summary: String) -> Finding 
     Finding::new(code, Stage::Destination, summary).blame(blamed(symptom), "")
 }
 
-fn look_inside(symptom: &BackendSymptom<'_>) -> Command {
+fn look_inside(symptom: &BackendSymptom<'_>) -> String {
     symptom.backend.pod.map_or_else(
-        || words!("nc -vz {} {}", symptom.address.ip(), symptom.address.port()),
-        |pod| kubectl(pod.namespace(), words!("logs {}", pod.name())),
+        || format!("nc -vz {} {}", symptom.address.ip(), symptom.address.port()),
+        |pod| kubectl(pod.namespace(), format!("logs {}", pod.name())),
     )
 }

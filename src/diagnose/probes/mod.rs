@@ -3,19 +3,14 @@
 mod answer;
 mod backend;
 mod destination;
-mod egress;
-mod lost;
 mod name;
 mod network;
 mod proxy;
 mod speech;
-mod tap;
 
 use crate::causes::Code;
 use crate::confirm::Symptom;
 use crate::diagnose::{Case, Confidence, Finding};
-
-pub(super) use tap::apply as located;
 
 /// The cause of a symptom, as far as what was seen around it tells.
 pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Option<Finding> {

@@ -9,7 +9,6 @@ use crate::dataplane::{Replaces, installed};
 use crate::diagnose::{Case, Finding, Fix};
 use crate::observe::Attempts;
 use crate::path::Stage;
-use crate::shell::words;
 
 /// The cause, from how other Services do on the same node.
 pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Finding {
@@ -52,9 +51,8 @@ pub(super) fn cause(case: &Case<'_, '_>, symptom: &Symptom<'_>) -> Finding {
             format!("no Service address works from node/{node}: kube-proxy does not work there"),
         )
         .fix("check kube-proxy on that node")
-        .run(words!(
-            "kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={}",
-            node
+        .run(format!(
+            "kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={node}"
         ))
     } else {
         at_node(

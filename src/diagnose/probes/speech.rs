@@ -21,16 +21,44 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
         backend,
         address,
         only_large,
+        large_hangs,
+        size,
         stalls_inside,
-        ..
     } = symptom
     else {
         return Finding::new(Code::DST_04, Stage::Destination, String::new());
     };
+    let to = backend.node.unwrap_or("the other node");
+    let from = source.node_name().unwrap_or("its node");
     let name = backend.display();
     if *only_large {
-        return large(symptom)
-            .unwrap_or_else(|| Finding::new(Code::RTE_11, Stage::Route, String::new()));
+        let is_outside = backend.pod.is_none() && backend.node.is_none();
+        let finding = if is_outside {
+            measured(Finding::new(Code::RTE_12, Stage::Route, format!("large packets to {name} are lost, small ones pass")).degraded())
+                .blame(ObjectRef::cluster_wide("Address", address.ip().to_string()), "MTU of the way there")
+                .fix("allow ICMP (fragmentation needed, packet too big) on the path, or clamp the MSS where traffic leaves the cluster")
+        } else {
+            measured(Finding::new(Code::RTE_11, Stage::Route, format!("large packets from node/{from} to {to} are lost, small ones pass")).degraded())
+                .blame(ObjectRef::cluster_wide("Node", to), "MTU")
+                .fix("set the MTU of the CNI to that of the network between the nodes minus the overlay overhead (VXLAN 50, WireGuard 60, IPIP 20)")
+        };
+        let finding = if *large_hangs {
+            finding.because(format!(
+                "{} → {name}: a small request gets a response, one of 4 kB does not",
+                source.name()
+            ))
+        } else {
+            finding
+        };
+        return match size.as_ref().filter(|size| size.failed.is_some()) {
+            Some(size) => finding.because(format!(
+                "packets of {} bytes pass, packets of {} bytes do not, and no router reports it; the MTU of the pod interface is {}",
+                size.passed.map_or_else(|| "?".to_owned(), |size| size.to_string()),
+                size.failed.map_or_else(|| "?".to_owned(), |size| size.to_string()),
+                size.interface.map_or_else(|| "?".to_owned(), |size| size.to_string()),
+            )),
+            None => finding,
+        };
     }
     let object = backend.pod.map_or_else(
         || ObjectRef::cluster_wide("Address", address.ip().to_string()),
@@ -54,65 +82,6 @@ pub(super) fn stall(symptom: &Symptom<'_>) -> Finding {
             .because("from inside the pod it responds"),
         None => finding,
     }
-}
-
-/// Small requests are answered and large ones are not. Where packets of every size were seen to pass, or none
-/// leaves the node, it is hardly the network.
-fn large(symptom: &Symptom<'_>) -> Option<Finding> {
-    let Symptom::Stall {
-        source,
-        backend,
-        address,
-        large_hangs,
-        size,
-        ..
-    } = symptom
-    else {
-        return None;
-    };
-    let to = backend.node.unwrap_or("the other node");
-    let from = source.node_name().unwrap_or("its node");
-    let name = backend.display();
-    let is_outside = backend.pod.is_none() && backend.node.is_none();
-    let is_same_node = backend.node.is_some() && backend.node == source.node_name();
-    let all_pass = size
-        .as_ref()
-        .is_some_and(|size| size.failed.is_none() && size.passed.is_some());
-    let finding = if is_outside {
-        measured(Finding::new(Code::RTE_12, Stage::Route, format!("large packets to {name} are lost, small ones pass")).degraded())
-            .blame(ObjectRef::cluster_wide("Address", address.ip().to_string()), "MTU of the way there")
-            .fix("allow ICMP (fragmentation needed, packet too big) on the path, or clamp the MSS where traffic leaves the cluster")
-    } else if is_same_node {
-        measured(Finding::new(Code::RTE_11, Stage::Route, format!("large packets to {name} are lost on node/{from}, small ones pass")).degraded())
-            .blame(ObjectRef::cluster_wide("Node", from), "MTU")
-            .fix("compare the MTU of both pod interfaces with that of the bridge between them; --deep reads the rules of the node")
-            .suspected()
-    } else {
-        measured(Finding::new(Code::RTE_11, Stage::Route, format!("large packets from node/{from} to {to} are lost, small ones pass")).degraded())
-            .blame(ObjectRef::cluster_wide("Node", to), "MTU")
-            .fix("set the MTU of the CNI to that of the network between the nodes minus the overlay overhead (VXLAN 50, WireGuard 60, IPIP 20)")
-    };
-    let finding = if *large_hangs {
-        finding.because(format!(
-            "{} → {name}: a small request gets a response, one of 4 kB does not",
-            source.name()
-        ))
-    } else {
-        finding
-    };
-    let number = |size: Option<u32>| size.map_or_else(|| "?".to_owned(), |size| size.to_string());
-    Some(match size {
-        Some(_) if all_pass => finding
-            .suspected()
-            .because("single packets of every size pass: the server may not take large requests"),
-        Some(size) if size.failed.is_some() => finding.because(format!(
-            "packets of {} bytes pass, packets of {} bytes do not, and no router reports it; the MTU of the pod interface is {}",
-            number(size.passed),
-            number(size.failed),
-            number(size.interface),
-        )),
-        _ => finding,
-    })
 }
 
 /// DST-07: a certificate that is out of date or for somebody else, or no handshake at all; SVC-14 where

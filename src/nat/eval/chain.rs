@@ -69,18 +69,6 @@ impl Walker<'_> {
             let why = "chains call each other too deeply".to_owned();
             return vec![(start, ChainExit::Unknown(why))];
         }
-        // No kernel loads a chain that comes back to itself; a dump may have been written by anybody.
-        if self.stack.contains(&(at.table_id, at.chain)) {
-            let why = format!("chain {} calls itself", at.table.chain_name(at.chain));
-            return vec![(start, ChainExit::Unknown(why))];
-        }
-        self.stack.push((at.table_id, at.chain));
-        let ends = self.rules_of(at, start, depth);
-        self.stack.pop();
-        ends
-    }
-
-    fn rules_of(&mut self, at: At<'_>, start: State, depth: u32) -> Vec<(State, ChainExit)> {
         let chain = at.table.chain(at.chain);
         let candidates = chain.candidates(at.table, &start.packet);
         let mut live = vec![start];
@@ -96,8 +84,8 @@ impl Walker<'_> {
                 self.rule(at, (rule, position), state, depth, &mut branches);
             }
             live = std::mem::take(&mut branches.next);
-            if live.len() > BRANCHES || self.is_exhausted() {
-                let unknown = || ChainExit::Unknown(self.bound());
+            if live.len() > BRANCHES || branches.done.len() > BRANCHES * 64 {
+                let unknown = || ChainExit::Unknown("the rules branch too often".to_owned());
                 let cut = live.into_iter().map(|state| (state, unknown()));
                 branches.done.extend(cut);
                 return branches.done;
@@ -135,10 +123,9 @@ impl Walker<'_> {
         branches: &mut Branches,
     ) {
         let steps = at.table.steps(rule);
-        if self.is_exhausted() {
-            branches
-                .done
-                .push((state, ChainExit::Unknown(self.bound())));
+        if self.budget == 0 {
+            let why = "the rules branch too often".to_owned();
+            branches.done.push((state, ChainExit::Unknown(why)));
             return;
         }
         self.budget -= 1;
@@ -177,7 +164,6 @@ impl Walker<'_> {
     fn test(&mut self, at: At<'_>, step: &Step, state: State, branches: &mut Branches) {
         let holds = match step {
             Step::Chance(share) => {
-                self.ways += 1;
                 if *share > 0.0 {
                     branches.still.push(state.part(*share));
                 }
@@ -200,7 +186,6 @@ impl Walker<'_> {
                     Some(true) => branches.still.push(state),
                     Some(false) => join(&mut branches.next, state),
                     None => {
-                        self.ways += 1;
                         join(&mut branches.next, state.clone().assume(doubt, false));
                         branches.still.push(state.assume(doubt, true));
                     }
@@ -266,9 +251,7 @@ impl Walker<'_> {
                 branches.done.push((state, ChainExit::Accept));
             }
             Action::VerdictMap(map) => {
-                let mapped = self.map(at, &map.0, &map.1, state);
-                self.ways += mapped.len();
-                for (state, data) in mapped {
+                for (state, data) in self.map(at, &map.0, &map.1, state) {
                     match data {
                         Mapped::To(Data::Verdict(verdict)) => {
                             self.verdict(at, verdict, state, before, depth, branches);
@@ -291,7 +274,6 @@ impl Walker<'_> {
             Action::Opaque(text) => {
                 let why = format!("`{text}` is not understood");
                 let doubt = self.doubt(DoubtKind::Match, why.clone());
-                self.ways += 1;
                 // It may do nothing, or anything.
                 branches.still.push(state.clone().assume(doubt, false));
                 let end = ChainExit::Unknown(why);

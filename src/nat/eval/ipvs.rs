@@ -32,7 +32,6 @@ pub(super) fn serve(walker: &mut Walker<'_>, hook: Hook, state: State, next: &mu
         walker.end(state, Fate::Reject("icmp-port-unreachable".into()));
         return;
     }
-    walker.ways += server.real_servers.len();
     for real in server.real_servers.iter().filter(|real| real.weight > 0) {
         let mut part = state.part(f64::from(real.weight) / total);
         let text = format!("IPVS: {} to {}", server.address, real.address);

@@ -16,13 +16,7 @@ const SPREAD: u128 = 256;
 
 impl Walker<'_> {
     /// Applies a translation; branches that it does not apply to go on to the next rule.
-    pub(super) fn translate(
-        &mut self,
-        at: At<'_>,
-        nat: &Nat,
-        state: State,
-        branches: &mut Branches,
-    ) {
+    pub(super) fn translate(&self, at: At<'_>, nat: &Nat, state: State, branches: &mut Branches) {
         if state.tracking != Tracking::New {
             // Nothing is translated without a connection, and nothing twice.
             branches.done.push((state, ChainExit::Accept));
@@ -44,9 +38,7 @@ impl Walker<'_> {
             branches.done.push((state, ChainExit::Accept));
             return;
         }
-        let targets = self.targets(at, nat, of_source, state);
-        self.ways += targets.len();
-        for (mut state, chosen) in targets {
+        for (mut state, chosen) in self.targets(at, nat, of_source, state) {
             match chosen {
                 Chosen::To(address, port) => {
                     if of_source {

@@ -1,8 +1,5 @@
 //! What can become of a packet, and how sure that is.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
-
 use super::state::{State, Translation};
 use super::trail::{Shown, TrailStep};
 use crate::facts::NextHop;
@@ -40,7 +37,7 @@ pub struct Outcome {
 }
 
 /// How the way ends.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// Out through an interface, if it is known which.
     Forward(Option<NextHop>),
@@ -132,9 +129,6 @@ impl Answer {
     }
 }
 
-/// How many rules are told over all ways of one packet: enough for ten thousand endpoints.
-const STEPS: usize = 200_000;
-
 /// Joins equal ends, and drops every doubt that changes nothing.
 pub(super) fn settle(rules: &Ruleset, drafts: Vec<Draft>, doubts: Vec<Doubt>) -> Answer {
     let mut drafts = joined(drafts);
@@ -168,18 +162,10 @@ pub(super) fn settle(rules: &Ruleset, drafts: Vec<Draft>, doubts: Vec<Doubt>) ->
     }
     let kept = used(&drafts);
     let mut shown = Shown::new(rules);
-    let mut outcomes: Vec<Outcome> = Vec::with_capacity(drafts.len());
-    let mut steps = 0;
-    for draft in drafts {
-        let mut outcome = finished(&mut shown, draft, &kept);
-        steps += outcome.trail.len();
-        if steps > STEPS {
-            outcome.trail = vec![TrailStep::note(format!(
-                "the ways of one packet hold more than {STEPS} rules: those of this one are not told"
-            ))];
-        }
-        outcomes.push(outcome);
-    }
+    let mut outcomes: Vec<Outcome> = drafts
+        .into_iter()
+        .map(|draft| finished(&mut shown, draft, &kept))
+        .collect();
     outcomes.sort_by(|a, b| {
         b.probability
             .unwrap_or_default()
@@ -205,33 +191,29 @@ fn used(drafts: &[Draft]) -> Vec<u32> {
     ids
 }
 
-/// What tells two ends apart, but for their weights and what they assume.
-type EndKey<'d> = (&'d Fate, Packet, bool, u32, bool);
-
-fn end_key(draft: &Draft) -> EndKey<'_> {
-    let state = &draft.state;
-    let translated = state.destination_nat == Translation::Changed;
-    (
-        &draft.fate,
-        state.packet,
-        state.masqueraded,
-        state.mark,
-        translated,
-    )
+fn is_same_end(a: &Draft, b: &Draft) -> bool {
+    a.fate == b.fate
+        && a.state.packet == b.state.packet
+        && a.state.masqueraded == b.state.masqueraded
+        && a.state.mark == b.state.mark
+        && (a.state.destination_nat == Translation::Changed)
+            == (b.state.destination_nat == Translation::Changed)
 }
 
 /// Sums up ends that are equal under the same assumptions.
 fn joined(drafts: Vec<Draft>) -> Vec<Draft> {
     let mut all: Vec<Draft> = Vec::with_capacity(drafts.len());
-    // Thousands of endpoints are common, and all differ.
-    let mut known: HashMap<u64, Vec<usize>> = HashMap::new();
-    let hasher = RandomState::new();
+    // Hundreds of endpoints are common and all differ: compare within one destination only.
+    let mut by_destination: std::collections::HashMap<_, Vec<usize>> =
+        std::collections::HashMap::new();
     for draft in drafts {
-        let key = hasher.hash_one((end_key(&draft), &draft.state.assumed));
-        let group = known.entry(key).or_default();
+        let packet = draft.state.packet;
+        let group = by_destination
+            .entry((packet.dst, packet.dport))
+            .or_default();
         let same = group.iter().copied().find(|position| {
-            let other = &all[*position];
-            end_key(other) == end_key(&draft) && other.state.assumed == draft.state.assumed
+            is_same_end(&all[*position], &draft)
+                && all[*position].state.assumed == draft.state.assumed
         });
         if let Some(position) = same {
             all[position].state.weight += draft.state.weight;
@@ -249,16 +231,13 @@ fn are_alike(yes: &[Draft], no: &[Draft], doubt: u32) -> bool {
         let others = draft.state.assumed.iter().filter(|(id, _)| *id != doubt);
         others.copied().collect()
     };
-    // Equal ends under equal assumptions have been joined: each is there once.
-    let others: HashMap<_, f64> = no
-        .iter()
-        .map(|draft| ((end_key(draft), rest(draft)), draft.state.weight))
-        .collect();
+    let matches = |a: &Draft, b: &Draft| {
+        is_same_end(a, b) && (a.state.weight - b.state.weight).abs() < 1e-9 && rest(a) == rest(b)
+    };
     yes.len() == no.len()
-        && yes.iter().all(|draft| {
-            let other = others.get(&(end_key(draft), rest(draft)));
-            other.is_some_and(|weight| (weight - draft.state.weight).abs() < 1e-9)
-        })
+        && yes
+            .iter()
+            .all(|draft| no.iter().any(|other| matches(draft, other)))
 }
 
 fn finished(shown: &mut Shown<'_>, draft: Draft, kept: &[u32]) -> Outcome {

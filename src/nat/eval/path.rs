@@ -112,7 +112,6 @@ impl Walker<'_> {
             }
             Decision::Forward(hops) => {
                 let share = 1.0 / f64::from(u32::try_from(hops.len()).unwrap_or(u32::MAX));
-                self.ways += hops.len();
                 let each = hops.into_iter().map(|hop| {
                     let mut part = state.part(share);
                     part.out = Out::Hop(Rc::new(hop));
@@ -311,8 +310,7 @@ impl Walker<'_> {
         if group.len() < 2 {
             return in_order;
         }
-        // What is looked at twice is work, and still one way of the packet.
-        let (outcomes, ways) = (self.outcomes.len(), self.ways);
+        let (outcomes, budget) = (self.outcomes.len(), self.budget);
         let deciding: Vec<Called> = group
             .iter()
             .copied()
@@ -324,7 +322,7 @@ impl Walker<'_> {
             })
             .collect();
         self.outcomes.truncate(outcomes);
-        self.ways = ways;
+        self.budget = budget;
         let [first, .., last] = deciding.as_slice() else {
             return in_order;
         };

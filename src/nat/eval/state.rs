@@ -4,20 +4,16 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::hooks::Order;
-use super::outcome::{Answer, Doubt, DoubtKind, Draft, Fate};
+use super::outcome::{Answer, Doubt, DoubtKind, Draft};
 use super::trail::Trail;
 use super::{Question, Scope, Tracer, outcome};
 use crate::facts::NextHop;
-use crate::nat::model::{ChainId, MarkOf, Ruleset, ct};
+use crate::nat::model::{MarkOf, Ruleset, ct};
 use crate::net::Packet;
 use crate::route::Host;
 
 /// How many rules one packet may meet, over all branches, before the walk gives up.
-const BUDGET: u64 = 1_000_000;
-
-/// How many ways one packet may have: more than the endpoints of the largest Service, and few enough to
-/// tell apart in a moment.
-const WAYS: usize = 20_000;
+const BUDGET: u64 = 3_000_000;
 
 /// How many things may be unknown on the way of one packet before the rest counts as one. Each doubles
 /// the worlds to follow.
@@ -36,10 +32,6 @@ pub(super) struct Walker<'a> {
     pub doubts: Vec<Doubt>,
     doubt_ids: BTreeMap<String, u32>,
     pub budget: u64,
-    /// How often the packet's way has forked, over all branches.
-    pub ways: usize,
-    /// The chains that are being walked, each called by the one before it.
-    pub stack: Vec<(u32, ChainId)>,
 }
 
 /// One branch.
@@ -118,8 +110,6 @@ impl<'a> Walker<'a> {
             doubts: Vec::new(),
             doubt_ids: BTreeMap::new(),
             budget: BUDGET,
-            ways: 0,
-            stack: Vec::new(),
         }
     }
 
@@ -137,41 +127,9 @@ impl<'a> Walker<'a> {
         id
     }
 
-    /// Whether rules multiply beyond what is followed.
-    pub(super) const fn is_exhausted(&self) -> bool {
-        self.budget == 0 || self.ways > WAYS
-    }
-
-    /// The bound that ended the walk.
-    pub(super) fn bound(&self) -> String {
-        if self.budget == 0 {
-            format!("one packet meets more than {BUDGET} rules")
-        } else {
-            format!("the rules branch too often: one packet has more than {WAYS} ways")
-        }
-    }
-
     pub(super) fn finish(self) -> Answer {
-        let bound = self.is_exhausted().then(|| self.bound());
-        outcome::settle(self.rules, bounded(self.outcomes, bound), self.doubts)
+        outcome::settle(self.rules, self.outcomes, self.doubts)
     }
-}
-
-/// Branches that ended at a bound are one: nobody knows what becomes of them, and they can be many.
-fn bounded(drafts: Vec<Draft>, bound: Option<String>) -> Vec<Draft> {
-    let Some(bound) = bound else {
-        return drafts;
-    };
-    let fate = Fate::Unknown(bound);
-    let (cut, mut known): (Vec<Draft>, Vec<Draft>) =
-        drafts.into_iter().partition(|draft| draft.fate == fate);
-    let weight = cut.iter().map(|draft| draft.state.weight).sum();
-    known.extend(cut.into_iter().next().map(|Draft { mut state, fate }| {
-        state.weight = weight;
-        state.assumed.clear();
-        Draft { state, fate }
-    }));
-    known
 }
 
 // === impl State ===

@@ -101,7 +101,15 @@ impl<'a> Shown<'a> {
 impl Event {
     fn read(&self, rules: &Ruleset) -> Option<TrailStep> {
         let (table, chain) = match self {
-            Self::Note(text) => return Some(TrailStep::note(&**text)),
+            Self::Note(text) => {
+                return Some(TrailStep {
+                    table: String::new(),
+                    chain: String::new(),
+                    text: Arc::from(&**text),
+                    packets: None,
+                    is_v6: false,
+                });
+            }
             Self::Rule(table, chain, _) | Self::Policy(table, chain) => (*table, *chain),
         };
         let table = rules.tables.get(table as usize)?;
@@ -148,17 +156,6 @@ fn nft_counter(rule: &str) -> Option<u64> {
 // === impl TrailStep ===
 
 impl TrailStep {
-    /// Something on the way that is no rule.
-    pub(super) fn note(text: impl Into<Arc<str>>) -> Self {
-        Self {
-            table: String::new(),
-            chain: String::new(),
-            text: text.into(),
-            packets: None,
-            is_v6: false,
-        }
-    }
-
     /// The rules of a chain, each with what it does, without any packet.
     #[must_use]
     pub fn rules_of<'a>(

@@ -12,7 +12,7 @@ pub mod nft;
 use super::model::Step;
 
 pub use ipset::read_ipset;
-pub use iptables::{read_iptables, rule_words};
+pub use iptables::read_iptables;
 pub use ipvs::read_ipvs;
 pub use nft::read_nft;
 

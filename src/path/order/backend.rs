@@ -110,11 +110,6 @@ impl<'v> Walker<'_, 'v> {
         }
     }
 
-    fn is_silent(&self, node: &str, address: IpAddr) -> bool {
-        let site = self.nodes.node(node);
-        site.is_some_and(|site| site.state.is_silent(address))
-    }
-
     fn to_alike(
         &self,
         mut leg: Leg<'_, 'v>,
@@ -130,23 +125,9 @@ impl<'v> Walker<'_, 'v> {
             .and_then(|(service, addr)| {
                 Some((service, addr, endpoints::absent(self.view, service, addr)?))
             });
-        // The node that asked for it in vain knows that nobody has it.
-        let absent = absent.map(|(service, address, absent)| match absent {
-            Absent::UnreadOn(node, slice) if self.is_silent(node, address) => {
-                (service, address, Absent::Nobodys(slice))
-            }
-            absent => (service, address, absent),
-        });
-        let unread = match &absent {
-            Some((.., Absent::Unread(pod))) => Some(format!("pod {pod} was not read")),
-            Some((_, address, Absent::UnreadOn(node, _))) => Some(format!(
-                "{address} belongs to the pods of {node}, and no pod that was read has it"
-            )),
-            _ => None,
-        };
-        if let Some(text) = unread {
+        if let Some((.., Absent::Unread(pod))) = absent {
             for stage in [Stage::IngressPolicy, Stage::Destination] {
-                let text = text.clone();
+                let text = format!("pod {pod} was not read");
                 leg.trail.push(Hop::new(stage, Status::Unknown, text));
             }
             let sites = leg.sites.to_vec();
@@ -158,8 +139,8 @@ impl<'v> Walker<'_, 'v> {
             policy::step(self, &mut leg, backend, protocol, &wire);
         }
         match absent {
-            Some((service, address, Absent::Gone(slice) | Absent::Nobodys(slice))) => {
-                let text = format!("{address}: {slice} lists it, and no pod has it");
+            Some((service, address, Absent::Gone(slice))) => {
+                let text = format!("{address}: the pod that {slice} lists does not exist");
                 let hop = Hop::new(Stage::Destination, Status::Fail, text).at(slice.clone());
                 leg.trail.stop(
                     hop,

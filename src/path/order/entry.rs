@@ -10,16 +10,13 @@ use crate::net::{Family, Protocol, parse_address, parse_prefix};
 use crate::path::context::{EntryPoint, Leg, Walker};
 use crate::path::stages::endpoints::slices;
 use crate::path::stages::service::{self, Chosen, PortRequest};
-use crate::path::{Backend, Boundary, Break, Hop, Mode, Outcome, Path, Stage, Status};
+use crate::path::{Backend, Boundary, Break, Hop, Mode, Path, Stage, Status};
 use crate::target::PortSpec;
 
 /// The range node ports come from unless the API server is told otherwise.
 const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
-/// How many nodes are walked into beside those that stand for all.
-const OTHERS: usize = 8;
 
 /// From outside to a Service.
-#[allow(clippy::too_many_lines, reason = "one table of the ways in")]
 pub(in crate::path) fn to_service<'v>(
     walker: &Walker<'_, 'v>,
     mut leg: Leg<'_, 'v>,
@@ -111,7 +108,7 @@ pub(in crate::path) fn to_service<'v>(
         let mut listed = addresses.iter().chain(&external);
         listed.find_map(|text| parse_address(text))
     });
-    let enter = |node: &'v Node, paths: &mut Vec<Path<'v>>| {
+    for node in entries {
         let mut leg = leg.clone();
         leg.entry = Some(EntryPoint::at(node, service));
         match (own, node_port) {
@@ -121,22 +118,6 @@ pub(in crate::path) fn to_service<'v>(
                 walker.through_service(&leg, service, address, chosen, paths);
             }
             _ => walker.through_service(&leg, service, own, chosen, paths),
-        }
-    };
-    for node in &entries {
-        enter(node, paths);
-    }
-    // All others are like one of those, unless what was gathered there says otherwise.
-    let was_read = |node: &&Node| walker.nodes.node(node.name()).is_some();
-    let others = walker.view.nodes.iter().filter(was_read);
-    let others = others.filter(|node| entries.iter().all(|known| known.name() != node.name()));
-    let is_left_out =
-        |node: &&Node| service.is_external_local() && !has_endpoint(walker.view, service, node);
-    for node in others.filter(|node| !is_left_out(node)).take(OTHERS) {
-        let mut own = Vec::new();
-        enter(node, &mut own);
-        if own.iter().any(|path| path.outcome() != Outcome::Works) {
-            paths.extend(own);
         }
     }
 }
@@ -275,7 +256,13 @@ fn all_excluded(view: &ClusterView) -> bool {
 
 /// One node with an endpoint of the Service and one without: all others are like one of them.
 fn entry_nodes<'v>(view: &'v ClusterView, service: &'v Service) -> Vec<&'v Node> {
-    let has_endpoint = |node: &&Node| has_endpoint(view, service, node);
+    let has_endpoint = |node: &&Node| {
+        slices(view, service)
+            .flat_map(|slice| slice.endpoints.iter().flatten())
+            .any(|endpoint| {
+                endpoint.is_ready() && endpoint.node_name.as_deref() == Some(node.name())
+            })
+    };
     let with = view.nodes.iter().find(has_endpoint);
     // Under policy Local the nodes without an endpoint stay silent by design: whoever balances
     // keeps off them (health check), and a client that names a node is walked to that node.
@@ -285,12 +272,6 @@ fn entry_nodes<'v>(view: &'v ClusterView, service: &'v Service) -> Vec<&'v Node>
         .find(|node| !has_endpoint(node))
         .filter(|_| !service.is_external_local() || with.is_none());
     with.into_iter().chain(without).collect()
-}
-
-fn has_endpoint(view: &ClusterView, service: &Service, node: &Node) -> bool {
-    let mut endpoints = slices(view, service).flat_map(|slice| slice.endpoints.iter().flatten());
-    endpoints
-        .any(|endpoint| endpoint.is_ready() && endpoint.node_name.as_deref() == Some(node.name()))
 }
 
 fn node_address(node: &Node, service: &Service) -> Option<IpAddr> {

@@ -10,7 +10,7 @@ mod service;
 use super::context::{Leg, Memo, Walker};
 use super::stages::{dns, group, mesh, source};
 use super::trail::Trail;
-use super::{Basis, Break, Hop, Mode, NameTrouble, Path, Stage, Status};
+use super::{Basis, Break, Hop, Mode, Path, Stage, Status};
 use crate::cluster::access::{ServiceExt, ServiceKind};
 use crate::cluster::{Named, Unread};
 use crate::net::{Family, Protocol};
@@ -133,16 +133,7 @@ impl<'v> Walker<'_, 'v> {
             Place::Gateway(gateway) => door::to_gateway(self, leg, gateway, None, paths),
             Place::ListenerSet(set) => door::to_listener_set(self, leg, set, paths),
             Place::Route(kind, route) => door::to_route(self, &leg, (*kind, route), paths),
-            Place::NoService { namespace, name } => {
-                let text = format!("there is no Service {namespace}/{name}");
-                let trouble = NameTrouble::NoService {
-                    namespace: namespace.clone(),
-                    name: name.clone(),
-                };
-                let hop = Hop::new(Stage::Service, Status::Fail, text);
-                leg.trail.stop(hop, Break::Name(trouble));
-                paths.push(leg.end(None));
-            }
+            Place::NoService { .. } => paths.push(leg.end(None)),
             Place::Name(name) => {
                 // A URL whose host a door takes comes back in through its proxies.
                 if let Some(asked) = self.asked_url(name)

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Node, Service};
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use super::service::Chosen;
@@ -247,12 +247,8 @@ fn backend<'v>(
 pub(in crate::path) enum Absent<'v> {
     /// It does not exist; the slice still lists it.
     Gone(ObjectRef),
-    /// The slice names no pod, and its address is one of a node's pods, none of which has it.
-    Nobodys(ObjectRef),
     /// Pods of its namespace could not be read, or not all of them.
     Unread(&'v str),
-    /// It would be a pod of this node, and not all pods were read.
-    UnreadOn(&'v str, ObjectRef),
 }
 
 /// Whether the endpoint of an address names a pod that is not in the view, and why it is not.
@@ -265,7 +261,7 @@ pub(in crate::path) fn absent<'v>(
         return None;
     }
     let namespace = service.namespace();
-    let by_name = slices(view, service).find_map(|slice| {
+    slices(view, service).find_map(|slice| {
         let endpoints = slice.endpoints.iter().flatten();
         let mut named = endpoints
             .filter(|endpoint| endpoint.address() == Some(address))
@@ -276,32 +272,6 @@ pub(in crate::path) fn absent<'v>(
             Some(_) => Absent::Unread(name),
             None => Absent::Gone(ObjectRef::new("EndpointSlice", namespace, slice.name())),
         })
-    });
-    by_name.or_else(|| nobodys(view, service, address))
-}
-
-/// An endpoint without a pod's name, at an address that a node gives to its pods and that no pod has.
-fn nobodys<'v>(view: &'v ClusterView, service: &'v Service, address: IpAddr) -> Option<Absent<'v>> {
-    let slice = slices(view, service).find(|slice| {
-        let mut endpoints = slice.endpoints.iter().flatten();
-        endpoints.any(|one| one.address() == Some(address) && one.pod_name().is_none())
-    })?;
-    let gives = |node: &&Node| {
-        node.pod_cidrs()
-            .iter()
-            .any(|range| range.contains(&address))
-    };
-    let node = view.nodes.iter().find(gives)?;
-    // The bridge's own address, say.
-    let is_first = |range: &ipnet::IpNet| range.hosts().next() == Some(address);
-    if node.addresses().contains(&address) || node.pod_cidrs().iter().any(is_first) {
-        return None;
-    }
-    let slice = ObjectRef::new("EndpointSlice", service.namespace(), slice.name());
-    Some(if view.holds_all(Resource::Pods, "") {
-        Absent::Nobodys(slice)
-    } else {
-        Absent::UnreadOn(node.name(), slice)
     })
 }
 

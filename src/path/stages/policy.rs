@@ -5,10 +5,6 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::Node;
-
-use crate::cluster::Named;
-use crate::cluster::access::NodeExt;
 use crate::net::Protocol;
 use crate::path::Denied;
 use crate::path::context::EntryPoint;
@@ -19,7 +15,6 @@ use crate::policy::{
     Direction, DirectionJudgement, End, Ends, PolicyVerdict, Question, Reason, Unpoliced,
 };
 use crate::resolve::Site;
-use crate::route::{Decision, Query};
 use crate::text::list;
 
 /// Adds both hops of a backend, and those of a waypoint on the way that has something against it.
@@ -40,13 +35,7 @@ pub(in crate::path) fn step<'v>(
             node,
             hides_source: true,
             ..
-        }) => match tunnel_address(walker, node, backend) {
-            Some(own) => End {
-                addresses: vec![own],
-                ..walker.ends.node(node)
-            },
-            None => walker.ends.node(node),
-        },
+        }) => walker.ends.node(node),
         _ => source.clone(),
     };
     let asked = (protocol, wire.tunnel.unwrap_or(backend.port));
@@ -72,28 +61,6 @@ pub(in crate::path) fn step<'v>(
         (Stage::IngressPolicy, waypoint, destination),
     ];
     between(walker, leg, second, ports, true);
-}
-
-/// The address under which an entry node masquerades what it sends to another node's pod, where that is not one of
-/// the node's own: MASQUERADE takes the address of the interface it leaves by, and a tunnel has one of its own.
-fn tunnel_address(walker: &Walker<'_, '_>, entry: &Node, backend: &Backend<'_>) -> Option<IpAddr> {
-    let to = backend.address?;
-    let host = &walker.nodes.node(entry.name())?.state.host;
-    host.routing.as_ref()?;
-    let query = Query {
-        src: None,
-        dst: to,
-        iif: None,
-        mark: 0,
-        protocol: None,
-    };
-    let Decision::Forward(hops) = host.route(query) else {
-        return None;
-    };
-    let link = host.link(&hops.first()?.device)?;
-    link.overlay()?;
-    let mut own = link.addresses.iter().map(|own| own.ip);
-    own.find(|ip| ip.is_ipv4() == to.is_ipv4() && !entry.addresses().contains(ip))
 }
 
 /// The hops of both sides of one connection; of one that is shown only where it is denied or doubtful,

@@ -91,8 +91,7 @@ fn unknowable_rules(index: usize, actions: &[Action], doubt: &Doubt) -> Vec<Rule
     actions.iter().map(rule).collect()
 }
 
-/// Why policies of a resource could not be read or understood, with the namespace it concerns, if it is
-/// just one.
+/// Why policies of a resource could not be read, with the namespace it concerns, if it is just one.
 pub(super) fn unread(
     view: &ClusterView,
     resource: Resource,
@@ -101,7 +100,7 @@ pub(super) fn unread(
         .unread
         .iter()
         .filter(move |unread| unread.resource == Some(resource));
-    let unread = unread.map(move |unread| {
+    unread.map(move |unread| {
         let namespace = (!unread.namespace.is_empty()).then(|| unread.namespace.clone());
         let doubt = Doubt::Unread {
             what: unread.what.clone(),
@@ -113,22 +112,7 @@ pub(super) fn unread(
             namespace,
             doubt,
         )
-    });
-    // A NetworkPolicy that is not understood is told as a problem, too.
-    let rejected = view.rejected.iter().filter(move |rejected| {
-        rejected.resource == Some(resource) && resource != Resource::NetworkPolicies
-    });
-    unread.chain(rejected.map(move |rejected| {
-        let object = &rejected.object;
-        let policy = PolicyRef::new(resource, &object.namespace, &object.name);
-        let namespace = (!object.namespace.is_empty()).then(|| object.namespace.clone());
-        let doubt = Doubt::NotUnderstood {
-            policy: policy.clone(),
-            field: String::new(),
-            why: rejected.why.clone(),
-        };
-        (policy, namespace, doubt)
-    }))
+    })
 }
 
 // === impl Reader ===

@@ -13,8 +13,6 @@ pub struct Line {
     pub class: usize,
     /// Whether it was asked for. What passes between two lines that were not is not looked at.
     pub is_focus: bool,
-    /// Whether it is no part of the cluster.
-    pub is_outside: bool,
 }
 
 /// A unit, or some of its pods.
@@ -23,17 +21,6 @@ pub struct Member {
     /// Its position among the units.
     pub unit: usize,
     pub pods: usize,
-}
-
-// === impl Line ===
-
-impl Line {
-    /// Whether what passes from one to the other is looked at: one of them was asked for, and one of
-    /// them is in the cluster, whose policies say nothing of the rest of the world.
-    #[must_use]
-    pub const fn is_pair(&self, other: &Self) -> bool {
-        (self.is_focus || other.is_focus) && !(self.is_outside && other.is_outside)
-    }
 }
 
 // === impl UnitMatrix ===
@@ -78,7 +65,6 @@ impl UnitMatrix {
                 }],
                 class: part.class,
                 is_focus,
-                is_outside: unit.is_outside(),
             })
         });
         lines.partition(|line| line.is_focus)
@@ -91,7 +77,7 @@ impl UnitMatrix {
         let mut by_class: BTreeMap<(bool, usize), usize> = BTreeMap::new();
         let mut by_pairs: HashMap<(bool, Vec<u32>), usize> = HashMap::new();
         for line in lines {
-            let is_outside = line.is_outside;
+            let is_outside = self.units[line.members[0].unit].is_outside();
             let group = *by_class.entry((is_outside, line.class)).or_insert_with(|| {
                 let sent = focus
                     .iter()

@@ -20,7 +20,6 @@ mod pieces;
 mod ports;
 mod row;
 mod side;
-mod signature;
 mod tally;
 mod units;
 mod universe;

@@ -6,13 +6,12 @@
 //!
 //! Blocks nest or are disjoint, so each stands for its addresses that no smaller one holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::OUTSIDE;
-use super::signature::{Signature, Signatures};
 use crate::cluster::ObjectRef;
 use crate::cluster::access::NodeExt;
 use crate::net::Family;
@@ -25,12 +24,10 @@ use crate::policy::policies::Policies;
 /// The name of what no block holds.
 pub const ELSEWHERE: &str = "elsewhere";
 
-/// An end outside the cluster for every block, or for those that no rule tells apart, and one for the
-/// rest. Blocks that pods and nodes fill
+/// An end outside the cluster for every block, and one for the rest. Blocks that pods and nodes fill
 /// are left out.
 pub(super) fn outside(
     blocks: &BTreeSet<IpNet>,
-    signatures: Option<&Signatures<'_>>,
     families: Families,
     ends: &Ends<'_>,
 ) -> Vec<(ObjectRef, End)> {
@@ -38,14 +35,8 @@ pub(super) fn outside(
     let of_blocks = blocks.iter().filter_map(|net| {
         let is_meant = net.prefix_len() > 0 && families.contains(&Family::of(net.addr()));
         let addr = alone(*net, net.network(), blocks).filter(|_| is_meant)?;
-        (!is_of_cluster(ends, *net, addr)).then_some((*net, addr))
+        (!is_of_cluster(ends, *net, addr)).then(|| (net.to_string(), vec![addr]))
     });
-    let of_blocks = match signatures {
-        Some(signatures) => together(of_blocks, signatures),
-        None => of_blocks
-            .map(|(net, addr)| (net.to_string(), vec![addr]))
-            .collect(),
-    };
     let rest: Vec<IpAddr> = families
         .iter()
         .filter_map(|family| {
@@ -54,7 +45,7 @@ pub(super) fn outside(
         })
         .collect();
     let rest = (!rest.is_empty()).then(|| (ELSEWHERE.to_owned(), rest));
-    let named = of_blocks.into_iter().chain(rest).map(|(name, addresses)| {
+    let named = of_blocks.chain(rest).map(|(name, addresses)| {
         let end = End {
             object: None,
             pod: None,
@@ -63,28 +54,6 @@ pub(super) fn outside(
             doubt: None,
         };
         (ObjectRef::cluster_wide(OUTSIDE, name), end)
-    });
-    named.collect()
-}
-
-/// Blocks that no rule tells apart as one, each with an address that speaks for all of them.
-fn together(
-    blocks: impl Iterator<Item = (IpNet, IpAddr)>,
-    signatures: &Signatures<'_>,
-) -> Vec<(String, Vec<IpAddr>)> {
-    let mut known: BTreeMap<(Family, Signature), usize> = BTreeMap::new();
-    let mut groups: Vec<(IpNet, IpAddr, usize)> = Vec::new();
-    for (net, addr) in blocks {
-        let key = (Family::of(addr), signatures.of_address(addr));
-        let at = *known.entry(key).or_insert(groups.len());
-        match groups.get_mut(at) {
-            Some((.., more)) => *more += 1,
-            None => groups.push((net, addr, 0)),
-        }
-    }
-    let named = groups.into_iter().map(|(net, addr, more)| match more {
-        0 => (net.to_string(), vec![addr]),
-        more => (format!("{net} and {more} more"), vec![addr]),
     });
     named.collect()
 }

@@ -81,8 +81,6 @@ impl UnitMatrix {
     #[must_use]
     pub fn census(&self, port: Option<(Protocol, u16)>) -> Census {
         let (namespaces, weights) = self.weights();
-        // It comes last, without a name.
-        let outside = namespaces.iter().rposition(|(name, _)| name.is_empty());
         let sets = self.matrix.sets().iter();
         let kinds: Vec<usize> = sets.map(|set| set.openness(port) as usize).collect();
         let mut tallies = vec![vec![Tally::default(); namespaces.len()]; namespaces.len()];
@@ -98,10 +96,9 @@ impl UnitMatrix {
                 row[to.namespace][kinds[ids[to.class] as usize]] += to.units;
             }
             for from in sources {
-                let sums = tallies[from.namespace].iter_mut().zip(&row).enumerate();
-                // What is outside is no destination of what is outside, too.
-                let is_pair = |to: usize| !(outside == Some(from.namespace) && outside == Some(to));
-                for (_, (sum, [all, some, none, unknown])) in sums.filter(|(to, _)| is_pair(*to)) {
+                for (sum, [all, some, none, unknown]) in
+                    tallies[from.namespace].iter_mut().zip(&row)
+                {
                     sum.all += all * from.units;
                     sum.some += some * from.units;
                     sum.none += none * from.units;

@@ -8,7 +8,6 @@ use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::outside::{blocks, outside};
-use super::signature::Signatures;
 use super::{Matrix, PortSet};
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod, Resource};
 use crate::policy::ends::{End, Ends};
@@ -61,33 +60,25 @@ impl Unit {
 // === impl UnitMatrix ===
 
 impl UnitMatrix {
-    /// Every workload, and the outside: the address blocks that policies name, those together that no
-    /// rule tells apart, and the rest.
+    /// Every workload, and the outside: each address block that policies name, and the rest.
     #[must_use]
     pub fn new(view: &ClusterView, policies: &Policies) -> Self {
-        let signatures = Signatures::of(policies);
-        Self::with(view, policies, &blocks(policies), Some(&signatures))
+        Self::with(view, policies, &blocks(policies))
     }
 
-    /// The same with every address block by itself, and those that other policies name, too: to be
-    /// compared with theirs.
+    /// The same with the address blocks that other policies name, too: to be compared with theirs.
     #[must_use]
     pub fn beside(view: &ClusterView, policies: &Policies, others: &Policies) -> Self {
         let mut all = blocks(policies);
         all.extend(blocks(others));
-        Self::with(view, policies, &all, None)
+        Self::with(view, policies, &all)
     }
 
-    fn with(
-        view: &ClusterView,
-        policies: &Policies,
-        blocks: &BTreeSet<IpNet>,
-        signatures: Option<&Signatures<'_>>,
-    ) -> Self {
+    fn with(view: &ClusterView, policies: &Policies, blocks: &BTreeSet<IpNet>) -> Self {
         let ends = Ends::new(view);
         let mut cast: Vec<(ObjectRef, Vec<End>)> = cast(&ends).into_iter().collect();
         cast.sort_by(|(one, _), (other, _)| one.namespace.cmp(&other.namespace));
-        let outside = outside(blocks, signatures, policies.families, &ends).into_iter();
+        let outside = outside(blocks, policies.families, &ends).into_iter();
         cast.extend(outside.map(|(object, end)| (object, vec![end])));
         let mut sizes = Vec::with_capacity(cast.len());
         let mut ends = Vec::new();

@@ -3,7 +3,6 @@
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::own::{CONTAINER, PREFIX};
 use super::program::Program;
 use super::refusal::refused;
 use super::wait;
@@ -19,14 +18,7 @@ pub struct DebugPod {
     pub container: String,
 }
 
-/// What a pod in a node's network may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NodeRights {
-    /// Run the node's own tools.
-    Everything,
-    /// Look at packets, and ask which rules they meet.
-    Tap,
-}
+const CONTAINER: &str = "netpath";
 
 /// Creates a debug pod on a node and waits until it runs. The caller deletes all pods of its run;
 /// their deadline ends them in any case.
@@ -37,15 +29,13 @@ pub async fn create(
     client: &Client,
     namespace: &str,
     node: &str,
-    (program, rights): (&Program, NodeRights),
+    program: &Program,
     (run, seconds): (&str, u64),
 ) -> Result<DebugPod, ProbeError> {
     let pods = Pods::new(client, Some(namespace));
     let what = format!("debug pod on node {node}");
     let grant = format!("create pods in {namespace} (Pod Security level privileged)");
-    let created = pods
-        .create(&object(node, (program, rights), run, seconds))
-        .await;
+    let created = pods.create(&object(node, program, run, seconds)).await;
     let created = created.map_err(|error| refused(&what, &grant, &error))?;
     let pod = DebugPod {
         namespace: namespace.to_owned(),
@@ -57,56 +47,25 @@ pub async fn create(
     Ok(pod)
 }
 
-/// The pod: the node's network, and the rights it needs there.
-fn object(node: &str, (program, rights): (&Program, NodeRights), run: &str, seconds: u64) -> Value {
-    let mut container = program.container(CONTAINER, &rights.security());
-    // Nothing can be uploaded to a root that is read-only.
-    let volumes = if rights == NodeRights::Tap && program.is_idle() {
-        container["volumeMounts"] = json!([{"name": "tmp", "mountPath": "/tmp"}]);
-        json!([{"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}}])
-    } else {
-        json!([])
-    };
+/// The pod: the node's network and processes, and enough rights to run the node's own tools in the
+/// node's mount namespace (nsenter needs `SYS_ADMIN` and `SYS_PTRACE`, the tools `NET_ADMIN`).
+fn object(node: &str, program: &Program, run: &str, seconds: u64) -> Value {
+    let security = json!({"privileged": true, "runAsUser": 0});
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {
-            "generateName": PREFIX,
-            "labels": {LABEL.0: LABEL.1, RUN: run},
-            "annotations": {RUN: run},
-        },
+        "metadata": {"generateName": "netpath-", "labels": {LABEL.0: LABEL.1, RUN: run}},
         "spec": {
             "nodeName": node,
             "hostNetwork": true,
-            "hostPID": rights == NodeRights::Everything,
+            "hostPID": true,
             "restartPolicy": "Never",
             "activeDeadlineSeconds": seconds,
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
             "tolerations": [{"operator": "Exists"}],
-            "containers": [container],
-            "volumes": volumes,
+            "containers": [program.container(CONTAINER, &security)],
         },
     })
-}
-
-// === impl NodeRights ===
-
-impl NodeRights {
-    /// Everything: enough to run the node's own tools in the node's mount namespace (nsenter needs `SYS_ADMIN`
-    /// and `SYS_PTRACE`, the tools `NET_ADMIN`). For a tap: packets (`NET_RAW`) and traces of rules
-    /// (`NET_ADMIN`), both of the node's network alone.
-    fn security(self) -> Value {
-        match self {
-            Self::Everything => json!({"privileged": true, "runAsUser": 0}),
-            Self::Tap => json!({
-                "runAsUser": 0,
-                "allowPrivilegeEscalation": false,
-                "readOnlyRootFilesystem": true,
-                "capabilities": {"drop": ["ALL"], "add": ["NET_RAW", "NET_ADMIN"]},
-                "seccompProfile": {"type": "RuntimeDefault"},
-            }),
-        }
-    }
 }

@@ -4,7 +4,6 @@ use k8s_openapi::api::core::v1::ContainerState;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::own::{PREFIX, is_own_container};
 use super::program::Program;
 use super::refusal::refused;
 use super::wait;
@@ -21,6 +20,9 @@ pub struct Ephemeral {
     /// Whether it was there before.
     pub is_reused: bool,
 }
+
+/// The prefix of every container's name: one is enough for a pod while it runs.
+const PREFIX: &str = "netpath-";
 
 /// The user that owns nothing.
 const NOBODY: i64 = 65534;
@@ -97,12 +99,19 @@ pub fn is_reusable(pod: &Pod, image: &str) -> bool {
     running(pod, image).is_some()
 }
 
+/// Whether a container is one of ours, by its name.
+#[must_use]
+pub(in crate::probe) fn is_ours(name: &str) -> bool {
+    let number = name.strip_prefix(PREFIX);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// A container of ours that still runs with the same image.
 fn running(pod: &Pod, image: &str) -> Option<String> {
     let spec = pod.spec.as_ref()?.ephemeral_containers.as_ref()?;
-    let ours = spec.iter().filter(|container| {
-        is_own_container(container) && container.image.as_deref() == Some(image)
-    });
+    let ours = spec
+        .iter()
+        .filter(|container| is_ours(&container.name) && container.image.as_deref() == Some(image));
     ours.map(|container| container.name.clone())
         .find(|name| wait::is_running(pod.status.as_ref(), name))
 }
@@ -153,11 +162,10 @@ mod tests {
 
     #[test]
     fn names_go_on_counting() {
-        let own = Program::idle("busybox", 60).container("netpath-1", &strictest());
         let pod: Pod = serde_json::from_value(json!({
             "metadata": {"name": "a"},
             "spec": {"containers": [], "ephemeralContainers": [
-                {"name": "debugger-x"}, own,
+                {"name": "debugger-x"}, {"name": "netpath-1", "image": "busybox"},
             ]},
             "status": {"ephemeralContainerStatuses": [
                 {"name": "netpath-1", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"running": {}}},

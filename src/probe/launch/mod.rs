@@ -1,19 +1,17 @@
 //! Getting a place to run: building the object is plain data, creating and waiting is separate.
 
-mod claims;
 mod debug_pod;
 mod ephemeral;
 mod existing;
-mod own;
 mod program;
 mod refusal;
 mod twin;
 mod wait;
 
-pub use debug_pod::{DebugPod, NodeRights, create as create_debug_pod};
+pub use debug_pod::{DebugPod, create as create_debug_pod};
+pub(super) use ephemeral::is_ours;
 pub use ephemeral::{Ephemeral, OnStart, is_reusable, start as start_ephemeral};
 pub use existing::{Existing, find as find_existing};
-pub(super) use own::{is_own_container, is_own_pod};
 pub use program::Program;
 pub(crate) use refusal::refused;
 pub use twin::create as create_twin;

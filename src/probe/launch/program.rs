@@ -2,8 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::cluster::Container;
-
 /// An image, and what of it.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -16,11 +14,6 @@ pub struct Program {
 /// The variable the agent reads its plan from.
 const PLAN: &str = "NETPATH_PLAN";
 
-/// Sleeps, and hears when it is to end.
-fn script(seconds: &str) -> String {
-    format!("trap 'exit 0' TERM; sleep {seconds} & wait")
-}
-
 // === impl Program ===
 
 impl Program {
@@ -29,14 +22,10 @@ impl Program {
     /// none.
     #[must_use]
     pub fn idle(image: &str, seconds: u64) -> Self {
-        let command = [
-            "sh".to_owned(),
-            "-c".to_owned(),
-            script(&seconds.to_string()),
-        ];
+        let script = format!("trap 'exit 0' TERM; sleep {seconds} & wait");
         Self {
             image: image.to_owned(),
-            command: Some(command.to_vec()),
+            command: Some(vec!["sh".to_owned(), "-c".to_owned(), script]),
             environment: Vec::new(),
         }
     }
@@ -48,22 +37,6 @@ impl Program {
             image: image.to_owned(),
             command: None,
             environment: vec![(PLAN.to_owned(), plan)],
-        }
-    }
-
-    /// Whether a container runs one of these, and nothing else.
-    pub(super) fn has_made(own: &Container) -> bool {
-        let variables = own.env.as_deref().unwrap_or_default();
-        match own.command.as_deref().unwrap_or_default() {
-            [] => matches!(variables, [only] if only.name == PLAN),
-            [shell, flag, text] => {
-                let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-                // `exit 0` holds the other digit.
-                let seconds = digits.strip_prefix('0').unwrap_or_default();
-                let is_script = !seconds.is_empty() && *text == script(seconds);
-                shell == "sh" && flag == "-c" && is_script && variables.is_empty()
-            }
-            _ => false,
         }
     }
 

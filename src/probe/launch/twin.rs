@@ -4,26 +4,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::join_all;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::claims::{Claimant, claims};
 use super::debug_pod::DebugPod;
-use super::own::{CONTAINER, PREFIX};
 use super::program::Program;
 use super::refusal::refused;
 use super::wait;
 use crate::cluster::access::ServiceExt;
-use crate::cluster::{ClusterView, Named, Pod, Selector};
+use crate::cluster::live::{self, Answer};
+use crate::cluster::query::Query;
+use crate::cluster::{Builder, ClusterView, Named, Pod, Resource, Selector};
 use crate::observe::ProbeError;
 use crate::probe::pods::Pods;
 use crate::probe::{LABEL, RUN};
 
+const CONTAINER: &str = "netpath";
+
 /// A condition that nobody ever sets: the twin never becomes ready, so no Service sends to it.
 const GATE: &str = "netpath/never";
-
-/// The annotation that `publishNotReadyAddresses` replaced.
-const TOLERATES: &str = "service.alpha.kubernetes.io/tolerate-unready-endpoints";
 
 /// Creates a twin of a pod and waits until it runs.
 ///
@@ -37,18 +38,14 @@ pub async fn create(
     (run, seconds): (&str, u64),
 ) -> Result<DebugPod, ProbeError> {
     let what = format!("twin of pod {}/{}", pod.namespace(), pod.name());
-    let (claimants, services) = claims(client, pod, &what).await?;
-    let known = Known {
-        view,
-        services: &services,
-        claimants: &claimants,
-    };
-    let object =
-        object(&known, pod, program, (run, seconds)).map_err(|why| ProbeError::Refused {
+    let controllers = controllers(client, pod.namespace()).await;
+    let object = object(view, &controllers, pod, program, (run, seconds)).map_err(|why| {
+        ProbeError::Refused {
             what: what.clone(),
             why,
             grant: String::new(),
-        })?;
+        }
+    })?;
     let pods = Pods::new(client, Some(pod.namespace()));
     let grant = format!("create,delete pods in {}", pod.namespace());
     let created = pods.create(&object).await;
@@ -61,22 +58,10 @@ pub async fn create(
     })
 }
 
-/// What is known of the namespace.
-struct Known<'k> {
-    /// With the policies in force.
-    view: &'k ClusterView,
-    /// With every Service of the namespace.
-    services: &'k ClusterView,
-    claimants: &'k [Claimant],
-}
-
 /// The twin's object, or why there must be none.
 fn object(
-    Known {
-        view,
-        services,
-        claimants,
-    }: &Known<'_>,
+    view: &ClusterView,
+    controllers: &[Controller],
     pod: &Pod,
     program: &Program,
     (run, seconds): (&str, u64),
@@ -94,12 +79,12 @@ fn object(
         .filter(|(key, _)| counts(key))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    if let Some(controller) = adopter(claimants, &labels) {
+    if let Some(controller) = adopter(controllers, &labels) {
         return Err(format!(
             "{controller} would take it for one of its own pods"
         ));
     }
-    if let Some(service) = publisher(services, pod.namespace(), &labels) {
+    if let Some(service) = publisher(view, pod.namespace(), &labels) {
         return Err(format!(
             "Service {service} publishes addresses that are not ready, and would send to it"
         ));
@@ -109,12 +94,7 @@ fn object(
     Ok(json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {
-            "generateName": PREFIX,
-            "namespace": pod.namespace(),
-            "labels": labels,
-            "annotations": {RUN: run},
-        },
+        "metadata": {"generateName": "netpath-", "namespace": pod.namespace(), "labels": labels},
         "spec": {
             "nodeName": pod.node_name(),
             "hostNetwork": pod.is_host_network(),
@@ -177,9 +157,43 @@ fn policy_keys(view: &ClusterView) -> BTreeSet<String> {
     keys
 }
 
+/// Something that owns pods by a selector: what it is called, and what it selects.
+type Controller = (String, LabelSelector);
+
+/// The controllers of a namespace. One that may not be listed is not known: its pods are then told
+/// apart by the template labels that a twin never carries.
+async fn controllers(client: &Client, namespace: &str) -> Vec<Controller> {
+    const OWNERS: [Resource; 3] = [
+        Resource::ReplicaSets,
+        Resource::StatefulSets,
+        Resource::DaemonSets,
+    ];
+    let lists = OWNERS.map(|owner| async move {
+        let query = Query::list(owner, Some(namespace));
+        live::fetch(client, &query).await
+    });
+    let mut builder = Builder::default();
+    for answer in join_all(lists).await {
+        if let Ok(Answer::Found(list)) = answer {
+            builder.add(list);
+        }
+    }
+    let view = builder.finish();
+    let tables = view.workloads.iter();
+    let all = tables.flat_map(|(kind, table)| table.iter().map(move |one| (kind, one)));
+    all.filter_map(|(kind, workload)| {
+        let name = format!("{} {}", kind.kind(), workload.name());
+        Some((name, workload.selector.clone()?))
+    })
+    .collect()
+}
+
 /// A controller whose selector matches: it would adopt the twin and delete a real pod in exchange.
-fn adopter<'c>(claimants: &'c [Claimant], labels: &BTreeMap<String, String>) -> Option<&'c str> {
-    let mut matching = claimants.iter().filter(|(_, selector)| {
+fn adopter<'c>(
+    controllers: &'c [Controller],
+    labels: &BTreeMap<String, String>,
+) -> Option<&'c str> {
+    let mut matching = controllers.iter().filter(|(_, selector)| {
         Selector::from_label_selector(selector)
             .is_ok_and(|selector| !selector.is_empty() && selector.matches(labels))
     });
@@ -197,10 +211,7 @@ fn publisher(
             .spec
             .as_ref()
             .and_then(|spec| spec.publish_not_ready_addresses);
-        // The annotation is older, and still heard (endpoints controller).
-        let annotations = service.metadata.annotations.as_ref();
-        let tolerates = annotations.and_then(|all| all.get(TOLERATES));
-        (publishes == Some(true) || tolerates.is_some_and(|value| value == "true"))
+        publishes == Some(true)
             && service
                 .selector()
                 .is_some_and(|selector| selector.matches(labels))
@@ -233,7 +244,7 @@ mod tests {
             "spec": {"podSelector": {"matchLabels": {"app": "a"}}}})
     }
 
-    fn set(selector: &Value) -> Claimant {
+    fn set(selector: &Value) -> Controller {
         let selector = serde_json::from_value(json!({"matchLabels": selector}));
         ("ReplicaSet rs".to_owned(), selector.expect("a selector"))
     }
@@ -241,13 +252,16 @@ mod tests {
     #[test]
     fn it_carries_only_what_policies_look_at_and_never_gets_ready() {
         let view = view(&[source(), policy()]);
-        let known = Known {
-            view: &view,
-            services: &view,
-            claimants: &[set(&json!({"app": "a", "pod-template-hash": "x"}))],
-        };
+        let controllers = [set(&json!({"app": "a", "pod-template-hash": "x"}))];
         let pod = view.pods.get("n", "a").expect("the source");
-        let twin = object(&known, pod, &Program::idle("busybox", 60), ("run", 60)).expect("a twin");
+        let twin = object(
+            &view,
+            &controllers,
+            pod,
+            &Program::idle("busybox", 60),
+            ("run", 60),
+        )
+        .expect("a twin");
         let labels = &twin["metadata"]["labels"];
         assert_eq!(labels["app"], json!("a"));
         assert!(labels.get("pod-template-hash").is_none() && labels.get("extra").is_none());
@@ -262,36 +276,13 @@ mod tests {
     fn it_is_not_made_where_somebody_would_adopt_it() {
         let view = view(&[source(), policy()]);
         let pod = view.pods.get("n", "a").expect("the source");
-        let known = Known {
-            view: &view,
-            services: &view,
-            claimants: &[set(&json!({"app": "a"}))],
-        };
-        let refused = object(&known, pod, &Program::idle("busybox", 60), ("run", 60));
+        let refused = object(
+            &view,
+            &[set(&json!({"app": "a"}))],
+            pod,
+            &Program::idle("busybox", 60),
+            ("run", 60),
+        );
         assert!(refused.is_err_and(|why| why.contains("ReplicaSet rs")));
-    }
-
-    #[test]
-    fn it_is_not_made_where_a_service_would_send_to_it() {
-        let service = |name: &str, annotations: Value, publishes: bool| {
-            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "n", "annotations": annotations},
-                "spec": {"selector": {"app": "a"}, "publishNotReadyAddresses": publishes}})
-        };
-        let known = view(&[source(), policy()]);
-        let pod = known.pods.get("n", "a").expect("the source");
-        for (service, is_made) in [
-            (service("plain", json!({}), false), true),
-            (service("new", json!({}), true), false),
-            (service("old", json!({TOLERATES: "true"}), false), false),
-        ] {
-            let services = view(&[service]);
-            let known = Known {
-                view: &known,
-                services: &services,
-                claimants: &[],
-            };
-            let made = object(&known, pod, &Program::idle("busybox", 60), ("run", 60));
-            assert_eq!(made.is_ok(), is_made, "{made:?}");
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! An image that holds the agent: every plan takes a container of its own, in the pod itself or as a pod
 //! beside it.
 
-use super::Session;
-use super::place::{Host, ProbeHost, known, rights_for};
+use super::place::{Host, ProbeHost, known};
+use super::{LIFETIME_S, Session};
 use crate::cluster::ClusterView;
 use crate::observe::{ProbeError, Step, Vantage};
 use crate::probe::launch::{Program, create_debug_pod, create_twin, refused, start_ephemeral};
@@ -72,22 +72,11 @@ impl Session {
         plan: &Plan,
         view: &ClusterView,
     ) -> Result<Vec<Line>, ProbeError> {
-        let container = self.container(host, step, plan, view).await?;
-        container.run(plan).await
-    }
-
-    /// A new container that answers a plan.
-    pub(super) async fn container(
-        &self,
-        host: Host,
-        step: &Step,
-        plan: &Plan,
-        view: &ClusterView,
-    ) -> Result<Image, ProbeError> {
         let image = self.settings.agent_image.as_deref().unwrap_or_default();
         let text = serde_json::to_string(plan).unwrap_or_default();
         let program = Program::agent(image, text);
-        self.begin(host, step, &program, view).await
+        let container = self.begin(host, step, &program, view).await?;
+        container.run(plan).await
     }
 
     /// Starts the container with its plan.
@@ -99,7 +88,7 @@ impl Session {
         view: &ClusterView,
     ) -> Result<Image, ProbeError> {
         let client = &self.settings.client;
-        let run = (self.run.as_str(), self.lifetime_s());
+        let run = (self.run.as_str(), LIFETIME_S);
         let made = match (&step.vantage, host) {
             (Vantage::Pod { namespace, name }, Host::Pod) => {
                 let pods = Pods::new(client, Some(namespace));
@@ -121,8 +110,7 @@ impl Session {
             (Vantage::Node(node), _) => {
                 let namespace = &self.settings.debug_namespace;
                 self.note(|made| made.namespaces.insert(namespace.clone()));
-                let asked = (program, rights_for(step));
-                let own = create_debug_pod(client, namespace, node, asked, run).await?;
+                let own = create_debug_pod(client, namespace, node, program, run).await?;
                 (own.namespace, own.name, own.container)
             }
         };

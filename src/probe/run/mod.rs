@@ -3,7 +3,6 @@
 
 mod image;
 mod place;
-mod tap;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -19,7 +18,7 @@ use super::binary::{Agents, Binary};
 use super::cleanup::{self, Leftover};
 use place::ProbeHost;
 
-use super::launch::{Ephemeral, Existing, NodeRights, is_reusable};
+use super::launch::{Ephemeral, Existing, is_reusable};
 use super::transport::Transport;
 use super::{Progress, RUN};
 use crate::cluster::ClusterView;
@@ -40,8 +39,6 @@ pub struct Settings {
     pub debug_namespace: String,
     /// The longest time an agent may take for one plan.
     pub deadline: Duration,
-    /// Idle containers and debug pods end after this long by themselves.
-    pub lifetime: Duration,
 }
 
 /// What one round brought.
@@ -85,6 +82,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Time kept back at the end of all probing to hear what the agents found.
 const LAST_ANSWERS: Duration = Duration::from_millis(1_500);
 
+/// Idle containers and debug pods end after this long by themselves.
+const LIFETIME_S: u64 = 600;
+
 // === impl Session ===
 
 impl Session {
@@ -99,10 +99,6 @@ impl Session {
             run: format!("{:x}-{:x}", std::process::id(), now.as_micros()),
             made: Mutex::default(),
         }
-    }
-
-    const fn lifetime_s(&self) -> u64 {
-        self.settings.lifetime.as_secs()
     }
 
     /// What the steps would create, in words, before anything is.
@@ -134,11 +130,7 @@ impl Session {
                 Vantage::Node(node) => {
                     let namespace = &self.settings.debug_namespace;
                     let unless = if self.settings.agent_image.is_some() { "" } else { ", unless a pod there can be borrowed" };
-                    let rights = match place::rights_for(step) {
-                        NodeRights::Everything => "privileged debug pod",
-                        NodeRights::Tap => "pod with hostNetwork, NET_RAW and NET_ADMIN",
-                    };
-                    format!("a {rights} on node {node} in namespace {namespace} ({image}, deleted afterwards){unless}")
+                    format!("a privileged debug pod on node {node} in namespace {namespace} ({image}, deleted afterwards){unless}")
                 }
             })
             .collect()
@@ -154,12 +146,17 @@ impl Session {
         progress: &dyn Progress,
     ) -> Answers {
         let mut answers = Answers::default();
-        if let Err(error) = self.find_agents() {
-            let failed = steps.iter();
-            answers.failed = failed
-                .map(|step| (step.vantage.clone(), error.clone()))
-                .collect();
-            return answers;
+        if self.agents.is_none() && self.settings.agent_image.is_none() && !steps.is_empty() {
+            match Agents::find(self.settings.agent_binary.as_deref()) {
+                Ok(agents) => self.agents = Some(agents),
+                Err(error) => {
+                    answers.failed = steps
+                        .iter()
+                        .map(|step| (step.vantage.clone(), error.clone()))
+                        .collect();
+                    return answers;
+                }
+            }
         }
         let asked = steps.iter().map(|step| {
             let place = self.places.get(&step.vantage).cloned();
@@ -189,15 +186,6 @@ impl Session {
         answers
     }
 
-    /// Looks for the agents to upload, once, where any are.
-    fn find_agents(&mut self) -> Result<(), ProbeError> {
-        if self.agents.is_none() && self.settings.agent_image.is_none() {
-            let agents = Agents::find(self.settings.agent_binary.as_deref())?;
-            self.agents = Some(agents);
-        }
-        Ok(())
-    }
-
     async fn in_time(
         &self,
         step: &Step,
@@ -216,28 +204,9 @@ impl Session {
         (known, Err(ProbeError::Transport { what, why }))
     }
 
-    /// One vantage: start what is missing, then run the plan. What was started earlier may have ended
-    /// meanwhile: it is started once more.
+    /// One vantage: start what is missing, then run the plan. What was started is given back even
+    /// if the plan fails, so that it is used again.
     async fn at(
-        &self,
-        step: &Step,
-        place: Option<ProbeHost>,
-        view: &ClusterView,
-        until: Instant,
-        progress: &dyn Progress,
-    ) -> (Option<ProbeHost>, Result<Vec<Line>, ProbeError>) {
-        let was_there = place.is_some();
-        let (place, lines) = self.once(step, place, view, until, progress).await;
-        match lines {
-            Err(ProbeError::Transport { .. } | ProbeError::Refused { .. }) if was_there => {
-                self.once(step, None, view, until, progress).await
-            }
-            lines => (place, lines),
-        }
-    }
-
-    /// What was started is given back even if the plan fails, so that it is used again.
-    async fn once(
         &self,
         step: &Step,
         place: Option<ProbeHost>,
@@ -255,7 +224,16 @@ impl Session {
                 Err(error) => return (None, Err(error)),
             }
         };
-        let plan = self.plan(step, until);
+        let left = until.saturating_duration_since(Instant::now());
+        let deadline = self
+            .settings
+            .deadline
+            .min(left.saturating_sub(LAST_ANSWERS));
+        let plan = Plan {
+            version: VERSION,
+            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+            tasks: step.tasks.clone(),
+        };
         progress.doing(&format!("asking from {}", step.vantage));
         if let ProbeHost::Image(host) = place {
             let (host, lines) = self.run_image(host, step, &plan, view).await;
@@ -266,18 +244,6 @@ impl Session {
             Err(error) => Err(error),
         };
         (Some(place), lines)
-    }
-
-    /// What the agent is told: the questions, and how long it may take for them.
-    fn plan(&self, step: &Step, until: Instant) -> Plan {
-        let left = until.saturating_duration_since(Instant::now());
-        let left = left.saturating_sub(LAST_ANSWERS);
-        let deadline = self.settings.deadline.min(left);
-        Plan {
-            version: VERSION,
-            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
-            tasks: step.tasks.clone(),
-        }
     }
 
     async fn run(
@@ -373,7 +339,7 @@ impl Session {
     }
 
     async fn delete(&self, pod: &Leftover) -> Option<(String, String)> {
-        let deletion = cleanup::delete(&self.settings.client, pod);
+        let deletion = cleanup::delete(&self.settings.client, &pod.namespace, &pod.name);
         let why = match timeout(PATIENCE, deletion).await {
             Ok(Ok(())) => return None,
             Ok(Err(why)) => why,
@@ -417,8 +383,7 @@ impl Answers {
                         None => self.facts.push((step.vantage.clone(), part)),
                     }
                 }
-                // Taps are heard as they speak.
-                Line::Hello(_) | Line::Tap(_) | Line::Done(_) => {}
+                Line::Hello(_) | Line::Done(_) => {}
             }
         }
         // Answers come as they are ready; they are read in the order of the questions.

@@ -2,18 +2,17 @@
 
 use futures::future::join;
 
-use super::Session;
+use super::{LIFETIME_S, Session};
 use crate::cluster::{ClusterView, Pod};
 use crate::observe::{ProbeError, Step, Vantage};
 use crate::probe::binary::Binary;
 use crate::probe::launch::{
-    DebugPod, Ephemeral, Existing, NodeRights, Program, create_debug_pod, create_twin,
-    find_existing, refused, start_ephemeral,
+    DebugPod, Ephemeral, Existing, Program, create_debug_pod, create_twin, find_existing, refused,
+    start_ephemeral,
 };
 use crate::probe::pods::Pods;
 use crate::probe::rights::{self, Right};
 use crate::probe::transport::Upload;
-use netpath_protocol::Task;
 
 /// Something that runs somewhere on our behalf.
 #[derive(Clone)]
@@ -91,7 +90,7 @@ impl Session {
             },
             Vantage::Node(node) => match self.borrow(node, agent).await {
                 Some(place) => Ok(place),
-                None => self.start_on_node(node, rights_for(step)).await,
+                None => self.start_on_node(node).await,
             },
         }
     }
@@ -152,13 +151,13 @@ impl Session {
         self.check(namespace, &rights::DEBUG_POD, &what).await?;
         let pod = known(view, namespace, name)?;
         self.note(|made| made.namespaces.insert(namespace.to_owned()));
-        let run = (self.run.as_str(), self.lifetime_s());
+        let run = (self.run.as_str(), LIFETIME_S);
         let twin = create_twin(&self.settings.client, view, pod, &self.idle(), run).await;
         twin.map(ProbeHost::Twin)
     }
 
     fn idle(&self) -> Program {
-        Program::idle(&self.settings.image, self.lifetime_s())
+        Program::idle(&self.settings.image, LIFETIME_S)
     }
 
     /// A pod that is there already, if it takes the agent.
@@ -179,11 +178,11 @@ impl Session {
         );
         let upload = self.upload(container, agent.clone());
         self.note(|made| made.borrowed.push((found.clone(), agent.clone())));
-        upload.send_for(self.lifetime_s()).await.ok()?;
+        upload.send_for(LIFETIME_S).await.ok()?;
         Some(ProbeHost::Existing(found))
     }
 
-    async fn start_on_node(&self, node: &str, may: NodeRights) -> Result<ProbeHost, ProbeError> {
+    async fn start_on_node(&self, node: &str) -> Result<ProbeHost, ProbeError> {
         let namespace = &self.settings.debug_namespace;
         self.check(
             namespace,
@@ -192,9 +191,9 @@ impl Session {
         )
         .await?;
         self.note(|made| made.namespaces.insert(namespace.clone()));
-        let run = (self.run.as_str(), self.lifetime_s());
+        let run = (self.run.as_str(), LIFETIME_S);
         let client = &self.settings.client;
-        let created = create_debug_pod(client, namespace, node, (&self.idle(), may), run).await;
+        let created = create_debug_pod(client, namespace, node, &self.idle(), run).await;
         created.map(ProbeHost::Debug)
     }
 
@@ -229,7 +228,6 @@ impl Session {
             pod: pod.to_owned(),
             container: container.to_owned(),
             binary: agent,
-            run: self.run.clone(),
         }
     }
 
@@ -241,16 +239,6 @@ impl Session {
             place.container.as_str(),
         );
         self.upload(container, agent.clone()).remove().await;
-    }
-}
-
-/// The least that a step on a node takes.
-pub(super) fn rights_for(step: &Step) -> NodeRights {
-    let is_tap = |task: &Task| matches!(task, Task::Tap(_));
-    if !step.tasks.is_empty() && step.tasks.iter().all(is_tap) {
-        NodeRights::Tap
-    } else {
-        NodeRights::Everything
     }
 }
 

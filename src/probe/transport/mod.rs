@@ -1,16 +1,11 @@
 //! Bringing the agent to a container and its answers back.
 
 mod image;
-mod listener;
 mod upload;
 
 use std::future::Future;
 
-use tokio::sync::mpsc::UnboundedSender;
-
 use crate::observe::ProbeError;
-use crate::visible::field;
-pub use listener::Listener;
 use netpath_protocol::{Line, Plan};
 
 pub use image::Image;
@@ -18,43 +13,32 @@ pub use upload::Upload;
 
 /// A way to run plans at one vantage.
 pub trait Transport {
-    /// Runs one plan before a listener; the lines it kept come in the order in which the agent wrote them.
-    fn listen(
-        &self,
-        plan: &Plan,
-        listener: Listener,
-    ) -> impl Future<Output = Result<Vec<Line>, ProbeError>> + Send;
-
-    /// Runs one plan, and gives everything that was said.
-    fn run(&self, plan: &Plan) -> impl Future<Output = Result<Vec<Line>, ProbeError>> + Send {
-        self.listen(plan, Listener::default())
-    }
-
-    /// Runs one plan, and passes each line on as it comes.
-    fn stream(
-        &self,
-        plan: &Plan,
-        lines: &UnboundedSender<Line>,
-    ) -> impl Future<Output = Result<Vec<Line>, ProbeError>> + Send {
-        self.listen(plan, Listener::telling(lines.clone()))
-    }
+    /// Runs one plan; the lines come in the order in which the agent wrote them.
+    fn run(&self, plan: &Plan) -> impl Future<Output = Result<Vec<Line>, ProbeError>> + Send;
 }
 
-/// What an agent said; else the reason, in its words or those of what ran instead.
-fn heard(what: &str, listener: Listener, complaint: &str) -> Result<Vec<Line>, ProbeError> {
-    listener.finish().map_err(|said| {
-        let complaint = complaint.trim().lines().next().map(str::to_owned);
-        let why = match complaint.or(said) {
-            Some(said) => format!("the agent did not answer: {}", field(&said)),
-            None => "the agent did not answer".to_owned(),
-        };
-        broken(what, why)
-    })
-}
-
-fn broken(what: &str, why: impl Into<String>) -> ProbeError {
-    ProbeError::Transport {
+/// Reads what an agent wrote. Lines that are no protocol lines (a shell's complaint, say) are told
+/// apart and given back as the reason when nothing else came.
+pub(super) fn read_lines(
+    what: &str,
+    output: &str,
+    complaint: &str,
+) -> Result<Vec<Line>, ProbeError> {
+    let lines: Vec<Line> = output
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    if lines.iter().any(|line| matches!(line, Line::Hello(_))) {
+        return Ok(lines);
+    }
+    let said = [complaint.trim(), output.trim()]
+        .into_iter()
+        .find(|text| !text.is_empty());
+    Err(ProbeError::Transport {
         what: what.to_owned(),
-        why: why.into(),
-    }
+        why: match said.and_then(|said| said.lines().next()) {
+            Some(said) => format!("the agent did not answer: {said}"),
+            None => "the agent did not answer".to_owned(),
+        },
+    })
 }

@@ -1,15 +1,12 @@
 //! Upload: the program is streamed over exec into a container that only sleeps, and run there.
 
-use data_encoding::HEXLOWER;
-use futures::future::try_join3;
+use futures::future::join3;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{Api, AttachParams, AttachedProcess};
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::listener::Listener;
-use super::{Transport, heard};
+use super::{Transport, read_lines};
 use crate::observe::ProbeError;
 use crate::probe::binary::Binary;
 use crate::probe::launch::refused;
@@ -22,32 +19,20 @@ pub struct Upload {
     pub pod: String,
     pub container: String,
     pub binary: Binary,
-    /// The run that it is for.
-    pub run: String,
 }
 
 /// Streams are simplex pipes of this size between the websocket and us.
 const BUFFER: usize = 256 * 1024;
-/// The most bytes of what a shell or the agent complains of.
-const COMPLAINT: u64 = 64 << 10;
-/// The most bytes of what a shell says of an upload.
-const SAID: usize = 4 << 10;
 
 // === impl Upload ===
 
 impl Upload {
-    /// The place the agent has in the container: a new one in each run, since whoever else lives there may
-    /// have put something at the old one.
+    /// The place the agent has in the container: its size tells versions apart well enough.
     fn path(&self) -> String {
-        format!("/tmp/netpath-{}", self.run)
-    }
-
-    /// Runs the agent if it is what was sent: the words behind the script are its own.
-    fn guarded(&self) -> String {
-        let hash = HEXLOWER.encode(&Sha256::digest(&self.binary.bytes));
-        let wrong = "the agent is not what was uploaded";
         format!(
-            "echo \"{hash}  $0\" | sha256sum -c >/dev/null 2>&1 || {{ echo {wrong} >&2; exit 1; }}; exec \"$0\" \"$@\""
+            "/tmp/netpath-{}-{}",
+            env!("CARGO_PKG_VERSION"),
+            self.binary.bytes.len()
         )
     }
 
@@ -58,7 +43,7 @@ impl Upload {
         )
     }
 
-    /// Uploads the agent.
+    /// Uploads the agent unless it is there, whole.
     ///
     /// # Errors
     /// When exec is refused, or the stream breaks.
@@ -84,7 +69,7 @@ impl Upload {
         // `head -c` ends by itself, where an old server cannot close stdin alone (v4 of the channel
         // protocol). The rename makes a half-finished upload invisible.
         let script = format!(
-            "{janitor} echo send; head -c {size} >{path}.part && chmod 755 {path}.part && mv {path}.part {path} && echo sent"
+            "[ -x {path} ] && echo there && exit 0; {janitor} echo send; head -c {size} >{path}.part && chmod 755 {path}.part && mv {path}.part {path} && echo sent"
         );
         let mut process = self.exec(&["sh", "-c", &script], true).await?;
         let (Some(mut stdin), Some(mut stdout)) = (process.stdin(), process.stdout()) else {
@@ -92,7 +77,7 @@ impl Upload {
         };
         let mut answer = String::new();
         let mut chunk = [0; 64];
-        while !answer.contains('\n') && answer.len() < SAID {
+        while !answer.contains('\n') {
             match stdout.read(&mut chunk).await {
                 Ok(0) | Err(_) => break,
                 Ok(read) => answer.push_str(&String::from_utf8_lossy(&chunk[..read])),
@@ -102,17 +87,15 @@ impl Upload {
             let written = stdin.write_all(&self.binary.bytes).await;
             written.map_err(|error| self.broken(&error.to_string()))?;
             let _ = stdin.flush().await;
-            let mut rest = stdout.take(SAID as u64);
-            let read = rest.read_to_string(&mut answer).await;
+            let read = stdout.read_to_string(&mut answer).await;
             read.map_err(|error| self.broken(&error.to_string()))?;
         }
-        if answer.contains("sent") {
+        if answer.contains("there") || answer.contains("sent") {
             return Ok(());
         }
         let mut complaint = String::new();
-        if let Some(stderr) = process.stderr() {
-            let mut said = stderr.take(SAID as u64);
-            let _ = said.read_to_string(&mut complaint).await;
+        if let Some(mut stderr) = process.stderr() {
+            let _ = stderr.read_to_string(&mut complaint).await;
         }
         let why = if complaint.is_empty() {
             answer
@@ -156,53 +139,35 @@ impl Upload {
 }
 
 impl Transport for Upload {
-    async fn listen(&self, plan: &Plan, mut listener: Listener) -> Result<Vec<Line>, ProbeError> {
+    async fn run(&self, plan: &Plan) -> Result<Vec<Line>, ProbeError> {
         let plan = serde_json::to_string(plan).map_err(|error| self.broken(&error.to_string()))?;
         let path = self.path();
-        let mut process = self
-            .exec(
-                &["sh", "-c", &self.guarded(), &path, "--plan", &plan],
-                false,
-            )
-            .await?;
-        let mut complaint = Vec::new();
+        let mut process = self.exec(&[&path, "--plan", &plan], false).await?;
+        let (mut output, mut complaint) = (Vec::new(), Vec::new());
         let (stdout, stderr) = (process.stdout(), process.stderr());
         let status = process.take_status();
-        // Both streams must be drained before the status comes; a flood of either ends it all.
+        // Both streams must be drained before the status comes.
         let reading_out = async {
-            let Some(mut stdout) = stdout else {
-                return Ok(());
-            };
-            let mut chunk = vec![0; BUFFER];
-            while let Ok(read @ 1..) = stdout.read(&mut chunk).await {
-                listener.hear(&chunk[..read])?;
+            if let Some(mut stdout) = stdout {
+                let _ = stdout.read_to_end(&mut output).await;
             }
-            Ok(())
         };
         let reading_err = async {
-            if let Some(stderr) = stderr {
-                let _ = stderr.take(COMPLAINT).read_to_end(&mut complaint).await;
+            if let Some(mut stderr) = stderr {
+                let _ = stderr.read_to_end(&mut complaint).await;
             }
-            if complaint.len() as u64 == COMPLAINT {
-                return Err(format!(
-                    "the agent complains of more than {} KiB",
-                    COMPLAINT >> 10
-                ));
-            }
-            Ok(())
         };
         let waiting = async {
             match status {
-                Some(status) => Ok(status.await),
-                None => Ok(None),
+                Some(status) => status.await,
+                None => None,
             }
         };
-        let outcome = try_join3(reading_out, reading_err, waiting).await;
-        let ((), (), status) = outcome.map_err(|bound: String| self.broken(&bound))?;
+        let ((), (), status) = join3(reading_out, reading_err, waiting).await;
         let mut complaint = String::from_utf8_lossy(&complaint).into_owned();
         if let Some(status) = status.filter(|status| status.status.as_deref() == Some("Failure")) {
             complaint.push_str(status.message.as_deref().unwrap_or_default());
         }
-        heard(&self.what(), listener, &complaint)
+        read_lines(&self.what(), &String::from_utf8_lossy(&output), &complaint)
     }
 }

@@ -5,7 +5,6 @@ use std::io::{self, BufWriter, Write};
 
 use super::{MatrixReport, names};
 use crate::policy::matrix::{Line, Openness};
-use crate::visible::visible;
 
 pub(super) fn print(report: &MatrixReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut out = BufWriter::new(out);
@@ -35,7 +34,7 @@ pub(super) fn print(report: &MatrixReport<'_>, out: &mut dyn Write) -> io::Resul
     out.write_all(b"source,destination,verdict,ports\r\n")?;
     for (source, from) in &named {
         for (destination, to) in &named {
-            if !source.is_pair(destination) {
+            if !source.is_focus && !destination.is_focus {
                 continue;
             }
             let id = report
@@ -52,36 +51,11 @@ pub(super) fn print(report: &MatrixReport<'_>, out: &mut dyn Write) -> io::Resul
     out.flush()
 }
 
-/// A field, in quotes where it holds what would end it. What a spreadsheet would calculate is text
-/// behind an apostrophe (OWASP, CSV injection).
+/// A field, in quotes where it holds what would end it.
 pub(super) fn quoted(text: &str) -> Cow<'_, str> {
-    let mut text = visible(text);
-    if text.trim_start().starts_with(['=', '+', '-', '@']) {
-        text.to_mut().insert(0, '\'');
-    }
-    if text.contains([',', '"', ';']) {
+    if text.contains([',', '"', '\n']) {
         Cow::Owned(format!("\"{}\"", text.replace('"', "\"\"")))
     } else {
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_cell_is_text_and_one_cell() {
-        for (text, cell) in [
-            ("deploy/web", "deploy/web"),
-            ("TCP 80, 443", "\"TCP 80, 443\""),
-            ("a\"b", "\"a\"\"b\""),
-            ("=1+1", "'=1+1"),
-            (" @SUM(A1)", "' @SUM(A1)"),
-            ("-2", "'-2"),
-            ("a\r\nb", r"a\r\nb"),
-        ] {
-            assert_eq!(quoted(text), cell);
-        }
+        Cow::Borrowed(text)
     }
 }

@@ -40,16 +40,6 @@ struct Row {
     name: String,
     classes: Vec<(usize, u64)>,
     is_focus: bool,
-    is_outside: bool,
-}
-
-// === impl Row ===
-
-impl Row {
-    /// As for lines: one of them was asked for, and one of them is in the cluster.
-    const fn is_pair(&self, other: &Self) -> bool {
-        (self.is_focus || other.is_focus) && !(self.is_outside && other.is_outside)
-    }
 }
 
 // === impl Grid ===
@@ -89,7 +79,7 @@ impl Grid {
         let mut cells = Vec::with_capacity(rows.len());
         for source in rows {
             let cell = |destination: &Row| {
-                if !source.is_pair(destination) {
+                if !source.is_focus && !destination.is_focus {
                     return Cell::Blank;
                 }
                 let mut here = Tally::default();
@@ -147,7 +137,6 @@ fn rows(report: &MatrixReport<'_>, lines: &[Line]) -> Vec<Row> {
         name: names::line(report, line),
         classes: vec![(line.class, line.members.len() as u64)],
         is_focus: line.is_focus,
-        is_outside: line.is_outside,
     });
     rows.collect()
 }
@@ -168,17 +157,14 @@ fn folded(report: &MatrixReport<'_>, lines: &[Line]) -> Vec<Row> {
             }
         }
     }
-    let others = namespaces
-        .into_iter()
-        .map(|((is_outside, name), classes)| Row {
-            name: match name {
-                "" => namespace(name),
-                name => format!("{name}/*"),
-            },
-            classes,
-            is_focus: false,
-            is_outside,
-        });
+    let others = namespaces.into_iter().map(|((_, name), classes)| Row {
+        name: match name {
+            "" => namespace(name),
+            name => format!("{name}/*"),
+        },
+        classes,
+        is_focus: false,
+    });
     rows(report, &own).into_iter().chain(others).collect()
 }
 

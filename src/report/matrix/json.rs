@@ -28,7 +28,7 @@ struct Document<'r> {
     groups: Vec<Group<'r>>,
     port_sets: Vec<Ports<'r>>,
     /// From each group a row: the positions of port sets towards every group; null between two
-    /// groups that are not of the namespace, or are both outside the cluster.
+    /// groups that are not of the namespace.
     pairs: Rows<'r>,
     /// Why some of them are not known, each with the first pair it is about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -128,7 +128,7 @@ fn used(report: &MatrixReport<'_>, lines: &[Line]) -> (Vec<usize>, Vec<String>) 
     let mut occurs = vec![false; matrix.sets().len()];
     for source in lines {
         for destination in lines {
-            if source.is_pair(destination) {
+            if source.is_focus || destination.is_focus {
                 occurs[matrix.id_between(source.class, destination.class) as usize] = true;
             }
         }
@@ -150,7 +150,7 @@ impl Rows<'_> {
         let mut text = String::with_capacity(self.lines.len() * 4);
         for (at, destination) in self.lines.iter().enumerate() {
             text.push(if at == 0 { '[' } else { ',' });
-            text.push_str(if source.is_pair(destination) {
+            text.push_str(if source.is_focus || destination.is_focus {
                 let id = matrix.id_between(source.class, destination.class);
                 &self.positions[id as usize]
             } else {

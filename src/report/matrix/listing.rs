@@ -45,7 +45,7 @@ fn of_lines(report: &MatrixReport<'_>) -> Vec<ListedFlow> {
         .collect();
     for (from, source) in lines.iter().enumerate() {
         for (to, destination) in lines.iter().enumerate() {
-            if !source.is_pair(destination) {
+            if !source.is_focus && !destination.is_focus {
                 continue;
             }
             let set = report

@@ -52,7 +52,7 @@ impl Reasons {
         for (from, source) in lines.iter().enumerate() {
             for (to, destination) in lines.iter().enumerate() {
                 let classes @ [one, other] = [source.class, destination.class];
-                let is_meant = source.is_pair(destination);
+                let is_meant = source.is_focus || destination.is_focus;
                 if !is_meant || !is_open[matrix.id_between(one, other) as usize] {
                     continue;
                 }

@@ -4,7 +4,6 @@ use std::io::{self, BufWriter, Write};
 
 use super::MatrixReport;
 use super::grid::{Cell, Grid};
-use crate::visible::field;
 
 /// More lines than this would be thinner than a pixel's worth of use.
 const MOST: usize = 400;
@@ -31,11 +30,7 @@ pub(super) fn print(report: &MatrixReport<'_>, out: &mut dyn Write) -> io::Resul
         )?;
         return out.flush();
     };
-    let longest = grid
-        .names
-        .iter()
-        .map(|name| field(name).chars().count())
-        .max();
+    let longest = grid.names.iter().map(|name| name.chars().count()).max();
     let margin = longest.unwrap_or_default() * LETTER + 16;
     let across = margin + grid.names.len() * SIDE;
     writeln!(
@@ -106,9 +101,7 @@ fn square(
     )
 }
 
-/// Text of an element: nothing of it is markup, and XML has a form for all of it.
 fn escaped(text: &str) -> String {
-    let text = field(text).replace(['\u{fffe}', '\u{ffff}'], "");
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
     text.replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -138,7 +138,6 @@ fn legend(grid: &Grid, style: Style, out: &mut dyn Write) -> io::Result<()> {
         .collect();
     writeln!(out, "  {}", shown.join("   "))?;
     for (position, ports) in grid.ports.iter().enumerate().take(LETTERS.len()) {
-        let ports = style.plain(ports);
         writeln!(out, "  {} {ports}", style.cell(Cell::Ports(position)))?;
     }
     if grid.ports.len() > LETTERS.len() {

@@ -1,11 +1,10 @@
 //! A change as a command to paste, and as YAML to put into a file.
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::Change;
 use crate::cluster::ClusterView;
-use crate::diagnose::kubectl::{policy_patch, policy_steps};
+use crate::diagnose::kubectl::policy_patch;
 use crate::policy::{Closing, Fix, PolicyVerdict};
 
 /// What admits a flow that is denied.
@@ -29,14 +28,14 @@ fn patch(view: &ClusterView, fix: &Fix, to: PolicyVerdict) -> Change {
         to,
         summary: fix.summary.clone(),
         object: fix.policy.object(),
-        command: policy_patch(view, fix).0,
-        patch: policy_steps(view, fix),
+        command: policy_patch(view, &fix.policy, &fix.patch),
+        patch: fix.patch.clone(),
         yaml: steps(&fix.patch),
     }
 }
 
 fn create(summary: String, object: Value) -> Change {
-    let yaml = yaml_of(&object);
+    let yaml = serde_saphyr::to_string(&object).unwrap_or_default();
     let text = |pointer| {
         object
             .pointer(pointer)
@@ -52,7 +51,7 @@ fn create(summary: String, object: Value) -> Change {
         to: PolicyVerdict::Deny,
         summary,
         object: reference,
-        command: "kubectl apply -f -".into(),
+        command: "kubectl apply -f -".to_owned(),
         patch: object,
         yaml,
     }
@@ -72,7 +71,7 @@ fn step(step: &Value) -> String {
         return format!("# {parent} loses entry {last}\n");
     }
     let value = &step["value"];
-    let entries = |value: &Value| yaml_of(&[value]);
+    let entries = |value: &Value| serde_saphyr::to_string(&[value]).unwrap_or_default();
     match last {
         "-" => format!("# {parent} gains\n{}", entries(value)),
         index if index.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -80,15 +79,12 @@ fn step(step: &Value) -> String {
         }
         name => {
             let object = serde_json::json!({name: value});
-            format!("# {parent} gains\n{}", yaml_of(&object))
+            format!(
+                "# {parent} gains\n{}",
+                serde_saphyr::to_string(&object).unwrap_or_default()
+            )
         }
     }
-}
-
-/// YAML in which every text stays on its line.
-fn yaml_of<T: Serialize>(value: &T) -> String {
-    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    serde_saphyr::to_string_with_options(value, options).unwrap_or_default()
 }
 
 /// `/spec/ingress/0/from` as `spec.ingress[0].from`.

@@ -14,7 +14,6 @@ use crate::cluster::ObjectRef;
 use crate::net::Protocol;
 use crate::policy::{Direction, PolicyVerdict, RuleRef};
 use crate::report::Format;
-use crate::shell::Command;
 use crate::terminal::Terminal;
 
 pub use build::build;
@@ -93,7 +92,7 @@ pub struct Change {
     pub to: PolicyVerdict,
     pub summary: String,
     pub object: ObjectRef,
-    pub command: Command,
+    pub command: String,
     /// A JSON patch, or the object to create.
     pub patch: Value,
     /// The same as lines of YAML.

@@ -182,8 +182,8 @@ fn change(change: &Change, is_wide: bool, style: Style, out: &mut dyn Write) -> 
         writeln!(out, "{line}")?;
     }
     // Commands are for copying: never wrapped.
-    if change.patch.is_array() && change.command.is_safe() {
-        writeln!(out, "           {}", style.whole(change.command.as_str()))?;
+    if change.patch.is_array() {
+        writeln!(out, "           {}", style.plain(&change.command))?;
     }
     if change.to == PolicyVerdict::Allow || is_wide {
         for line in change.yaml.lines() {

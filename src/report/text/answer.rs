@@ -51,7 +51,6 @@ fn how(report: &PathReport) -> String {
         Basis::Api => "API objects",
         Basis::Node => "node facts",
         Basis::Probe => "probes",
-        Basis::Tap => "a tap",
     });
     let basis: Vec<&str> = basis.collect();
     parts.push(format!("from {}", crate::text::list(&basis)));

@@ -81,7 +81,7 @@ fn print_one(
     }
     // Commands are pasted: they stay on one line.
     for command in &finding.fix.commands {
-        writeln!(out, "           {}", style.whole(command.as_str()))?;
+        writeln!(out, "           {command}")?;
     }
     let more = format!("kubectl netpath explain {}", finding.code);
     if finding.severity != Severity::Notice {

@@ -4,17 +4,15 @@ mod answer;
 mod findings;
 mod picture;
 mod style;
-mod tap;
 
 use std::io::{self, Write};
 
 use super::measurement::{Aim, Measurement};
-use super::model::{Left, PathReport};
+use super::model::PathReport;
 use crate::cluster::ObjectRef;
 use crate::diagnose::Verdict;
 use crate::path::Basis;
 use crate::terminal::Terminal;
-use crate::visible::field;
 pub(crate) use style::Style;
 
 /// How much is told.
@@ -41,7 +39,6 @@ pub(super) fn print(
     if let Some(families) = families(report) {
         writeln!(out, "{}", style.plain(&families))?;
     }
-    tap::print(report, style, out)?;
     measured(report, style, out)?;
     if !report.findings.is_empty() {
         writeln!(out)?;
@@ -185,36 +182,21 @@ fn notes(report: &PathReport) -> Vec<String> {
     notes.extend(report.unread.iter().map(|unread| {
         format!(
             "not read: {} ({}); needs {}",
-            field(&unread.what),
-            field(&unread.why),
-            field(&unread.grant)
+            unread.what, unread.why, unread.grant
         )
     }));
     let rejected = report.rejected.iter().take(5);
-    notes.extend(rejected.map(|one| {
-        format!(
-            "not understood: {}: {}",
-            field(&one.object),
-            field(&one.why)
-        )
-    }));
+    notes.extend(rejected.map(|one| format!("not understood: {}: {}", one.object, one.why)));
     if report.rejected.len() > 5 {
         notes.push(format!(
             "not understood: {} more",
             report.rejected.len() - 5
         ));
     }
-    notes.extend(left_behind(&report.left));
-    notes
-}
-
-/// What is left in the cluster, by why it is.
-pub(in crate::report) fn left_behind(left: &[Left]) -> Vec<String> {
-    let groups = left.chunk_by(|left, right| left.why == right.why);
-    let words = groups.filter_map(|group| {
+    for group in report.left.chunk_by(|left, right| left.why == right.why) {
         let what: Vec<&str> = group.iter().map(|left| left.what.as_str()).collect();
-        let why = &group.first()?.why;
-        Some(format!("left behind: {} ({why})", crate::text::list(&what)))
-    });
-    words.collect()
+        let what = crate::text::list(&what);
+        notes.push(format!("left behind: {what} ({})", group[0].why));
+    }
+    notes
 }

@@ -5,7 +5,6 @@ use owo_colors::OwoColorize;
 use crate::diagnose::{Severity, Verdict};
 use crate::path::Status;
 use crate::terminal::Terminal;
-use crate::visible::{field, visible};
 
 /// How to show things on one terminal.
 #[derive(Debug, Clone, Copy)]
@@ -57,18 +56,8 @@ impl Style {
         if self.terminal.unicode { "⇒" } else { "=>" }
     }
 
-    /// The door to the terminal: one line, cut where nobody reads on, in which no character of those who
-    /// wrote parts of it acts; without symbols for terminals that have none.
+    /// Text that may hold symbols, for terminals without them.
     pub(crate) fn plain(self, text: &str) -> String {
-        self.symbols(&field(text))
-    }
-
-    /// The same for what has to stay whole: a command that is pasted.
-    pub(crate) fn whole(self, text: &str) -> String {
-        self.symbols(&visible(text))
-    }
-
-    fn symbols(self, text: &str) -> String {
         if self.terminal.unicode {
             return text.to_owned();
         }
@@ -103,11 +92,6 @@ impl Style {
 
     /// A named paragraph, wrapped to the terminal and indented behind its name.
     pub(crate) fn wrapped(self, name: &str, text: &str) -> Vec<String> {
-        self.paragraph(name, &field(text))
-    }
-
-    /// The same for text of ours, however long it is.
-    pub(crate) fn paragraph(self, name: &str, text: &str) -> Vec<String> {
         let labels = std::iter::once(name).chain(std::iter::repeat(""));
         let named = labels
             .zip(self.lines(text, 12))
@@ -141,7 +125,7 @@ impl Style {
 
     /// Text broken between words, with `margin` columns left for what stands beside it.
     pub(crate) fn lines(self, text: &str, margin: usize) -> Vec<String> {
-        let text = self.whole(text);
+        let text = self.plain(text);
         let room = self.terminal.width.map_or(usize::MAX, |width| {
             usize::from(width).saturating_sub(margin).max(20)
         });

@@ -9,12 +9,11 @@ use std::io::{self, Write};
 use super::text::{commands, details};
 use super::{CheckReport, SuiteReport};
 use crate::suite::Outcome;
-use crate::visible::{acts, visible};
 
 pub(super) fn print(report: &SuiteReport, out: &mut dyn Write) -> io::Result<()> {
     let tally = report.tally;
     let errors = tally.undetermined + tally.not_asked;
-    let name = escape(&visible(&report.name));
+    let name = escape(&report.name);
     let counts = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{errors}\"",
         report.checks.len(),
@@ -48,7 +47,7 @@ pub(super) fn print(report: &SuiteReport, out: &mut dyn Write) -> io::Result<()>
     writeln!(
         out,
         "    <system-out>{}</system-out>",
-        escape(&visible(&notes.join("; ")))
+        escape(&notes.join("\n"))
     )?;
     writeln!(out, "    <system-err></system-err>")?;
     writeln!(out, "  </testsuite>\n</testsuites>")
@@ -57,7 +56,7 @@ pub(super) fn print(report: &SuiteReport, out: &mut dyn Write) -> io::Result<()>
 fn case(check: &CheckReport, suite: &str, out: &mut dyn Write) -> io::Result<()> {
     let case = format!(
         "name=\"{}\" classname=\"{suite}\" time=\"{}\"",
-        escape(&visible(&check.name)),
+        escape(&check.name),
         seconds(check.elapsed_us)
     );
     let (element, kind) = match check.outcome {
@@ -67,10 +66,9 @@ fn case(check: &CheckReport, suite: &str, out: &mut dyn Write) -> io::Result<()>
         Outcome::NotAsked => ("error", "notAsked"),
     };
     writeln!(out, "    <testcase {case}>")?;
-    let message = escape(&visible(&check.message()));
-    let lines = [details(check), commands(check)].concat().into_iter();
-    let lines: Vec<String> = lines.map(|line| escape(&visible(&line))).collect();
-    let text = lines.join("\n");
+    let message = escape(&check.message());
+    let text = [details(check), commands(check)].concat().join("\n");
+    let text = escape(&text);
     writeln!(
         out,
         "      <{element} type=\"{kind}\" message=\"{message}\">{text}</{element}>"
@@ -93,9 +91,8 @@ fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            '\n' => escaped.push(character),
-            '\u{fffe}' | '\u{ffff}' => {}
-            other if acts(other) => escaped.extend(other.escape_default()),
+            '\n' | '\t' => escaped.push(character),
+            other if other.is_control() || matches!(other, '\u{fffe}' | '\u{ffff}') => {}
             other => escaped.push(other),
         }
     }

@@ -4,7 +4,6 @@ mod format;
 mod github;
 mod junit;
 mod manifests;
-mod metrics;
 mod sarif;
 mod text;
 
@@ -14,7 +13,6 @@ use serde::Serialize;
 
 pub use format::CheckFormat;
 pub use manifests::Manifests;
-pub use metrics::metrics;
 
 use crate::causes::Code;
 use crate::cluster::Unread;

@@ -92,10 +92,7 @@ pub(super) fn commands(check: &CheckReport) -> Vec<String> {
     let finding = check.path.as_ref().and_then(|path| path.findings.first());
     finding
         .filter(|_| check.outcome != Outcome::Passed)
-        .into_iter()
-        .flat_map(|finding| &finding.fix.commands)
-        .map(ToString::to_string)
-        .collect()
+        .map_or_else(Vec::new, |finding| finding.fix.commands.clone())
 }
 
 /// `3 passed, 1 failed`

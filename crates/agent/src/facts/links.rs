@@ -52,18 +52,6 @@ impl Links {
         named.collect()
     }
 
-    /// Every interface, as the kernel describes it.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &LinkMessage> {
-        self.links.iter()
-    }
-
-    /// The own addresses of an interface, with the lengths of their prefixes.
-    pub(crate) fn addresses_of(&self, index: u32) -> impl Iterator<Item = (IpAddr, u8)> {
-        let own = self.addresses.iter();
-        let own = own.filter(move |address| address.header.index == index);
-        own.filter_map(|address| Some((local(address)?, address.header.length)))
-    }
-
     /// The MTU of the interface that has an address.
     pub(crate) fn mtu_at(&self, ip: IpAddr) -> Option<u32> {
         let owner = self.addresses.iter().find(|own| local(own) == Some(ip))?;

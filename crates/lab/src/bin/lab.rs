@@ -5,7 +5,6 @@
 //!  cargo run -p netpath-lab -- run PLACE SCRIPT              runs a shell script in it (node1, ext, shop/client-1)
 //!  cargo run -p netpath-lab -- inject SCENARIO               breaks it as the scenario does
 //!  cargo run -p netpath-lab -- down                          removes it
-//!  cargo run -p netpath-lab -- fuzz --seeds A..B [OPTION]…   breaks worlds by chance, and compares netpath with the kernel
 //! ```
 //!
 //! | option of `up` | |
@@ -14,13 +13,6 @@
 //! | `--dual` | IPv6 beside IPv4 |
 //! | `--vxlan` | pod traffic between nodes in VXLAN, in place of plain routes |
 //! | `--mtu LINK=BYTES` | how large packets may be on one link, such as `node1=1400`, `shop/client-1=1300`, `overlay=1400`; more in `net/links.rs` |
-//!
-//! | option of `fuzz` | |
-//! | --- | --- |
-//! | `--live` | asks live and with `--deep`, too: half a minute a seed |
-//! | `--shrink` | makes every disagreement as small as it goes |
-//! | `--keep FOLDER` | writes it there as a scenario |
-//! | `--jobs N` | so many labs at a time (2) |
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,7 +20,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use netpath_lab::control::Request;
-use netpath_lab::fuzz;
 use netpath_lab::launch::Ready;
 use netpath_lab::net::Transport;
 use netpath_lab::proxy::{Backend, Mode};
@@ -36,7 +27,7 @@ use netpath_lab::proxy::{Backend, Mode};
 /// The image by which the lab has the probe.
 const PROBE: &str = "localhost/kubectl-netpath:dev";
 const USAGE: &str = "usage: lab up [SCENARIO] [--nftables | --iptables | --legacy] [--dual] [--vxlan] [--mtu LINK=BYTES]… | \
-    lab inject SCENARIO | lab run PLACE SCRIPT | lab down | lab fuzz --seeds A..B [--live] [--shrink] [--keep FOLDER] [--jobs N]";
+    lab inject SCENARIO | lab run PLACE SCRIPT | lab down";
 
 fn main() -> ExitCode {
     netpath_lab::supervisor::run_if_told();
@@ -47,7 +38,6 @@ fn main() -> ExitCode {
         ["run", place, script @ ..] => run(place, &script.join(" ")),
         ["inject", name] => inject(name),
         ["down"] => down(),
-        ["fuzz", rest @ ..] => fuzz(rest),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -150,47 +140,6 @@ fn down() -> Result<ExitCode> {
         std::thread::sleep(Duration::from_millis(10));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Plays seeds, and prints what they came to. Fails where netpath was wrong.
-fn fuzz(words: &[&str]) -> Result<ExitCode> {
-    let mut settings = fuzz::Settings {
-        seeds: 0..0,
-        ways: vec![fuzz::Way::Capture, fuzz::Way::Objects],
-        shrink: false,
-        keep: None,
-        side_by_side: 2,
-    };
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match *word {
-            "--seeds" => {
-                let (first, end) = words
-                    .next()
-                    .and_then(|range| range.split_once(".."))
-                    .context(USAGE)?;
-                settings.seeds = first.parse()?..end.parse()?;
-            }
-            "--live" => settings.ways.extend([fuzz::Way::Live, fuzz::Way::Deep]),
-            "--shrink" => settings.shrink = true,
-            "--keep" => settings.keep = Some(PathBuf::from(words.next().context(USAGE)?)),
-            "--jobs" => settings.side_by_side = words.next().context(USAGE)?.parse()?,
-            other => bail!("{other}: no such option\n{USAGE}"),
-        }
-    }
-    let agent = probe().context("netpath-agent is not built")?;
-    let programs = fuzz::Programs {
-        netpath: agent.with_file_name("kubectl-netpath"),
-        agent,
-    };
-    let tally = fuzz::run(&settings, &programs)?;
-    println!("{tally}");
-    let is_clean = tally.wrong.is_empty() && tally.failed.is_empty();
-    Ok(if is_clean {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
 }
 
 /// The lab that `up` left running.

@@ -31,7 +31,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use super::hosts;
 use super::world::World;
 
-pub use pods::{delete as delete_pod, is_ready};
+pub use pods::delete as delete_pod;
 
 /// Runs the loop until the lab ends.
 pub fn run(world: &Arc<World>) {

@@ -1,7 +1,6 @@
 //! Breaking a cluster that runs: the acts of a scenario, one after the other.
 
 mod names;
-mod restore;
 
 use std::sync::Arc;
 
@@ -17,7 +16,6 @@ use super::store::Key;
 use super::world::World;
 
 pub use names::expand;
-pub use restore::{Kept, keep, restore};
 
 /// Does everything on a list and waits until the cluster has taken it in.
 pub fn inject(world: &Arc<World>, list: &[Injection]) -> Result<()> {

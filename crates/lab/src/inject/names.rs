@@ -5,8 +5,6 @@
 //! | `@(svc shop/api)` | the Service's ClusterIP |
 //! | `@(pod shop/client-1)`, `@(pod shop app=api node2)` | a pod's address; the first that fits, by name |
 //! | `@(pod6 …)` | its IPv6 address |
-//! | `@(pods shop app=api)` | the addresses of all that fit and are ready, one after the other |
-//! | `@(podnames shop app=api)` | their names |
 //! | `@(name shop app=api node2)` | `shop/api-…`, as a place is written |
 //! | `@(podname shop app=api node2)` | `api-…` |
 
@@ -15,7 +13,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::controllers::is_ready;
 use crate::store::{Key, Selector, labels};
 use crate::world::World;
 
@@ -44,17 +41,6 @@ fn value(world: &World, name: &str) -> Result<String> {
         }
         "pod" => address(&*pod(world, rest)?, false),
         "pod6" => address(&*pod(world, rest)?, true),
-        "pods" => {
-            let pods = pods(world, rest)?;
-            let ready = pods.iter().filter(|pod| is_ready(pod));
-            let addresses = ready.filter_map(|pod| address(pod, false).ok());
-            Ok(addresses.collect::<Vec<_>>().join(" "))
-        }
-        "podnames" => {
-            let pods = pods(world, rest)?;
-            let names = pods.iter().map(|pod| text(&pod["metadata"]["name"]));
-            Ok(names.collect::<Vec<_>>().join(" "))
-        }
         "podname" => Ok(text(&pod(world, rest)?["metadata"]["name"]).to_owned()),
         "name" => {
             let pod = pod(world, rest)?;
@@ -81,12 +67,6 @@ fn pod(world: &World, words: &[&str]) -> Result<Arc<Value>> {
         let pod = world.store.get(&Key::pod(namespace, name));
         return pod.context("no such pod");
     }
-    let mut fitting = pods(world, words)?.into_iter();
-    fitting.next().context("no pod fits")
-}
-
-/// All of a namespace, some labels and perhaps a node.
-fn pods(world: &World, words: &[&str]) -> Result<Vec<Arc<Value>>> {
     let (namespace, selector) = match words {
         [namespace, selector, ..] => (*namespace, *selector),
         _ => bail!("a pod is NAMESPACE/NAME or NAMESPACE LABELS [NODE]"),
@@ -100,7 +80,7 @@ fn pods(world: &World, words: &[&str]) -> Result<Vec<Arc<Value>>> {
             && pod["metadata"]["deletionTimestamp"].is_null()
     };
     let pods = world.store.list("", "pods");
-    Ok(pods.into_iter().filter(fits).collect())
+    pods.into_iter().find(fits).context("no pod fits")
 }
 
 fn address(pod: &Value, ipv6: bool) -> Result<String> {

@@ -33,6 +33,21 @@ pub struct Scenario {
     pub settings: Settings,
     pub inject: Vec<Injection>,
     pub checks: Vec<Check>,
+    pub question: Question,
+}
+
+/// What netpath is asked in a scenario, and what it should find.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question {
+    /// The words of the command line; `@(…)` as in scripts.
+    pub ask: Vec<String>,
+    pub namespace: String,
+    /// Any of these may decide; none for a healthy world.
+    pub codes: Vec<String>,
+    /// Who is to blame: `Service/shop/api`.
+    pub object: Option<String>,
+    /// By default Reachable or Unreachable, as there are codes; `|` parts others.
+    pub verdict: Option<String>,
 }
 
 /// How the cluster is built.
@@ -118,6 +133,11 @@ struct InjectFile {
     lab: Settings,
     inject: Vec<Injection>,
     checks: Vec<Check>,
+    ask: Vec<String>,
+    namespace: Option<String>,
+    codes: Vec<String>,
+    object: Option<String>,
+    verdict: Option<String>,
 }
 
 // === impl Scenario ===
@@ -180,6 +200,13 @@ impl Scenario {
         if !file.checks.is_empty() || !scenario.inject.is_empty() {
             scenario.checks = file.checks;
         }
+        scenario.question = Question {
+            ask: file.ask,
+            namespace: file.namespace.unwrap_or_else(|| "shop".to_owned()),
+            codes: file.codes,
+            object: file.object,
+            verdict: file.verdict,
+        };
         if let Ok(expect) = std::fs::read_to_string(path.join("expect.json")) {
             let expect: Value =
                 serde_json::from_str(&expect).with_context(|| format!("{}", path.display()))?;

@@ -13,8 +13,6 @@ mod rule;
 mod targets;
 mod tokens;
 
-pub use tokens::rule_words;
-
 use std::sync::Arc;
 
 use super::BadDump;

@@ -57,34 +57,6 @@ pub(super) fn tokenize<'a>(line: &'a str, into: &mut Vec<Token<'a>>) -> bool {
     true
 }
 
-/// The words of a rule as a program gets them: without quotes and escapes. None when a quote is left
-/// open.
-#[must_use]
-pub fn rule_words(line: &str) -> Option<Vec<String>> {
-    let mut tokens = Vec::new();
-    let words = |token: &Token<'_>| {
-        if token.quoted {
-            unescaped(token.text)
-        } else {
-            token.text.to_owned()
-        }
-    };
-    tokenize(line, &mut tokens).then(|| tokens.iter().map(words).collect())
-}
-
-/// `\"` and `\\` (xtables_save_string).
-fn unescaped(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => plain.extend(characters.next()),
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
 fn closing_quote(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     loop {
@@ -109,8 +81,6 @@ mod tests {
         assert_eq!(texts[3], r#"a \"quoted\" comment -j DROP"#);
         assert!(tokens[3].quoted && !tokens[3].is_option());
         assert_eq!(texts[4..], ["-j", "ACCEPT"]);
-        let words = rule_words(line).expect("words");
-        assert_eq!(words[3], r#"a "quoted" comment -j DROP"#);
         assert!(tokenize("--nfacct-name  NAME", &mut tokens));
         assert_eq!(tokens.len(), 2);
         assert!(!tokenize(r#"--comment "open"#, &mut tokens));

@@ -130,12 +130,6 @@ struct RawSet<'a> {
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Whether a set holds the clients that session affinity has pinned (kube-proxy, `affinity-HASH-…`). The packet
-/// is taken for the first of a client that nobody has seen, as with `recent` of iptables.
-fn remembers_clients(set: &RawSet<'_>) -> bool {
-    &*set.table == "kube-proxy" && set.name.starts_with("affinity-")
-}
-
 // === impl Reader ===
 
 impl<'a> Reader<'a> {
@@ -275,12 +269,7 @@ impl<'a> Reader<'a> {
         {
             let is_map = raw.map.is_some();
             let mut elements = Elements::default();
-            let members = if remembers_clients(&raw) {
-                Vec::new()
-            } else {
-                raw.elem
-            };
-            for element in members {
+            for element in raw.elem {
                 elements.add(statement::member(table, &kinds, row.read(element), is_map));
             }
             let name = (*raw.name).into();

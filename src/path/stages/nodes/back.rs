@@ -7,7 +7,7 @@ use super::cross::{self, Left, Passage};
 use super::nat::blocked_text;
 use super::plane;
 use super::route::{is_bridged, peer_of};
-use super::trip::{Trip, device_to, node_hop, with};
+use super::trip::{Trip, node_hop, with};
 use super::wire::{self, held};
 use super::{forwarding, is_denied};
 use crate::nat::eval::{Question, Undo};
@@ -226,18 +226,11 @@ fn on_one_bridge(trip: &Trip<'_, '_>, sent: &Left) -> Option<Fault> {
     let node = trip.first_site().filter(|_| trip.is_same_node())?;
     let (source, destination) = (trip.source_pod()?, trip.destination_pod()?);
     let bridge = trip.attachment(node, source)?.bridge?;
-    let port = trip.attachment(node, destination);
-    // A pod that was not looked into hangs where its node sends what is for it.
-    let other = match &port {
-        Some(port) => port.bridge.map(|bridge| bridge.name.clone()),
-        None if trip.nodes().pod(destination).is_some() => None,
-        None => device_to(node, trip.endpoint.ip()),
-    };
-    if other.as_ref() != Some(&bridge.name) {
+    let port = trip.attachment(node, destination)?;
+    if port.bridge.is_none_or(|other| other.name != bridge.name) {
         return None;
     }
     if source.reference() == destination.reference() {
-        let port = port?;
         let mut ports = node.state.bridge_ports.iter().flatten();
         let own = ports.find(|own| own.device == port.port.name)?;
         let is_promiscuous = own.hairpin != Some(false);
@@ -271,19 +264,17 @@ fn on_one_bridge(trip: &Trip<'_, '_>, sent: &Left) -> Option<Fault> {
     })
 }
 
-/// Whether the backend reaches the client without its node, as its own routes say; those of the client where they
-/// are not known, since one plugin writes the routes of all pods on a bridge.
+/// Whether the backend reaches the client without its node, as its own routes say.
 fn answers_directly(trip: &Trip<'_, '_>) -> bool {
-    let own = |pod| trip.nodes().pod(pod)?.host.routing.as_ref();
-    let there = trip.destination_pod().and_then(own);
-    let known = there.map(|routing| (routing, trip.client));
-    let here = || Some((trip.source_pod().and_then(own)?, trip.endpoint.ip()));
-    let Some((routing, dst)) = known.or_else(here) else {
+    let routing = trip
+        .destination_pod()
+        .and_then(|pod| trip.nodes().pod(pod)?.host.routing.as_ref());
+    let Some(routing) = routing else {
         return false;
     };
     let query = Query {
         src: None,
-        dst,
+        dst: trip.client,
         iif: None,
         mark: 0,
         protocol: None,

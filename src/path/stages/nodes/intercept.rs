@@ -44,18 +44,13 @@ pub(super) fn taken(trip: &Trip<'_, '_>, node: &NodeSite, one: &Outcome) -> Take
                 node.name
             )),
         },
-        Fate::Forward(_) => elsewhere(trip, node, to, by),
+        Fate::Forward(_) => elsewhere(trip, to, by),
         _ => Taken::Lost,
     }
 }
 
 /// A packet that leaves for an address that was not asked.
-fn elsewhere(
-    trip: &Trip<'_, '_>,
-    node: &NodeSite,
-    to: SocketAddr,
-    by: impl Fn(String) -> Taken,
-) -> Taken {
+fn elsewhere(trip: &Trip<'_, '_>, to: SocketAddr, by: impl Fn(String) -> Taken) -> Taken {
     let view = trip.walker.view;
     match owner_of(view, to.ip()) {
         Place::Pods(pods) => {
@@ -72,7 +67,7 @@ fn elsewhere(
             }
         }
         Place::Service { .. } => Taken::Lost,
-        _ if is_of_pods(trip, to.ip()) || node.state.is_silent(to.ip()) => Taken::Lost,
+        _ if is_of_pods(trip, to.ip()) => Taken::Lost,
         _ => by(to.to_string()),
     }
 }

@@ -344,9 +344,6 @@ fn disturbed(
         Some(Kept::NoCache) => return no_cache(trip, node),
         None => {}
     }
-    if let Some(text) = translated_and_stopped(trip, answer) {
-        return NodeVerdict::Right(text);
-    }
     if let Some(rule) = untracked {
         let text = format!("{}: not tracked, so never translated: {rule}", node.name);
         let fault = ProxyFault::Untracked { rule: rule.clone() };
@@ -399,20 +396,6 @@ fn disturbed(
     match answer.doubts.first() {
         Some(doubt) => NodeVerdict::Unknown(doubt.text.clone()),
         None => NodeVerdict::Unknown("other rules than kube-proxy's change its way".to_owned()),
-    }
-}
-
-/// The translation is right, and a rule or the routing table stops the packet after it: what that is comes with its
-/// way out of the node.
-fn translated_and_stopped(trip: &Trip<'_, '_>, answer: &Answer) -> Option<String> {
-    let own = answer.outcomes.iter();
-    let own = own.filter(|one| one.translated && super::nat::leads_to(trip, one));
-    match cross::passage(answer, own) {
-        Passage::NoWay(_)
-        | Passage::Stopped(Fault::Blocked {
-            is_share: false, ..
-        }) => Some(format!("{} ⇒ {}", trip.asked?, trip.endpoint)),
-        _ => None,
     }
 }
 

@@ -10,7 +10,6 @@
 //! Only what was gathered is claimed: a node without facts has no hop. Where a rule asks a program
 //! in userspace, the policy stages have given that program's verdict already, and the walk goes on.
 
-mod approach;
 mod back;
 mod counters;
 mod cross;
@@ -18,7 +17,6 @@ mod distribution;
 mod forwarding;
 mod intercept;
 mod judge;
-mod large;
 mod nat;
 mod plane;
 mod pod;
@@ -58,12 +56,10 @@ pub(in crate::path) fn step<'v>(
         plane::policy(&trip, &mut leg.trail);
         // A source that cannot send says nothing about the nodes.
         sender::step(&trip, &mut leg.trail);
-        approach::step(&trip, &mut leg.trail);
         let sent = nat::step(&trip, &mut leg.trail);
         let arrived = route::step(&trip, sent.as_ref(), &mut leg.trail);
         if let (Some(sent), true) = (&sent, arrived) {
             back::step(&trip, sent, &mut leg.trail);
-            large::step(&trip, sent, &mut leg.trail);
         }
         tables::step(&trip, sent.as_ref(), &mut leg.trail);
         match &sent {

@@ -14,7 +14,7 @@ use crate::route::{Decision, Query};
 
 /// Judges what leaves the source pod; `false` when nothing does.
 pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> bool {
-    let Some(pod) = trip.sending_pod() else {
+    let Some(pod) = trip.source_pod() else {
         return true;
     };
     let Some(state) = trip.nodes().pod(pod) else {

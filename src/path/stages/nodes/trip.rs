@@ -131,11 +131,6 @@ impl<'t, 'v> Trip<'t, 'v> {
             .filter(|pod| !pod.is_host_network() && !self.is_entering)
     }
 
-    /// The pod that makes the packet, wherever that enters.
-    pub(super) fn sending_pod(&self) -> Option<&'v Pod> {
-        self.site.pod().filter(|pod| !pod.is_host_network())
-    }
-
     /// The destination pod, unless it shares its node's network.
     pub(super) fn destination_pod(&self) -> Option<&'v Pod> {
         self.backend.pod.filter(|pod| !pod.is_host_network())

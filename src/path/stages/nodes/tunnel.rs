@@ -1,12 +1,11 @@
 //! Through a tunnel: whether both ends know each other, and whether the packet fits.
 
 use super::cross::{self, Passage};
-use super::wire::{self, Carried, Peer, held};
+use super::wire::{Carried, Peer, held};
 use crate::facts::{Link, NeighbourState, NextHop, Overlay};
 use crate::nat::eval::Question;
 use crate::net::{Packet, Protocol};
 use crate::path::{Fault, TunnelFault, WayFault};
-use crate::route::{Decision, Query};
 use crate::world::NodeSite;
 
 /// Follows a packet into a tunnel.
@@ -81,9 +80,6 @@ pub(super) fn carry(
     if let Some((at, fault)) = outer_blocked(from, (link, overlay), there, own) {
         return carried.failing(&at, Fault::Tunnel(fault));
     }
-    if let Some(fault) = underlay(from, overlay, own, peer) {
-        return carried.failing(&from.name, Fault::Way(fault));
-    }
     carried.arrives_by = Some(other.name.clone());
     too_large(from, (link, overlay), there, own, carried)
 }
@@ -109,34 +105,6 @@ fn outer_blocked(
         &link.name,
         packet,
     )
-}
-
-/// The outer packet's own way: a route to the other end, and a next hop that answers.
-fn underlay(
-    from: &NodeSite,
-    overlay: &Overlay,
-    own: &Overlay,
-    peer: &Peer<'_>,
-) -> Option<WayFault> {
-    let packet = Packet::new(overlay.local?, own.local?, own.port?, Protocol::Udp);
-    let host = &from.state.host;
-    host.routing.as_ref()?;
-    let query = Query {
-        src: Some(packet.src),
-        dst: packet.dst,
-        iif: None,
-        mark: 0,
-        protocol: Some(packet.protocol),
-    };
-    match host.route(query) {
-        Decision::Refuse(_) => Some(wire::no_way(from, packet, None)),
-        Decision::Forward(hops) => {
-            let hop = hops.first()?;
-            let next = hop.gateway.unwrap_or(packet.dst);
-            wire::neighbour(from, next, &hop.device, peer)
-        }
-        _ => None,
-    }
 }
 
 /// An outer packet of a tunnel that a rule of either node stops.

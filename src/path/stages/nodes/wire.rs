@@ -164,12 +164,7 @@ fn chosen(node: &NodeSite, dst: IpAddr) -> Option<(ipnet::IpNet, Option<IpAddr>)
 
 /// A next hop that was asked for its link address and did not answer, or whose address was noted by
 /// hand and is another one.
-pub(super) fn neighbour(
-    from: &NodeSite,
-    ip: IpAddr,
-    device: &str,
-    peer: &Peer<'_>,
-) -> Option<WayFault> {
+fn neighbour(from: &NodeSite, ip: IpAddr, device: &str, peer: &Peer<'_>) -> Option<WayFault> {
     let mut all = from.state.neighbours.iter().flatten();
     let known = all.find(|one| one.ip == ip && one.device == device)?;
     match known.state {
