@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  Gateway + ListenerSets ─► listener  (who may listen, conflicts, protocols, certificates)
+//!                         ─► programmed (its class, parameters, certificate, status)
 //!  Route + ParentRef      ─► attach    (kinds, namespaces, host names, port, section; and what the status says)
 //!  BackendRef             ─► backend   (does it exist, is it permitted: grant)
 //!  request + routes       ─► matching  (which rule takes it)
@@ -17,6 +18,7 @@ pub mod grant;
 pub mod hostname;
 pub mod listener;
 pub mod matching;
+pub mod programmed;
 pub mod request;
 
 pub use attach::{Attachment, Refusal, attachments};

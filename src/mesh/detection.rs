@@ -4,11 +4,11 @@
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 use serde_json::json;
 
+use super::Meshes;
 use super::connection::{Connection, Mesh, Reason, Repair, Requested, Stop};
 use super::istio::protocol::{Speech, of_port};
-use super::member::{Member, annotation};
+use super::member::{Member, namespace_annotation};
 use super::text::lists_port;
-use super::{Meshes, SERVER_FIRST};
 use crate::cluster::Named;
 use crate::cluster::access::{ServiceExt, ServicePortExt};
 
@@ -17,6 +17,9 @@ const OPAQUE: &str = "config.linkerd.io/opaque-ports";
 /// Ports where the client waits for the server's greeting (SMTP, submission, MySQL): detection sees no
 /// byte there. <https://istio.io/latest/docs/ops/deployment/application-requirements/#server-first-protocols>
 const GREETING: [u16; 3] = [25, 587, 3306];
+/// Ports of databases, caches and mail. Of Linkerd's default opaque ports 4444 is left out: Selenium serves
+/// HTTP there.
+const NO_HTTP: [u16; 8] = [25, 587, 3306, 5432, 6379, 9300, 11_211, 27_017];
 /// Names of the protocols that begin with the server's greeting.
 const GREETING_NAMES: [&str; 2] = ["mysql", "smtp"];
 
@@ -25,14 +28,13 @@ const GREETING_NAMES: [&str; 2] = ["mysql", "smtp"];
 pub(super) fn misread(
     meshes: &Meshes<'_>,
     connection: &Connection<'_, '_>,
-    members: [&Option<Member<'_>>; 2],
+    (client, server): (Option<&Member<'_>>, Option<&Member<'_>>),
 ) -> Option<Stop> {
     let Requested::Service { service, port } = connection.asked else {
         return None;
     };
-    let is_through = |mesh| {
-        let mut members = members.into_iter().flatten();
-        members.any(|member| member.mesh() == Some(mesh))
+    let of = |member: Option<&Member<'_>>, mesh| {
+        member.is_some_and(|member| member.mesh() == Some(mesh))
     };
     let seen = Seen {
         service,
@@ -40,13 +42,18 @@ pub(super) fn misread(
         target: connection.server_port,
         declared: declared(connection).unwrap_or_default(),
     };
-    if is_through(Mesh::Istio) {
-        seen.by_istio()
-    } else if is_through(Mesh::Linkerd) {
-        seen.by_linkerd(meshes, connection)
-    } else {
-        None
+    if of(client, Mesh::Istio) || of(server, Mesh::Istio) {
+        return seen.by_istio();
     }
+    // A client's proxy tells the server's that the connection is opaque; without one, the server's decides.
+    let is_opaque = match (client, server) {
+        (client, _) if of(client, Mesh::Linkerd) => seen.is_opaque_to_clients(meshes),
+        (_, Some(server)) if of(Some(server), Mesh::Linkerd) => {
+            seen.is_opaque_to_server(meshes, server)
+        }
+        _ => return None,
+    };
+    (!is_opaque).then(|| seen.by_linkerd(meshes)).flatten()
 }
 
 /// The port of a Service as proxies see it, and what else tells the application behind it.
@@ -79,12 +86,13 @@ impl Seen<'_> {
     }
 
     /// Linkerd looks at the first bytes of every port that is not opaque, for up to 10 seconds.
-    fn by_linkerd(&self, meshes: &Meshes<'_>, connection: &Connection<'_, '_>) -> Option<Stop> {
-        let is_declared = self.port.app_protocol.is_some();
-        if is_declared || !self.has_greeting() || self.is_opaque(meshes, connection) {
+    fn by_linkerd(&self, meshes: &Meshes<'_>) -> Option<Stop> {
+        if self.port.app_protocol.is_some() || !self.has_greeting() {
             return None;
         }
-        let patch = json!({"metadata": {"annotations": {OPAQUE: self.port.number().to_string()}}});
+        // An annotation replaces the list that counted so far.
+        let list = format!("{},{}", self.opaque_ports(meshes), self.port.number());
+        let patch = json!({"metadata": {"annotations": {OPAQUE: list.trim_start_matches(',')}}});
         Some(self.stop(
             "waits up to 10 s for the client to send first",
             format!("metadata.annotations[{OPAQUE}]"),
@@ -93,21 +101,31 @@ impl Seen<'_> {
         ))
     }
 
-    /// By the annotation of the Service for its port, by that of the pod or its namespace for the target.
-    fn is_opaque(&self, meshes: &Meshes<'_>, connection: &Connection<'_, '_>) -> bool {
+    /// The opaque ports of the Service: its annotation, or that of its namespace, in place of the defaults.
+    fn opaque_ports<'m>(&'m self, meshes: &'m Meshes<'_>) -> &'m str {
         let annotations = self.service.metadata.annotations.as_ref();
-        let of_service = annotations
-            .and_then(|all| all.get(OPAQUE))
-            .map(String::as_str);
-        let of_pod = connection.server.and_then(|pod| annotation(pod, OPAQUE));
-        let defaults = meshes.linkerd.opaque_ports();
-        let of_service = lists_port(of_service.unwrap_or(defaults), self.port.number());
-        of_service || lists_port(of_pod.unwrap_or(defaults), self.target)
+        let own = annotations.and_then(|all| all.get(OPAQUE));
+        own.map(String::as_str)
+            .or_else(|| namespace_annotation(meshes.view, self.service.namespace(), OPAQUE))
+            .unwrap_or_else(|| meshes.linkerd.opaque_ports())
+    }
+
+    /// A client's proxy goes by the Service.
+    fn is_opaque_to_clients(&self, meshes: &Meshes<'_>) -> bool {
+        lists_port(self.opaque_ports(meshes), self.port.number())
+    }
+
+    /// A server's proxy goes by the annotation of the pod or its namespace, and by the Server of the port.
+    fn is_opaque_to_server(&self, meshes: &Meshes<'_>, server: &Member<'_>) -> bool {
+        let list = server
+            .setting(meshes.view, OPAQUE)
+            .unwrap_or_else(|| meshes.linkerd.opaque_ports());
+        lists_port(list, self.target) || meshes.linkerd.is_opaque(server.pod, self.target)
     }
 
     fn is_no_http(&self) -> bool {
         let numbers = [self.port.number(), self.target];
-        numbers.iter().any(|number| SERVER_FIRST.contains(number)) || self.is_declared_greeting()
+        numbers.iter().any(|number| NO_HTTP.contains(number)) || self.is_declared_greeting()
     }
 
     fn has_greeting(&self) -> bool {
@@ -136,8 +154,12 @@ impl Seen<'_> {
         repair: &str,
         (is_json, patch): (bool, serde_json::Value),
     ) -> Stop {
-        let name = self.port.name.as_deref().unwrap_or_default();
         let number = self.port.number();
+        let name = self.port.name.as_ref();
+        let name = name.map_or_else(
+            || "has no name".to_owned(),
+            |name| format!("is named {name:?}"),
+        );
         Stop {
             reason: Reason::Misread,
             object: self.service.reference(),
@@ -147,7 +169,7 @@ impl Seen<'_> {
                 self.service.name()
             ),
             because: vec![format!(
-                "port {number} is named {name:?}, appProtocol is {}; the target is {}{}",
+                "port {number} {name}, appProtocol is {}; the target is {}{}",
                 self.port.app_protocol.as_deref().unwrap_or("not set"),
                 self.target,
                 if self.declared.is_empty() {

@@ -4,10 +4,6 @@ use super::connection::Mesh;
 use super::text::lists_port;
 use crate::cluster::{ClusterView, Container, Named, Pod};
 
-/// Ports whose servers speak first, or speak no HTTP at all (Linkerd's default opaque ports, and
-/// MongoDB's).
-pub const SERVER_FIRST: [u16; 9] = [25, 587, 3306, 4444, 5432, 6379, 9300, 11_211, 27_017];
-
 /// A pod, and the meshes it is in.
 #[derive(Debug, Clone)]
 pub struct Member<'v> {
@@ -16,13 +12,6 @@ pub struct Member<'v> {
     pub meshes: Vec<Mesh>,
     /// The mesh that the pod or its namespace asks for.
     pub wished: Option<Mesh>,
-}
-
-/// Whether a port's number or name speaks of a server that speaks no HTTP, or speaks first.
-#[must_use]
-pub fn is_server_first(number: u16, name: &str) -> bool {
-    let names = ["mysql", "smtp", "redis", "postgres", "mongo", "memcache"];
-    SERVER_FIRST.contains(&number) || names.iter().any(|known| name.contains(known))
 }
 
 // === impl Member ===

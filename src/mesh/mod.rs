@@ -24,7 +24,7 @@ pub use connection::{
     Connection, Identity, Mesh, Passage, Reason, Repair, Requested, Ruling, Sent, Side, Stop, Tls,
     Waypoint,
 };
-pub use member::{Member, SERVER_FIRST, is_server_first};
+pub use member::Member;
 pub use object::Object;
 
 /// The port of tunnels between pods of an ambient mesh (HBONE, ztunnel `src/config.rs`).
@@ -95,7 +95,7 @@ impl<'v> Meshes<'v> {
             }
         }
         if !is_stopped {
-            let misread = detection::misread(self, connection, [&client, &server]);
+            let misread = detection::misread(self, connection, (client.as_ref(), server.as_ref()));
             passage.notices.extend(misread);
         }
         for member in [&client, &server].into_iter().flatten() {

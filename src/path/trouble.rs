@@ -3,7 +3,8 @@
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 
 use crate::cluster::ObjectRef;
-use crate::gateway::listener::{GatewayTrouble, SlotTrouble};
+use crate::gateway::SlotTrouble;
+use crate::gateway::programmed::GatewayTrouble;
 use crate::gateway::{BackendTrouble, Refusal};
 use crate::net::Family;
 use crate::path::{Break, Stage};

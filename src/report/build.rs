@@ -123,13 +123,9 @@ fn not_looked_at(case: &Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
         let addresses: BTreeSet<String> = backends.map(Backend::display).collect();
         let addresses: Vec<String> = addresses.into_iter().collect();
         open.extend((unseen.count() > 0).then(|| match addresses.as_slice() {
-            [] => "what sockets really answer".to_owned(),
-            some @ [_, ..] if some.len() <= 3 => format!("who really listens on {}", list(some)),
-            some => format!(
-                "who really listens on {} and {} more",
-                some[0],
-                some.len() - 1
-            ),
+            [] => "what listens on the backends".to_owned(),
+            some @ [_, ..] if some.len() <= 3 => format!("what listens on {}", list(some)),
+            some => format!("what listens on {} and {} more", some[0], some.len() - 1),
         }));
     }
     open

@@ -177,7 +177,7 @@ fn one_of_many(
     Finding {
         code: Code::EPS_04,
         summary: format!(
-            "{failing} of {} endpoints is ready and does not respond: {} ({})",
+            "no response from {failing} of {} endpoints, although ready: {} ({})",
             failing + working,
             fault.at.name,
             finding.summary

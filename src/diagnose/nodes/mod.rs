@@ -49,7 +49,7 @@ fn cache(fault: &NodeFault, address: std::net::IpAddr, lacks_address: bool) -> F
     } else {
         format!("Node/{node} sockets: nothing listens on {address}:53/UDP")
     };
-    let summary = format!("pods of {node} ask the DNS cache at {address}, which is not running");
+    let summary = format!("pods of {node} query the DNS cache at {address}, which is not running");
     at(fault, Code::DNS_17, "NodeLocal DNSCache", summary)
         .because(proof)
         .fix("restart its pod on that node")

@@ -58,9 +58,9 @@ fn not_ready(case: &Case<'_, '_>, service: &Service, pods: &[&Pod]) -> Finding {
         Code::EPS_01,
         Stage::Endpoints,
         format!(
-            "none of {} behind {} is ready",
-            count(pods.len(), "pod"),
-            service.name()
+            "no pod of {} is ready ({})",
+            service.name(),
+            count(pods.len(), "pod")
         ),
     )
     .blame(ends::maker(first), field)

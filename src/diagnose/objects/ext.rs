@@ -141,7 +141,7 @@ pub(in crate::diagnose) fn no_balancer_address(case: &Case<'_, '_>, service: &Se
         .collect();
     if !node_ports.is_empty() {
         finding = finding.because(format!(
-            "every node serves it on node port {}",
+            "every node serves it by node port: {}",
             list(&node_ports)
         ));
     }

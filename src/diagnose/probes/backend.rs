@@ -50,7 +50,7 @@ fn one_of_many(symptom: &BackendSymptom<'_>, finding: Finding) -> Finding {
     Finding {
         code: Code::EPS_04,
         summary: format!(
-            "{failing} of {total} endpoints is ready and does not respond: {} ({})",
+            "no response from {failing} of {total} endpoints, although ready: {} ({})",
             pod.name(),
             finding.summary
         ),

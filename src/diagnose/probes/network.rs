@@ -264,7 +264,7 @@ fn unjudged(case: &Case<'_, '_>, symptom: &BackendSymptom<'_>) -> Option<Finding
     let finding = Finding::new(code, hop.stage, format!("packets to {address} are lost, as with a denying policy; the policies could not be read"))
         .blame(object, "")
         .because(hop.summary.clone());
-    Some(finding.fix("give the right to read what is listed as unread, and ask again"))
+    Some(finding.fix("grant the permissions that are listed as missing, and retry"))
 }
 
 /// The place between the last that does not reach it and the first that does.

@@ -70,7 +70,7 @@ impl<'v> Istio<'v> {
             return;
         }
         let identity = Identity::of(pod, config.trust_domain());
-        side.summary = format!("taken over at 15001 as {identity}");
+        side.summary = format!("intercepted at port 15001 as {identity}");
         let mut doubts = self.unjudged(&config.root, pod);
         if let Some(problem) = &config.problem {
             doubts.push(Doubt::Other(format!(

@@ -414,7 +414,7 @@ fn allow(denial: &Denial<'_>, call: &Call<'_>, object: &ObjectRef) -> Repair {
     let has_rules = !denial.policy.items("/spec/rules").is_empty();
     match (denial.rule, call.caller) {
         (Some(_), _) => Repair {
-            summary: "take the client out of what the rule matches".to_owned(),
+            summary: "exclude the client from the rule".to_owned(),
             patch: None,
         },
         (None, _) if denial.lacks_requests => Repair {

@@ -82,7 +82,10 @@ impl<'v> Linkerd<'v> {
         let mut side = Side {
             mesh: Mesh::Linkerd,
             pod: pod.reference(),
-            summary: format!("taken over at 4140 as {}", self.config.name(&identity)),
+            summary: format!(
+                "intercepted at port 4140 as {}",
+                self.config.name(&identity)
+            ),
             ruling: Ruling::Pass,
         };
         if let Some(annotation) = self.skipped(connection, client) {

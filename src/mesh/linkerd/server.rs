@@ -15,6 +15,12 @@ const REQUIRE_IDENTITY: &str = "config.linkerd.io/proxy-require-identity-inbound
 // === impl Linkerd ===
 
 impl<'v> Linkerd<'v> {
+    /// Whether the Server of a port tells the proxy not to look into connections.
+    pub(in super::super) fn is_opaque(&self, pod: &Pod, port: u16) -> bool {
+        let (server, _) = self.server_of(pod, port);
+        server.is_some_and(|server| is_opaque(&server))
+    }
+
     /// What the inbound proxy of a pod says of a connection, in words and as a ruling.
     pub(super) fn inbound(
         &self,
@@ -42,17 +48,16 @@ impl<'v> Linkerd<'v> {
                 ruling => ruling,
             };
             return (
-                format!("taken over at 4143, default policy {name}; this is {who}"),
+                format!("intercepted at port 4143, default policy {name}; this is {who}"),
                 ruling,
             );
         };
         let summary = format!(
-            "taken over at 4143, {} decides; this is {who}",
+            "intercepted at port 4143, {} decides; this is {who}",
             found.reference()
         );
         let authorizations = self.of_server(&found);
-        let is_opaque = ["opaque", "TLS"].contains(&found.text("/spec/proxyProtocol"));
-        if !is_opaque {
+        if !is_opaque(&found) {
             if let Some(doubt) = self.route_of_gateway_api(&found) {
                 return (summary, Ruling::Open(vec![doubt]));
             }
@@ -253,7 +258,9 @@ impl<'v> Linkerd<'v> {
             return stop(
                 Reason::NothingAuthorizes,
                 (object.clone(), "spec.accessPolicy"),
-                format!("{object} has the port, and nothing authorizes anybody for it"),
+                format!(
+                    "{object} covers the port, but no AuthorizationPolicy authorizes any client"
+                ),
                 vec!["a Server allows no client by itself (accessPolicy deny)".to_owned()],
                 "add an AuthorizationPolicy with a targetRef to the Server for the intended clients",
             );
@@ -277,4 +284,9 @@ impl<'v> Linkerd<'v> {
             },
         )
     }
+}
+
+/// Protocols that a Server declares and in which no requests are seen.
+fn is_opaque(server: &Object<'_>) -> bool {
+    ["opaque", "TLS"].contains(&server.text("/spec/proxyProtocol"))
 }

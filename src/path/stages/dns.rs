@@ -201,7 +201,7 @@ impl<'v> Servers<'v> {
         match (hop.status, self.status) {
             (_, Status::Fail) => {
                 hop.summary = match hop.status {
-                    Status::Pass => format!("{} (they would say: {})", self.text, hop.summary),
+                    Status::Pass => format!("{} (they would answer: {})", self.text, hop.summary),
                     _ => format!("{}; besides, {}", self.text, hop.summary),
                 };
                 hop.status = Status::Fail;

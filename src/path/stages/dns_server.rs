@@ -106,7 +106,7 @@ fn check_cache<'v>(
         Ok(None) => {}
         Err(doubt) => {
             servers.status = Status::Unknown;
-            servers.text = format!("unknown whether policies allow DNS: {doubt}");
+            servers.text = format!("whether policies allow DNS is unknown: {doubt}");
         }
     }
 }
@@ -369,19 +369,19 @@ fn check_policies<'v>(
             "ingress"
         };
         servers.text = match (refused, total) {
-            (1, 1) => format!("an {side} policy keeps the pod from the DNS pod"),
+            (1, 1) => format!("an {side} policy blocks the pod from the DNS pod"),
             (all, total) if all == total => {
-                format!("{side} policies keep the pod from all {total} DNS pods")
+                format!("{side} policies block the pod from every DNS pod")
             }
             (some, total) => {
-                format!("{side} policies keep the pod from {some} of {total} DNS pods")
+                format!("{side} policies block the pod from {some} of {total} DNS pods")
             }
         };
         let first = Box::new(first);
         servers.troubles.push(DnsTrouble::Denied { first, is_all });
     } else if let Some(doubt) = doubts.first().filter(|_| doubts.len() == total) {
         servers.status = Status::Unknown;
-        servers.text = format!("unknown whether policies allow DNS: {doubt}");
+        servers.text = format!("whether policies allow DNS is unknown: {doubt}");
     } else if servers.status == Status::Pass {
         servers.text = match total {
             1 => "1 DNS pod".to_owned(),

@@ -5,9 +5,8 @@ use super::plane::Plane;
 use super::rule;
 use crate::cluster::Named;
 use crate::cluster::gateway_api::{Gateway, ListenerSet};
-use crate::gateway::listener::{
-    Slot, gateway_trouble, is_admitted, reference, set_reference, slots,
-};
+use crate::gateway::listener::{Slot, is_admitted, reference, set_reference, slots};
+use crate::gateway::programmed::gateway_trouble;
 use crate::gateway::{HttpRequest, class_of};
 use crate::net::Protocol;
 use crate::path::context::{Leg, Walker};
