@@ -62,7 +62,7 @@ _kubectl__netpath() {
 
     case "${cmd}" in
         kubectl__netpath)
-            opts="-H -n -s -o -v -h -V --to-namespace --protocol --port --method --path --header --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --tap --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --watch --count --interval --output --color --verbose --help --version snapshot demo check explain policy matrix rules cleanup rbac schema help version completion"
+            opts="-H -n -s -o -v -h -V --to-namespace --protocol --port --method --path --header --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --tap --timeout --confirm --allow-twin --image --agent-image --agent-upload --agent-binary --debug-namespace --watch --count --interval --output --color --verbose --help --version snapshot demo check explain policy matrix rules cleanup rbac schema help version completion"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -216,7 +216,7 @@ _kubectl__netpath() {
             return 0
             ;;
         kubectl__subcmd__netpath__subcmd__check)
-            opts="-n -s -o -v -h --only --shard --write --metrics --in-cluster --apply --schedule --job-image --job-name --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --tap --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --output --color --verbose --help"
+            opts="-n -s -o -v -h --only --shard --write --metrics --in-cluster --apply --schedule --job-image --job-name --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --tap --timeout --confirm --allow-twin --image --agent-image --agent-upload --agent-binary --debug-namespace --output --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -748,7 +748,7 @@ _kubectl__netpath() {
             return 0
             ;;
         kubectl__subcmd__netpath__subcmd__rbac)
-            opts="-n -v -h --no-probe --deep --tap --user --serviceaccount --namespace --color --verbose --help"
+            opts="-n -v -h --no-probe --deep --tap --user --serviceaccount --namespace --debug-namespace --allow-twin --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -767,6 +767,10 @@ _kubectl__netpath() {
                     return 0
                     ;;
                 -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --debug-namespace)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -894,7 +898,7 @@ _kubectl__netpath() {
             return 0
             ;;
         kubectl__subcmd__netpath__subcmd__snapshot)
-            opts="-n -s -v -h --to-namespace --deep --anonymize --timeout --confirm --image --agent-image --agent-upload --agent-binary --debug-namespace --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --color --verbose --help"
+            opts="-n -s -v -h --to-namespace --deep --anonymize --timeout --confirm --allow-twin --image --agent-image --agent-upload --agent-binary --debug-namespace --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

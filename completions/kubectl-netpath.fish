@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_kubectl_netpath_global_optspecs
-    string join \n to-namespace= protocol= port= method= path= H/header= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep tap timeout= confirm image= agent-image= agent-upload agent-binary= debug-namespace= watch count= interval= o/output= color= v/verbose h/help V/version
+    string join \n to-namespace= protocol= port= method= path= H/header= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep tap timeout= confirm allow-twin image= agent-image= agent-upload agent-binary= debug-namespace= watch count= interval= o/output= color= v/verbose h/help V/version
 end
 
 function __fish_kubectl_netpath_needs_command
@@ -50,7 +50,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l timeout
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l image -d 'Small image for the container that the probe is uploaded to' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-image -d 'Image that holds the probe itself (see: kubectl netpath agent image); nothing is uploaded' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-binary -d 'Program to upload as the probe, for nodes of another architecture' -r -F
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l debug-namespace -d 'Namespace for the pods of --deep and --tap' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l debug-namespace -d 'Namespace for the pods of --deep and --tap: who may create pods or run commands in pods there is root on nodes' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l count -d 'The same, but end after so many rounds; exits with the worst answer' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l interval -d 'Time between two rounds (2s by default)' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s o -l output -d 'How to print the report' -r -f -a "text\t'For people'
@@ -62,9 +62,10 @@ always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l no-probe -d 'Create nothing: say what the API says'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l deep -d 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a privileged pod on each, deleted afterwards)'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l deep -d 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a pod with root on each, deleted afterwards)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l tap -d 'Watch one packet pass every interface of the nodes of the path, and say where it disappears (a Pod with hostNetwork and NET_RAW on each, deleted afterwards). --deep does so by itself where a probe fails and nothing explains it'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l confirm -d 'Ask before anything is created'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l allow-twin -d 'Where the source pod does not accept an ephemeral container, probe from a twin without asking: a pod with those of its labels that policies select, deleted afterwards'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-upload -d 'Upload the probe over exec (the default)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l watch -d 'Ask again and again, print only what changes, and a summary on Ctrl-C'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
@@ -88,7 +89,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l image -d 'Small image for the container that the probe is uploaded to' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l agent-image -d 'Image that holds the probe itself (see: kubectl netpath agent image); nothing is uploaded' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l agent-binary -d 'Program to upload as the probe, for nodes of another architecture' -r -F
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l debug-namespace -d 'Namespace for the pods of --deep and --tap' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l debug-namespace -d 'Namespace for the pods of --deep and --tap: who may create pods or run commands in pods there is root on nodes' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l context -d 'Kubeconfig context to use' -r
@@ -110,6 +111,7 @@ never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l deep -d 'Look into the nodes and pods of the path, too: rules, routes, sysctls, sockets (what a diagnosis with --deep creates, and removes afterwards)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l anonymize -d 'Give addresses pseudonyms, the same everywhere and within their networks, so that a stranger may see the capture'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l confirm -d 'Ask before anything is created'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l allow-twin -d 'Where the source pod does not accept an ephemeral container, probe from a twin without asking: a pod with those of its labels that policies select, deleted afterwards'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l agent-upload -d 'Upload the probe over exec (the default)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand snapshot" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
@@ -150,7 +152,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l image -d 'Small image for the container that the probe is uploaded to' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l agent-image -d 'Image that holds the probe itself (see: kubectl netpath agent image); nothing is uploaded' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l agent-binary -d 'Program to upload as the probe, for nodes of another architecture' -r -F
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l debug-namespace -d 'Namespace for the pods of --deep and --tap' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l debug-namespace -d 'Namespace for the pods of --deep and --tap: who may create pods or run commands in pods there is root on nodes' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s o -l output -d 'How to print the results' -r -f -a "text\t'For people'
 junit\t'For what shows the results of CI'
 sarif\t'For code scanning: where in the suite or in the manifests'
@@ -165,9 +167,10 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l apply -d 'Create these objects, or update them, instead of printing them'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l no-probe -d 'Create nothing: say what the API says'
-complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l deep -d 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a privileged pod on each, deleted afterwards)'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l deep -d 'Look into the nodes of the path, too: rules, routes, sysctls, sockets (a pod with root on each, deleted afterwards)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l tap -d 'Watch one packet pass every interface of the nodes of the path, and say where it disappears (a Pod with hostNetwork and NET_RAW on each, deleted afterwards). --deep does so by itself where a probe fails and nothing explains it'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l confirm -d 'Ask before anything is created'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l allow-twin -d 'Where the source pod does not accept an ephemeral container, probe from a twin without asking: a pod with those of its labels that policies select, deleted afterwards'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l agent-upload -d 'Upload the probe over exec (the default)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -288,12 +291,14 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand cleanup"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l user -d 'Bind the rights to this user, too' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l serviceaccount -d 'Bind the rights to this ServiceAccount, too' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -s n -l namespace -d 'Grant probing in this namespace alone: a Role there, beside the ClusterRole for reading' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l debug-namespace -d 'Grant the pods of --deep in this namespace' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l no-probe -d 'For answers from the API alone'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l deep -d 'For looks into the nodes, too'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l tap -d 'For taps on the nodes, too'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -l allow-twin -d 'Grant twins of pods that do not accept an ephemeral container, too'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand rbac" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand schema" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'

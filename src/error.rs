@@ -40,6 +40,9 @@ pub enum Error {
 // === impl Error ===
 
 impl Error {
+    /// The exit code after an interrupt: 128 and the number of SIGINT, as shells have it.
+    pub const INTERRUPTED: u8 = 130;
+
     /// Wrong usage with the way out.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Usage {
@@ -73,7 +76,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             _ if self.is_broken_pipe() => ExitCode::SUCCESS,
-            Self::Interrupted => ExitCode::from(130),
+            Self::Interrupted => ExitCode::from(Self::INTERRUPTED),
             _ => ExitCode::from(2),
         }
     }

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::probe::DEBUG_NAMESPACE;
 use crate::cluster::live::KubeArgs;
 use crate::net::{Protocol, UnknownProtocol};
 use crate::report::Format;
@@ -194,6 +195,7 @@ pub struct CleanupArgs {
 
 /// `kubectl netpath rbac`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub struct RbacArgs {
     /// For answers from the API alone.
     #[arg(long, conflicts_with = "deep")]
@@ -213,6 +215,12 @@ pub struct RbacArgs {
     /// Grant probing in this namespace alone: a Role there, beside the ClusterRole for reading.
     #[arg(long, short, value_name = "NAMESPACE", conflicts_with = "no_probe")]
     pub namespace: Option<String>,
+    /// Grant the pods of --deep in this namespace.
+    #[arg(long, value_name = "NAMESPACE", default_value = DEBUG_NAMESPACE)]
+    pub debug_namespace: String,
+    /// Grant twins of pods that do not accept an ephemeral container, too.
+    #[arg(long, conflicts_with = "no_probe")]
+    pub allow_twin: bool,
 }
 
 /// `kubectl netpath SRC DST`.

@@ -7,6 +7,9 @@ use clap::Args;
 
 use crate::duration::duration;
 
+/// Whose users are root on nodes in any case.
+pub(super) const DEBUG_NAMESPACE: &str = "kube-system";
+
 /// How deep to look.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Probing")]
@@ -14,7 +17,7 @@ pub struct ProbeArgs {
     /// Create nothing: say what the API says.
     #[arg(long)]
     pub no_probe: bool,
-    /// Look into the nodes of the path, too: rules, routes, sysctls, sockets (a privileged pod on
+    /// Look into the nodes of the path, too: rules, routes, sysctls, sockets (a pod with root on
     /// each, deleted afterwards).
     #[arg(long, conflicts_with = "no_probe")]
     pub deep: bool,
@@ -37,6 +40,10 @@ pub struct LaunchArgs {
     /// Ask before anything is created.
     #[arg(long)]
     pub confirm: bool,
+    /// Where the source pod does not accept an ephemeral container, probe from a twin without asking: a pod
+    /// with those of its labels that policies select, deleted afterwards.
+    #[arg(long)]
+    pub allow_twin: bool,
     /// Small image for the container that the probe is uploaded to.
     #[arg(
         long,
@@ -53,7 +60,7 @@ pub struct LaunchArgs {
     /// Program to upload as the probe, for nodes of another architecture.
     #[arg(long, value_name = "PATH")]
     pub agent_binary: Option<PathBuf>,
-    /// Namespace for the pods of --deep and --tap.
-    #[arg(long, value_name = "NAMESPACE", default_value = "default")]
+    /// Namespace for the pods of --deep and --tap: who may create pods or run commands in pods there is root on nodes.
+    #[arg(long, value_name = "NAMESPACE", default_value = DEBUG_NAMESPACE)]
     pub debug_namespace: String,
 }

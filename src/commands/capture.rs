@@ -15,7 +15,8 @@ use crate::text::count;
 use crate::visible::{say, visible};
 
 pub(super) fn run(args: &SnapshotArgs, out: &mut dyn Write) -> Result<Exit, Error> {
-    let capture = runtime()?.block_on(read(args))?;
+    let runtime = runtime()?;
+    let capture = runtime.block_on(read(args))?;
     let written = capture.write(&args.dir)?;
     let objects = count(capture.objects.len(), "object");
     let folder = args.dir.display().to_string();

@@ -1,18 +1,91 @@
 //! Somebody wants us to end: signals where there are any, Ctrl-C everywhere.
+//!
+//! ```text
+//!  main thread   waits for answers ─► takes the interrupt, tidies up, reports
+//!                thinks            ─► takes nothing
+//!  worker        hears a signal ─► whoever did not take it thinks: tidies up in its place, ends the program
+//! ```
+//!
+//! Thinking cannot be broken off, and may take long.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::error::Error;
+use crate::probe::{Progress, Tidy};
+use crate::visible::say;
+
+/// Who waits takes an interrupt at once; who has not by then thinks.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// Interrupts, heard from the moment this is made.
-pub(super) struct Interrupts(Heard);
+pub(super) struct Interrupts {
+    /// How many there were.
+    heard: watch::Receiver<u32>,
+    /// How many of them somebody acts on.
+    taken: Arc<AtomicU32>,
+}
 
 // === impl Interrupts ===
 
 impl Interrupts {
+    /// Hears on the runtime, until it ends.
     pub(super) fn new() -> Self {
-        Self(Heard::new())
+        let mut signals = Heard::new();
+        let (told, heard) = watch::channel(0);
+        tokio::spawn(async move {
+            loop {
+                signals.next().await;
+                told.send_modify(|count| *count += 1);
+            }
+        });
+        Self {
+            heard,
+            taken: Arc::default(),
+        }
     }
 
-    /// Resolves on the next of them.
+    /// Resolves on the next of them, for somebody who acts on it.
     pub(super) async fn next(&mut self) {
-        self.0.next().await;
+        if self.heard.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        let count = *self.heard.borrow_and_update();
+        self.taken.store(count, Ordering::Relaxed);
+    }
+
+    /// From now on an interrupt that nobody takes ends the program, after tidying up; a second one does at
+    /// once.
+    pub(super) fn guard(&self, tidy: Arc<Tidy>, progress: Arc<dyn Progress + Send>) {
+        let (mut heard, taken) = (self.heard.clone(), Arc::clone(&self.taken));
+        tokio::spawn(async move {
+            let count = loop {
+                if heard.changed().await.is_err() {
+                    return;
+                }
+                let count = *heard.borrow_and_update();
+                sleep(GRACE).await;
+                if taken.load(Ordering::Relaxed) < count {
+                    break count;
+                }
+            };
+            progress.doing("tidying up");
+            let left = tokio::select! {
+                left = tidy.up(), if count == 1 => left,
+                _ = heard.changed(), if count == 1 => tidy.unfinished(),
+                else => tidy.unfinished(),
+            };
+            for (what, why) in left {
+                progress.say(&format!("left: {what} ({why})"));
+            }
+            progress.finish();
+            say(format_args!("error: {}", Error::Interrupted));
+            std::process::exit(Error::INTERRUPTED.into());
+        });
     }
 }
 

@@ -26,7 +26,7 @@ use crate::cluster::{ClusterView, live, snapshot};
 use crate::error::{Error, Exit};
 use crate::log;
 use crate::observe::Depth;
-use crate::probe::rights::{Subjects, roles};
+use crate::probe::rights::{Subjects, Wanted, roles};
 use crate::report;
 use crate::terminal::Terminal;
 
@@ -50,16 +50,18 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         Some(Command::Rules(args)) => rules::run(&args, terminal, out),
         Some(Command::Cleanup(args)) => cleanup::run(&args, out),
         Some(Command::Rbac(args)) => {
-            // What is created for either differs by its pods, not by rights in the API.
-            let depth = Depth::of(args.no_probe, args.deep || args.tap);
+            let wanted = Wanted {
+                // What is created for either differs by its pods, not by rights in the API.
+                depth: Depth::of(args.no_probe, args.deep || args.tap),
+                namespace: args.namespace.as_deref(),
+                debug_namespace: &args.debug_namespace,
+                with_twins: args.allow_twin,
+            };
             let subjects = Subjects {
                 users: &args.user,
                 accounts: &args.serviceaccount,
             };
-            for (position, object) in roles(depth, args.namespace.as_deref(), subjects)
-                .iter()
-                .enumerate()
-            {
+            for (position, object) in roles(wanted, subjects).iter().enumerate() {
                 if position > 0 {
                     writeln!(out, "---")?;
                 }
@@ -116,8 +118,9 @@ fn whole_and_namespace(args: &ViewArgs) -> Result<(ClusterView, String), Error> 
     })
 }
 
-/// The runtime of the two edges that wait for a network.
+/// The runtime of the two edges that wait for a network. What is spawned there goes on while the caller thinks.
+/// Whoever probes keeps it until the report is printed: with it goes the hearing of signals.
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    Ok(builder.enable_all().build()?)
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.worker_threads(1).enable_all().build()?)
 }

@@ -41,6 +41,7 @@ pub(super) async fn run(
         args,
         history: History::default(),
     };
+    watch.prober.guard(&interrupts);
     let format = args.output;
     let printer = Printer { format, terminal };
     let outcome = tokio::select! {

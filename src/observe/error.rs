@@ -53,11 +53,19 @@ impl ProbeError {
     #[must_use]
     pub fn and(self, second: &Self) -> Self {
         match self {
-            Self::Refused { what, why, grant } => Self::Refused {
-                what,
-                why: format!("{why}; {second}"),
-                grant,
-            },
+            Self::Refused { what, why, grant } => {
+                let other = match second {
+                    Self::Refused { grant, .. } => grant.as_str(),
+                    _ => "",
+                };
+                let grants = [grant.as_str(), other];
+                let grants: Vec<&str> = grants.into_iter().filter(|one| !one.is_empty()).collect();
+                Self::Refused {
+                    what,
+                    why: format!("{why}; {second}"),
+                    grant: grants.join(", or "),
+                }
+            }
             other => other,
         }
     }

@@ -13,6 +13,7 @@ pub mod archive;
 pub mod binary;
 pub mod cleanup;
 pub mod dataplane;
+mod gate;
 pub mod launch;
 mod pods;
 mod progress;
@@ -21,7 +22,7 @@ mod run;
 pub mod transport;
 
 pub use progress::{Plain, Progress, Quiet, Silent, Spinner};
-pub use run::{Answers, Session, Settings};
+pub use run::{Agrees, Answers, Session, Settings, Tidy};
 
 /// The label everything carries that netpath creates.
 pub const LABEL: (&str, &str) = ("app.kubernetes.io/managed-by", "kubectl-netpath");

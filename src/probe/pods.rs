@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::cluster::Pod;
 use crate::cluster::live::{line, patiently};
 use crate::cluster::names::is_name;
+use crate::probe::gate::Gate;
 
 /// The most bytes of one event of a watch: a pod is at most 1.5 MiB (etcd's limit of a request).
 const EVENT: usize = 4 << 20;
@@ -82,10 +83,14 @@ impl Pods {
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub async fn create(&self, object: &Value) -> kube::Result<String> {
-        let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
-        let request = self.request.create(&PostParams::default(), body);
-        let made = self.ask(request).await?;
+    pub async fn create(&self, gate: &Gate, object: Value) -> kube::Result<String> {
+        let pods = self.clone();
+        let creation = async move {
+            let body = serde_json::to_vec(&object).map_err(kube::Error::SerdeError)?;
+            let request = pods.request.create(&PostParams::default(), body);
+            pods.ask(request).await
+        };
+        let made = gate.pass(creation).await.unwrap_or_else(given_up)?;
         let name = made.pointer("/metadata/name").and_then(Value::as_str);
         // It goes into the paths of what is asked next.
         let name = name.filter(|name| is_name(name)).ok_or_else(|| {
@@ -114,6 +119,7 @@ impl Pods {
     /// As [`get`](Self::get).
     pub async fn patch_ephemeral(
         &self,
+        gate: &Gate,
         name: &str,
         patch: &Value,
         dry_run: bool,
@@ -127,7 +133,9 @@ impl Pods {
         let request = self
             .request
             .patch_subresource(part, name, &parameters, &patch);
-        self.ask(request).await?;
+        let pods = self.clone();
+        let creation = async move { pods.ask(request).await };
+        gate.pass(creation).await.unwrap_or_else(given_up)?;
         Ok(())
     }
 
@@ -168,6 +176,11 @@ impl Pods {
         let request = request.map_err(kube::Error::BuildRequest)?;
         patiently(&self.client, &request).await
     }
+}
+
+/// The task that created something is gone.
+fn given_up() -> kube::Result<Value> {
+    Err(kube::Error::Service("it was given up".into()))
 }
 
 /// Reads a pod out of what the server sent.

@@ -109,33 +109,60 @@ pub struct Subjects<'a> {
     pub accounts: &'a [(String, String)],
 }
 
-/// The least ClusterRole of a depth, as an object.
-#[must_use]
-pub fn cluster_role(depth: Depth) -> Value {
-    let mut rules = reading();
-    rules.extend(probing(depth));
-    role("ClusterRole", &json!({"name": name(depth)}), &rules)
+/// What is to be done, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    pub depth: Depth,
+    /// Where to probe; everywhere without one.
+    pub namespace: Option<&'a str>,
+    /// Where the pods of `--deep` are created.
+    pub debug_namespace: &'a str,
+    /// Whether a twin may stand in for a pod.
+    pub with_twins: bool,
 }
 
-/// The roles of a depth with their bindings. In one namespace only reading is granted for the whole cluster, because
-/// nodes, namespaces and what selects across them live there.
+/// The least roles for what is wanted, with their bindings.
+///
+/// Only reading is granted for the whole cluster where
+/// one namespace is probed, because nodes, namespaces and what selects across them live there; and pods
+/// are created, as root on nodes, in one namespace only.
 #[must_use]
-pub fn roles(depth: Depth, namespace: Option<&str>, subjects: Subjects<'_>) -> Vec<Value> {
-    let Some(namespace) = namespace else {
-        let role = cluster_role(depth);
-        let bound = binding(&role, subjects);
-        return std::iter::once(role).chain(bound).collect();
+pub fn roles(wanted: Wanted<'_>, subjects: Subjects<'_>) -> Vec<Value> {
+    let Wanted {
+        depth,
+        namespace,
+        debug_namespace,
+        with_twins,
+    } = wanted;
+    let mut probing = probing(depth, with_twins);
+    let is_same = namespace == Some(debug_namespace);
+    if depth == Depth::Deep && is_same {
+        probing.extend(on_nodes());
+    }
+    let named = |namespace: &str| json!({"name": name(depth), "namespace": namespace});
+    let mut roles = match namespace {
+        None => {
+            let rules = [reading(), probing].concat();
+            vec![role("ClusterRole", &json!({"name": name(depth)}), &rules)]
+        }
+        Some(namespace) => vec![
+            role(
+                "ClusterRole",
+                &json!({"name": name(Depth::Api)}),
+                &reading(),
+            ),
+            role("Role", &named(namespace), &probing),
+        ],
     };
-    let to_read = role(
-        "ClusterRole",
-        &json!({"name": name(Depth::Api)}),
-        &reading(),
-    );
-    let meta = json!({"name": name(depth), "namespace": namespace});
-    let to_probe = role("Role", &meta, &probing(depth));
-    let bound = [&to_read, &to_probe].map(|role| binding(role, subjects));
-    let bound: Vec<Value> = bound.into_iter().flatten().collect();
-    [to_read, to_probe].into_iter().chain(bound).collect()
+    if depth == Depth::Deep && !is_same {
+        roles.push(role("Role", &named(debug_namespace), &on_nodes()));
+    }
+    let bound: Vec<Value> = roles
+        .iter()
+        .filter_map(|role| binding(role, subjects))
+        .collect();
+    roles.extend(bound);
+    roles
 }
 
 const fn name(depth: Depth) -> &'static str {
@@ -194,7 +221,7 @@ fn reading() -> Vec<Value> {
 }
 
 /// What a probe needs beside it.
-fn probing(depth: Depth) -> Vec<Value> {
+fn probing(depth: Depth, with_twins: bool) -> Vec<Value> {
     let mut rules = Vec::new();
     if depth != Depth::Api {
         rules.push(json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "watch"]}));
@@ -204,16 +231,27 @@ fn probing(depth: Depth) -> Vec<Value> {
         );
         rules.push(json!({"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}));
     }
-    if depth == Depth::Deep {
+    if depth != Depth::Api && with_twins {
+        rules.extend(creating());
         // What else could take a twin for its own.
         rules.push(
             json!({"apiGroups": [""], "resources": ["replicationcontrollers"], "verbs": ["list"]}),
         );
         rules.push(json!({"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["list"]}));
-        rules
-            .push(json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "delete"]}));
     }
     rules
+}
+
+fn creating() -> Vec<Value> {
+    vec![json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "delete"]})]
+}
+
+/// What a pod on a node needs where it is created.
+fn on_nodes() -> Vec<Value> {
+    let exec = json!({"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]});
+    let log = json!({"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]});
+    let pods = json!({"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "watch", "create", "delete"]});
+    vec![pods, exec, log]
 }
 
 fn groups() -> Vec<&'static str> {
@@ -247,29 +285,64 @@ mod tests {
         })
     }
 
-    #[test]
-    fn each_depth_grants_what_it_uses_and_the_shallow_ones_no_more() {
-        let probing: Vec<Right> = EPHEMERAL.into_iter().chain(IMAGE).collect();
-        let (api, probe, deep) = (
-            cluster_role(Depth::Api),
-            cluster_role(Depth::Probe),
-            cluster_role(Depth::Deep),
-        );
-        assert!(probing.iter().all(|right| grants(&probe, right)));
-        assert!(
-            probing
-                .iter()
-                .chain(&DEBUG_POD)
-                .chain(&IMAGE_POD)
-                .all(|right| grants(&deep, right))
-        );
-        assert!(!grants(&probe, &core("create", "pods", "")));
+    fn wanted(depth: Depth) -> Wanted<'static> {
+        Wanted {
+            depth,
+            namespace: None,
+            debug_namespace: "kube-system",
+            with_twins: false,
+        }
+    }
+
+    fn granted(wanted: Wanted<'_>) -> Vec<Value> {
         let accounts = [("ci".to_owned(), "netpath".to_owned())];
         let subjects = Subjects {
             users: &[],
             accounts: &accounts,
         };
-        let split = roles(Depth::Probe, Some("shop"), subjects);
+        roles(wanted, subjects)
+    }
+
+    #[test]
+    fn each_depth_grants_what_it_uses_and_the_shallow_ones_no_more() {
+        let probing: Vec<Right> = EPHEMERAL.into_iter().chain(IMAGE).collect();
+        let probe = granted(wanted(Depth::Probe));
+        assert!(probing.iter().all(|right| grants(&probe[0], right)));
+        assert!(!grants(&probe[0], &core("create", "pods", "")));
+        let text = granted(wanted(Depth::Api))[0].to_string();
+        for word in [
+            "create", "patch", "delete", "update", "watch", "secrets", "*", "exec",
+        ] {
+            assert!(!text.contains(&format!("\"{word}\"")), "{word}");
+        }
+    }
+
+    #[test]
+    fn pods_are_created_in_one_namespace_only() {
+        let creating: Vec<Right> = DEBUG_POD.into_iter().chain(IMAGE_POD).collect();
+        let deep = granted(wanted(Depth::Deep));
+        assert!(!grants(&deep[0], &core("create", "pods", "")));
+        assert_eq!(deep[1]["metadata"]["namespace"], "kube-system");
+        assert!(creating.iter().all(|right| grants(&deep[1], right)));
+        let own = granted(Wanted {
+            namespace: Some("kube-system"),
+            ..wanted(Depth::Deep)
+        });
+        assert_eq!(own.len(), 4, "{own:?}");
+        assert!(creating.iter().all(|right| grants(&own[1], right)));
+        let twins = granted(Wanted {
+            with_twins: true,
+            ..wanted(Depth::Probe)
+        });
+        assert!(creating.iter().all(|right| grants(&twins[0], right)));
+    }
+
+    #[test]
+    fn one_namespace_has_roles_of_its_own() {
+        let split = granted(Wanted {
+            namespace: Some("shop"),
+            ..wanted(Depth::Probe)
+        });
         let kinds: Vec<&str> = split
             .iter()
             .filter_map(|one| one["kind"].as_str())
@@ -278,13 +351,7 @@ mod tests {
             kinds,
             ["ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding"]
         );
-        assert!(probing.iter().all(|right| grants(&split[1], right)));
+        assert!(EPHEMERAL.iter().all(|right| grants(&split[1], right)));
         assert_eq!(split[3]["metadata"]["namespace"], "shop");
-        let text = api.to_string();
-        for word in [
-            "create", "patch", "delete", "update", "watch", "secrets", "*", "exec",
-        ] {
-            assert!(!text.contains(&format!("\"{word}\"")), "{word}");
-        }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Suite;
 use crate::observe::Depth;
-use crate::probe::rights::{Subjects, roles};
+use crate::probe::rights::{Subjects, Wanted, roles};
 
 /// Checks that one pod takes.
 const CHECKS_OF_A_POD: usize = 50;
@@ -37,6 +37,10 @@ pub struct Wish<'a> {
     /// A CronJob's schedule; a Job without one.
     pub schedule: Option<&'a str>,
     pub depth: Depth,
+    /// Where the pods of `--deep` are created.
+    pub debug_namespace: &'a str,
+    /// Whether a twin may stand in for a pod.
+    pub with_twins: bool,
     /// Further words of `check`.
     pub flags: &'a [String],
 }
@@ -51,12 +55,14 @@ pub fn objects(suite: &Suite, text: &str, wish: &Wish<'_>) -> Vec<Value> {
     };
     let mut all =
         vec![json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(wish)})];
-    let only = only_namespace(suite, wish.namespace);
-    all.extend(
-        roles(wish.depth, only, subjects)
-            .into_iter()
-            .map(|role| own(role, wish)),
-    );
+    let wanted = Wanted {
+        depth: wish.depth,
+        namespace: only_namespace(suite, wish.namespace),
+        debug_namespace: wish.debug_namespace,
+        with_twins: wish.with_twins,
+    };
+    let roles = roles(wanted, subjects).into_iter();
+    all.extend(roles.map(|role| own(role, wish)));
     all.push(json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -10,6 +10,7 @@ mod capture;
 mod credentials;
 mod odd;
 mod refused;
+mod signals;
 mod skew;
 pub mod stub;
 mod transport;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use netpath::cluster::{Resource, Scope};
 use parking_lot::Mutex;
@@ -71,6 +71,8 @@ struct State {
     rule: Box<Rule>,
     /// Whether answers wait until a round is complete.
     holds: bool,
+    /// Pods that were made here and are not deleted.
+    made: Mutex<Vec<Value>>,
     log: Mutex<Log>,
 }
 
@@ -120,6 +122,7 @@ impl Stub {
             objects: by_resource,
             rule: Box::new(rule),
             holds,
+            made: Mutex::default(),
             log: Mutex::default(),
         });
         let runtime = Runtime::new().expect("a runtime");
@@ -139,6 +142,11 @@ impl Stub {
     /// Everything that was asked so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.state.log.lock().asked.clone()
+    }
+
+    /// The pods that were made and are still there.
+    pub fn made(&self) -> Vec<Value> {
+        self.state.made.lock().clone()
     }
 
     /// How many requests had to wait for an earlier one's answer, at the deepest: sequential rounds.
@@ -188,13 +196,21 @@ async fn answer(
         hold(state).await;
     }
     let manner = (state.rule)(&place.asked);
+    let is_plain = manner == Manner::Plain && place.asked.what == "pods";
+    let changed = if is_plain {
+        let method = request.method().clone();
+        let body = request.into_body().collect().await.expect("a body");
+        state.change(&method, &place, &body.to_bytes())
+    } else {
+        None
+    };
     let (code, body) = match manner {
         Manner::Silence => std::future::pending().await,
         Manner::Other(body) => (StatusCode::OK, body.to_owned()),
         Manner::Flood => (StatusCode::OK, flood()),
         Manner::Garbage => (StatusCode::OK, "<html>Please log in</html>".to_owned()),
         Manner::Refuse(code) => status(code, &place.asked),
-        Manner::Plain | Manner::CutOff => state.find(&place),
+        Manner::Plain | Manner::CutOff => changed.unwrap_or_else(|| state.find(&place)),
     };
     let mut response = Response::builder()
         .status(code)
@@ -338,6 +354,51 @@ fn decode(text: &str) -> String {
 // === impl State ===
 
 impl State {
+    /// Makes and deletes pods, and shows those that were made; none for any other request.
+    fn change(&self, method: &Method, place: &Place, body: &[u8]) -> Option<(StatusCode, String)> {
+        let mut made = self.made.lock();
+        if method == Method::POST {
+            let mut pod: Value = serde_json::from_slice(body).expect("a pod");
+            let number = self.log.lock().times.len();
+            let state = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
+            pod["metadata"]["name"] = format!("netpath-x{number}").into();
+            pod["metadata"]["uid"] = format!("uid-{number}").into();
+            pod["metadata"]["namespace"] = place.asked.namespace.clone().into();
+            pod["status"] = json!({"phase": "Running", "containerStatuses": [{"name": "netpath", "ready": true,
+                "restartCount": 0, "image": "", "imageID": "", "state": state}]});
+            made.push(pod.clone());
+            return Some((StatusCode::CREATED, pod.to_string()));
+        }
+        let named = |pod: &Value| place.name.as_deref() == pod["metadata"]["name"].as_str();
+        if method == Method::DELETE {
+            made.retain(|pod| !named(pod));
+            return Some((StatusCode::OK, "{}".to_owned()));
+        }
+        if place.query.contains_key("watch") {
+            let field = place
+                .query
+                .get("fieldSelector")
+                .cloned()
+                .unwrap_or_default();
+            let pod = made.iter().find(|pod| {
+                field.strip_prefix("metadata.name=") == pod["metadata"]["name"].as_str()
+            })?;
+            let event = json!({"type": "ADDED", "object": pod});
+            return Some((StatusCode::OK, format!("{event}\n")));
+        }
+        if let Some(pod) = made.iter().find(|pod| named(pod)) {
+            return Some((StatusCode::OK, pod.to_string()));
+        }
+        // Ours are looked for by their labels.
+        let labels = place.query.get("labelSelector")?;
+        let selector = Selector::parse(labels).expect("a selector");
+        let ours: Vec<&Value> = made
+            .iter()
+            .filter(|pod| selector.matches(&labels_of(pod)))
+            .collect();
+        (!ours.is_empty()).then(|| (StatusCode::OK, list(Resource::Pods, &ours, place)))
+    }
+
     fn find(&self, place: &Place) -> (StatusCode, String) {
         let Some(resource) = place.resource else {
             return match place.asked.what.as_str() {

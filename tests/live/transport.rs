@@ -179,7 +179,12 @@ fn an_interrupt_tidies_up_and_says_so() {
             Manner::Plain
         }
     });
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for signal in [
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+    ] {
         let before = stub.asked().len();
         let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl-netpath"))
             .args(["pod/client-1", "svc/api", "-n", "shop"])

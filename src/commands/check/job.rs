@@ -39,6 +39,8 @@ pub(super) fn run(
         image: &args.job.job_image,
         schedule: args.job.schedule.as_deref(),
         depth: Depth::of(args.probe.no_probe, args.probe.deep),
+        debug_namespace: &args.probe.launch.debug_namespace,
+        with_twins: args.probe.launch.allow_twin,
         flags: &flags,
     };
     let all = objects(suite, text, &wish);
@@ -64,6 +66,7 @@ fn flags(args: &CheckArgs) -> Vec<String> {
     let is_set = [
         (args.probe.no_probe, "--no-probe"),
         (args.probe.deep, "--deep"),
+        (launch.allow_twin, "--allow-twin"),
     ];
     words.extend(
         is_set
@@ -77,6 +80,10 @@ fn flags(args: &CheckArgs) -> Vec<String> {
     words.extend(["--image".to_owned(), launch.image.clone()]);
     if let Some(image) = &launch.agent_image {
         words.extend(["--agent-image".to_owned(), image.clone()]);
+    }
+    if args.probe.deep {
+        let namespace = launch.debug_namespace.clone();
+        words.extend(["--debug-namespace".to_owned(), namespace]);
     }
     words.extend([
         "--timeout".to_owned(),

@@ -48,9 +48,10 @@ pub(super) fn run(
     if args.job.in_cluster {
         return job::run(args, &suite, &text, out);
     }
+    let runtime = runtime()?;
     let (checks, unread) = match &args.view.snapshot {
         Some(path) => from_view(&suite, &snapshot::load(path)?, namespace(args), args),
-        None => runtime()?.block_on(live(&suite, args))?,
+        None => runtime.block_on(live(&suite, args))?,
     };
     let tally = Tally::of(checks.iter().map(|check| check.outcome));
     let report = SuiteReport {

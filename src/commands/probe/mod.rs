@@ -5,12 +5,13 @@ mod confirm;
 mod learn;
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kube::Client;
 
-use self::confirm::asks_to_go_on;
 pub(super) use self::confirm::is_confirmed;
+use self::confirm::{agreement, asks_to_go_on};
 use self::learn::{blind, learn, remember};
 use super::interrupt::Interrupts;
 use super::known::Known;
@@ -27,9 +28,9 @@ use crate::text::count;
 
 /// All of the probing ends after so many times the time for one answer.
 const ROUNDS_OF_WAITING: u32 = 12;
-/// What is started for one answer ends by itself after this long; the next run takes it over.
-const LIFETIME: Duration = Duration::from_secs(600);
-/// The same for what answers again and again.
+/// What is started for one answer ends by itself so much later: for what is still being said and removed.
+const LAST_MINUTE: Duration = Duration::from_secs(60);
+/// What is started to answer again and again ends by itself after this long.
 const LIFETIME_OF_WATCHING: Duration = Duration::from_secs(3600);
 
 /// Looks at what is known whenever nothing is left to ask, and may open questions again.
@@ -41,7 +42,7 @@ pub(super) struct Prober<'a> {
     args: &'a LaunchArgs,
     depth: Depth,
     session: Session,
-    progress: Box<dyn Progress + Send>,
+    progress: Arc<dyn Progress + Send>,
     consent: Consent,
 }
 
@@ -78,6 +79,7 @@ pub(super) async fn run_until<'v>(
     // From here on there is something to tidy up.
     let mut interrupts = Interrupts::new();
     let mut prober = Prober::new(client, depth, args, known.patience(args.timeout));
+    prober.guard(&interrupts);
     let outcome = tokio::select! {
         outcome = prober.ask(known, is_done) => outcome,
         () = interrupts.next() => Err(Error::Interrupted),
@@ -118,28 +120,41 @@ impl<'a> Prober<'a> {
         args: &'a LaunchArgs,
         timeout: Duration,
     ) -> Self {
-        let settings = settings(client, args, timeout, LIFETIME);
+        let progress = progress();
+        let lifetime = timeout * ROUNDS_OF_WAITING + LAST_MINUTE;
+        let settings = settings(client, (args, &progress), timeout, lifetime);
         Self {
             client,
             args,
             depth,
             session: Session::new(settings),
-            progress: progress(),
+            progress,
             consent: Consent::of(args),
         }
     }
 
     /// A prober that is asked again and again, and only says what it creates.
     pub(super) fn watching(client: &'a Client, depth: Depth, args: &'a LaunchArgs) -> Self {
-        let settings = settings(client, args, args.timeout, LIFETIME_OF_WATCHING);
+        let progress: Arc<dyn Progress + Send> = Arc::new(Quiet);
+        let settings = settings(
+            client,
+            (args, &progress),
+            args.timeout,
+            LIFETIME_OF_WATCHING,
+        );
         Self {
             client,
             args,
             depth,
             session: Session::new(settings),
-            progress: Box::new(Quiet),
+            progress,
             consent: Consent::of(args),
         }
+    }
+
+    /// From now on an interrupt is heard while it thinks, too.
+    pub(super) fn guard(&self, interrupts: &Interrupts) {
+        interrupts.guard(self.session.tidy(), Arc::clone(&self.progress));
     }
 
     /// Asks all questions that are open.
@@ -160,13 +175,14 @@ impl<'a> Prober<'a> {
     }
 
     /// Tidies up, and says what is left; who interrupts once more does not want to wait even for that.
-    pub(super) async fn close(&mut self, interrupts: &mut Interrupts) -> Vec<Left> {
+    pub(super) async fn close(&self, interrupts: &mut Interrupts) -> Vec<Left> {
         self.progress.doing("tidying up");
+        let tidy = self.session.tidy();
         let closed = tokio::select! {
-            left = self.session.close() => Some(left),
+            left = tidy.up() => Some(left),
             () = interrupts.next() => None,
         };
-        let left = closed.unwrap_or_else(|| self.session.unfinished());
+        let left = closed.unwrap_or_else(|| tidy.unfinished());
         left.into_iter()
             .map(|(what, why)| Left { what, why })
             .collect()
@@ -265,7 +281,12 @@ impl<'a> Prober<'a> {
     }
 }
 
-fn settings(client: &Client, args: &LaunchArgs, timeout: Duration, lifetime: Duration) -> Settings {
+fn settings(
+    client: &Client,
+    (args, progress): (&LaunchArgs, &Arc<dyn Progress + Send>),
+    timeout: Duration,
+    lifetime: Duration,
+) -> Settings {
     Settings {
         client: client.clone(),
         image: args.image.clone(),
@@ -274,6 +295,7 @@ fn settings(client: &Client, args: &LaunchArgs, timeout: Duration, lifetime: Dur
         debug_namespace: args.debug_namespace.clone(),
         deadline: timeout * 4,
         lifetime,
+        agrees: agreement(args, progress),
     }
 }
 
@@ -294,10 +316,10 @@ fn has_cilium(view: &ClusterView) -> bool {
         || of_objects.any(|one| one.dataplane == Dataplane::Cilium)
 }
 
-fn progress() -> Box<dyn Progress + Send> {
+fn progress() -> Arc<dyn Progress + Send> {
     if std::io::stderr().is_terminal() {
-        Box::new(Spinner::new())
+        Arc::new(Spinner::new())
     } else {
-        Box::new(Plain)
+        Arc::new(Plain)
     }
 }

@@ -3,8 +3,9 @@
 use kube::Client;
 use serde_json::{Value, json};
 
+use super::Order;
 use super::own::{CONTAINER, PREFIX};
-use super::program::Program;
+use super::program::{Program, small};
 use super::refusal::refused;
 use super::wait;
 use crate::observe::ProbeError;
@@ -38,14 +39,13 @@ pub async fn create(
     namespace: &str,
     node: &str,
     (program, rights): (&Program, NodeRights),
-    (run, seconds): (&str, u64),
+    order: Order<'_>,
 ) -> Result<DebugPod, ProbeError> {
     let pods = Pods::new(client, Some(namespace));
     let what = format!("debug pod on node {node}");
     let grant = format!("create pods in {namespace} (Pod Security level privileged)");
-    let created = pods
-        .create(&object(node, (program, rights), run, seconds))
-        .await;
+    let object = object(node, (program, rights), order);
+    let created = pods.create(order.gate, object).await;
     let created = created.map_err(|error| refused(&what, &grant, &error))?;
     let pod = DebugPod {
         namespace: namespace.to_owned(),
@@ -57,16 +57,18 @@ pub async fn create(
     Ok(pod)
 }
 
+/// Where the agent is uploaded to: the root is read-only.
+const SCRATCH: &str = "tmp";
+
 /// The pod: the node's network, and the rights it needs there.
-fn object(node: &str, (program, rights): (&Program, NodeRights), run: &str, seconds: u64) -> Value {
+fn object(
+    node: &str,
+    (program, rights): (&Program, NodeRights),
+    Order { run, seconds, .. }: Order<'_>,
+) -> Value {
     let mut container = program.container(CONTAINER, &rights.security());
-    // Nothing can be uploaded to a root that is read-only.
-    let volumes = if rights == NodeRights::Tap && program.is_idle() {
-        container["volumeMounts"] = json!([{"name": "tmp", "mountPath": "/tmp"}]);
-        json!([{"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}}])
-    } else {
-        json!([])
-    };
+    container["resources"] = small();
+    container["volumeMounts"] = json!([{"name": SCRATCH, "mountPath": "/tmp"}]);
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -76,7 +78,9 @@ fn object(node: &str, (program, rights): (&Program, NodeRights), run: &str, seco
             "annotations": {RUN: run},
         },
         "spec": {
+            // It is bound already: only what evicts pods has to be tolerated.
             "nodeName": node,
+            "tolerations": [{"operator": "Exists", "effect": "NoExecute"}],
             "hostNetwork": true,
             "hostPID": rights == NodeRights::Everything,
             "restartPolicy": "Never",
@@ -84,9 +88,8 @@ fn object(node: &str, (program, rights): (&Program, NodeRights), run: &str, seco
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
-            "tolerations": [{"operator": "Exists"}],
             "containers": [container],
-            "volumes": volumes,
+            "volumes": [{"name": SCRATCH, "emptyDir": {"sizeLimit": "64Mi"}}],
         },
     })
 }
@@ -94,19 +97,70 @@ fn object(node: &str, (program, rights): (&Program, NodeRights), run: &str, seco
 // === impl NodeRights ===
 
 impl NodeRights {
-    /// Everything: enough to run the node's own tools in the node's mount namespace (nsenter needs `SYS_ADMIN`
-    /// and `SYS_PTRACE`, the tools `NET_ADMIN`). For a tap: packets (`NET_RAW`) and traces of rules
-    /// (`NET_ADMIN`), both of the node's network alone.
-    fn security(self) -> Value {
+    /// The capabilities, and no more.
+    ///
+    /// For a tap: packets (`NET_RAW`) and traces of rules (`NET_ADMIN`), both of the node's network alone.
+    /// For everything: entering the mount namespace of the node's first process (setns(2): `SYS_ADMIN`,
+    /// `SYS_CHROOT`; opening it, ptrace(2): `SYS_PTRACE`), where the node's tools read rules, sets and
+    /// connections (`NET_ADMIN`; iptables-legacy opens a raw socket, `NET_RAW`).
+    const fn capabilities(self) -> &'static [&'static str] {
         match self {
-            Self::Everything => json!({"privileged": true, "runAsUser": 0}),
-            Self::Tap => json!({
-                "runAsUser": 0,
-                "allowPrivilegeEscalation": false,
-                "readOnlyRootFilesystem": true,
-                "capabilities": {"drop": ["ALL"], "add": ["NET_RAW", "NET_ADMIN"]},
-                "seccompProfile": {"type": "RuntimeDefault"},
-            }),
+            Self::Tap => &["NET_RAW", "NET_ADMIN"],
+            Self::Everything => &[
+                "NET_RAW",
+                "NET_ADMIN",
+                "SYS_ADMIN",
+                "SYS_CHROOT",
+                "SYS_PTRACE",
+            ],
+        }
+    }
+
+    fn security(self) -> Value {
+        let mut security = json!({
+            "runAsUser": 0,
+            "readOnlyRootFilesystem": true,
+            "capabilities": {"drop": ["ALL"], "add": self.capabilities()},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        });
+        match self {
+            Self::Tap => security["allowPrivilegeEscalation"] = json!(false),
+            // The profiles that runtimes load into AppArmor and SELinux keep a container from the node's
+            // processes whatever its capabilities; and `SYS_ADMIN` forbids to forbid escalation.
+            Self::Everything => {
+                security["appArmorProfile"] = json!({"type": "Unconfined"});
+                security["seLinuxOptions"] = json!({"type": "spc_t"});
+            }
+        }
+        security
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::gate::Gate;
+
+    #[test]
+    fn it_asks_for_what_it_needs_and_no_more() {
+        let order = Order {
+            run: "run",
+            seconds: 60,
+            gate: &Gate::default(),
+        };
+        let idle = Program::idle("busybox", 60);
+        for rights in [NodeRights::Everything, NodeRights::Tap] {
+            let pod = object("node1", (&idle, rights), order);
+            let container = &pod["spec"]["containers"][0];
+            let security = &container["securityContext"];
+            assert!(security.get("privileged").is_none());
+            let wanted = json!({"drop": ["ALL"], "add": rights.capabilities()});
+            assert_eq!(security["capabilities"], wanted);
+            assert_eq!(security["readOnlyRootFilesystem"], json!(true));
+            assert_eq!(security["seccompProfile"]["type"], json!("RuntimeDefault"));
+            assert_eq!(pod["spec"]["automountServiceAccountToken"], json!(false));
+            assert_eq!(pod["spec"]["tolerations"][0]["effect"], json!("NoExecute"));
+            assert!(container["resources"]["limits"].is_object());
         }
     }
 }

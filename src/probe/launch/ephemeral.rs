@@ -1,6 +1,7 @@
 //! An ephemeral container in a pod: its network namespace, and nothing else of it.
 
 use k8s_openapi::api::core::v1::ContainerState;
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use serde_json::{Value, json};
 
@@ -8,8 +9,9 @@ use super::own::{PREFIX, is_own_container};
 use super::program::Program;
 use super::refusal::refused;
 use super::wait;
-use crate::cluster::{Named, Pod, PodStatus};
+use crate::cluster::{Container, Named, Pod, PodStatus};
 use crate::observe::ProbeError;
+use crate::probe::gate::Gate;
 use crate::probe::pods::Pods;
 
 /// A container that runs, or ran.
@@ -40,7 +42,7 @@ pub async fn start(
     client: &Client,
     pod: &Pod,
     program: &Program,
-    on_start: OnStart<'_>,
+    (gate, on_start): (&Gate, OnStart<'_>),
 ) -> Result<Ephemeral, ProbeError> {
     let pods = Pods::new(client, Some(pod.namespace()));
     let what = format!("ephemeral container in pod {}", pod.name());
@@ -59,11 +61,7 @@ pub async fn start(
     };
     let grant = format!("patch pods/ephemeralcontainers in {}", pod.namespace());
     // A container with an image of its own answers one plan and ends; only an idle one is reusable.
-    if let Some(running) = program
-        .is_idle()
-        .then(|| running(pod, program.image()))
-        .flatten()
-    {
+    if let Some(running) = running(pod, program, Timestamp::now()) {
         return Ok(of(running, true));
     }
     let name = free_name(pod);
@@ -72,7 +70,9 @@ pub async fn start(
         if !dry_run {
             on_start(of(name.clone(), false));
         }
-        let patched = pods.patch_ephemeral(pod.name(), &patch, dry_run).await;
+        let patched = pods
+            .patch_ephemeral(gate, pod.name(), &patch, dry_run)
+            .await;
         patched.map_err(|error| refused(&what, &grant, &error))?;
     }
     wait::for_ephemeral(&pods, pod.name(), &name).await?;
@@ -93,18 +93,27 @@ pub(super) fn strictest() -> Value {
 
 /// Whether a container of ours still idles in the pod, so that nothing has to be created.
 #[must_use]
-pub fn is_reusable(pod: &Pod, image: &str) -> bool {
-    running(pod, image).is_some()
+pub fn is_reusable(pod: &Pod, program: &Program) -> bool {
+    running(pod, program, Timestamp::now()).is_some()
 }
 
-/// A container of ours that still runs with the same image.
-fn running(pod: &Pod, image: &str) -> Option<String> {
+/// A container of ours that still runs with the same image, for as long as a new one would be needed.
+fn running(pod: &Pod, program: &Program, now: Timestamp) -> Option<String> {
+    let needed = program.seconds()?;
     let spec = pod.spec.as_ref()?.ephemeral_containers.as_ref()?;
-    let ours = spec.iter().filter(|container| {
-        is_own_container(container) && container.image.as_deref() == Some(image)
+    let mut ours = spec.iter().filter(|container| {
+        is_own_container(container) && container.image.as_deref() == Some(program.image())
     });
-    ours.map(|container| container.name.clone())
-        .find(|name| wait::is_running(pod.status.as_ref(), name))
+    let lasts = |container: &Container| {
+        let state = status_of(pod.status.as_ref(), &container.name);
+        let since = state.and_then(|state| state.running.as_ref()?.started_at.as_ref());
+        let elapsed = since.map(|since| now.duration_since(since.0).as_secs());
+        let left = Program::lifetime(container)
+            .zip(elapsed.and_then(|elapsed| u64::try_from(elapsed).ok()))
+            .map(|(lifetime, elapsed)| lifetime.saturating_sub(elapsed));
+        left.is_some_and(|left| left >= needed)
+    };
+    Some(ours.find(|container| lasts(container))?.name.clone())
 }
 
 /// A name no container of the pod has, the same for the same history: `netpath-1`, `netpath-2` …
@@ -160,12 +169,18 @@ mod tests {
                 {"name": "debugger-x"}, own,
             ]},
             "status": {"ephemeralContainerStatuses": [
-                {"name": "netpath-1", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"running": {}}},
+                {"name": "netpath-1", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}},
             ]},
         }))
         .expect("a pod");
         assert_eq!(free_name(&pod), "netpath-2");
-        assert_eq!(running(&pod, "busybox").as_deref(), Some("netpath-1"));
-        assert_eq!(running(&pod, "other"), None);
+        let at = |time: &str| time.parse::<Timestamp>().expect("a time");
+        let early = at("2026-01-01T00:00:20Z");
+        let wanted = Program::idle("busybox", 40);
+        assert_eq!(running(&pod, &wanted, early).as_deref(), Some("netpath-1"));
+        assert_eq!(running(&pod, &Program::idle("other", 40), early), None);
+        // It would end before the run does.
+        let late = at("2026-01-01T00:00:30Z");
+        assert_eq!(running(&pod, &wanted, late), None);
     }
 }

@@ -8,8 +8,8 @@ use crate::cluster::Container;
 #[derive(Debug, Clone)]
 pub struct Program {
     image: String,
-    /// None for the image's own.
-    command: Option<Vec<String>>,
+    /// How long it idles; none for what the image itself runs.
+    seconds: Option<u64>,
     environment: Vec<(String, String)>,
 }
 
@@ -21,6 +21,14 @@ fn script(seconds: &str) -> String {
     format!("trap 'exit 0' TERM; sleep {seconds} & wait")
 }
 
+/// What a pod of ours may use, said so that quotas count it and limit ranges need not.
+pub(super) fn small() -> Value {
+    json!({
+        "requests": {"cpu": "10m", "memory": "32Mi", "ephemeral-storage": "32Mi"},
+        "limits": {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "96Mi"},
+    })
+}
+
 // === impl Program ===
 
 impl Program {
@@ -29,14 +37,9 @@ impl Program {
     /// none.
     #[must_use]
     pub fn idle(image: &str, seconds: u64) -> Self {
-        let command = [
-            "sh".to_owned(),
-            "-c".to_owned(),
-            script(&seconds.to_string()),
-        ];
         Self {
             image: image.to_owned(),
-            command: Some(command.to_vec()),
+            seconds: Some(seconds),
             environment: Vec::new(),
         }
     }
@@ -46,7 +49,7 @@ impl Program {
     pub fn agent(image: &str, plan: String) -> Self {
         Self {
             image: image.to_owned(),
-            command: None,
+            seconds: None,
             environment: vec![(PLAN.to_owned(), plan)],
         }
     }
@@ -56,24 +59,29 @@ impl Program {
         let variables = own.env.as_deref().unwrap_or_default();
         match own.command.as_deref().unwrap_or_default() {
             [] => matches!(variables, [only] if only.name == PLAN),
-            [shell, flag, text] => {
-                let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-                // `exit 0` holds the other digit.
-                let seconds = digits.strip_prefix('0').unwrap_or_default();
-                let is_script = !seconds.is_empty() && *text == script(seconds);
-                shell == "sh" && flag == "-c" && is_script && variables.is_empty()
-            }
-            _ => false,
+            _ => Self::lifetime(own).is_some() && variables.is_empty(),
         }
+    }
+
+    /// For how many seconds an idle container sleeps; none for any other.
+    pub(super) fn lifetime(own: &Container) -> Option<u64> {
+        let [shell, flag, text] = own.command.as_deref()? else {
+            return None;
+        };
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        // `exit 0` holds the other digit.
+        let seconds = digits.strip_prefix('0')?;
+        let is_script = shell == "sh" && flag == "-c" && *text == script(seconds);
+        seconds.parse().ok().filter(|_| is_script)
+    }
+
+    /// For how long it is needed, where it can be used for more than one plan.
+    pub(super) const fn seconds(&self) -> Option<u64> {
+        self.seconds
     }
 
     pub(super) fn image(&self) -> &str {
         &self.image
-    }
-
-    /// Whether it can be used for more than one plan.
-    pub(super) const fn is_idle(&self) -> bool {
-        self.command.is_some()
     }
 
     /// The container's object.
@@ -91,8 +99,8 @@ impl Program {
             "terminationMessagePolicy": "File",
             "securityContext": security,
         });
-        if let Some(command) = &self.command {
-            container["command"] = json!(command);
+        if let Some(seconds) = self.seconds {
+            container["command"] = json!(["sh", "-c", script(&seconds.to_string())]);
         }
         container
     }

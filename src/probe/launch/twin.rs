@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::Client;
 use serde_json::{Value, json};
 
+use super::Order;
 use super::claims::{Claimant, claims};
 use super::debug_pod::DebugPod;
 use super::own::{CONTAINER, PREFIX};
-use super::program::Program;
+use super::program::{Program, small};
 use super::refusal::refused;
 use super::wait;
 use crate::cluster::access::ServiceExt;
@@ -34,7 +35,7 @@ pub async fn create(
     view: &ClusterView,
     pod: &Pod,
     program: &Program,
-    (run, seconds): (&str, u64),
+    order: Order<'_>,
 ) -> Result<DebugPod, ProbeError> {
     let what = format!("twin of pod {}/{}", pod.namespace(), pod.name());
     let (claimants, services) = claims(client, pod, &what).await?;
@@ -43,15 +44,14 @@ pub async fn create(
         services: &services,
         claimants: &claimants,
     };
-    let object =
-        object(&known, pod, program, (run, seconds)).map_err(|why| ProbeError::Refused {
-            what: what.clone(),
-            why,
-            grant: String::new(),
-        })?;
+    let object = object(&known, pod, program, order).map_err(|why| ProbeError::Refused {
+        what: what.clone(),
+        why,
+        grant: String::new(),
+    })?;
     let pods = Pods::new(client, Some(pod.namespace()));
     let grant = format!("create,delete pods in {}", pod.namespace());
-    let created = pods.create(&object).await;
+    let created = pods.create(order.gate, object).await;
     let name = created.map_err(|error| refused(&what, &grant, &error))?;
     wait::for_pod(&pods, &name).await?;
     Ok(DebugPod {
@@ -79,7 +79,7 @@ fn object(
     }: &Known<'_>,
     pod: &Pod,
     program: &Program,
-    (run, seconds): (&str, u64),
+    Order { run, seconds, .. }: Order<'_>,
 ) -> Result<Value, String> {
     let keys = policy_keys(view);
     // Other dialects have selectors of their own kinds; where one is in use, every label may count.
@@ -104,6 +104,8 @@ fn object(
             "Service {service} publishes addresses that are not ready, and would send to it"
         ));
     }
+    let mut container = program.container(CONTAINER, &super::ephemeral::strictest());
+    container["resources"] = small();
     labels.insert(LABEL.0.to_owned(), LABEL.1.to_owned());
     labels.insert(RUN.to_owned(), run.to_owned());
     Ok(json!({
@@ -126,8 +128,8 @@ fn object(
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
             "readinessGates": [{"conditionType": GATE}],
-            "tolerations": [{"operator": "Exists"}],
-            "containers": [program.container(CONTAINER, &super::ephemeral::strictest())],
+            "tolerations": [{"operator": "Exists", "effect": "NoExecute"}],
+            "containers": [container],
         },
     }))
 }
@@ -212,6 +214,15 @@ fn publisher(
 mod tests {
     use super::*;
     use crate::cluster::Builder;
+    use crate::probe::gate::Gate;
+
+    const fn order(gate: &Gate) -> Order<'_> {
+        Order {
+            run: "run",
+            seconds: 60,
+            gate,
+        }
+    }
 
     fn view(objects: &[Value]) -> ClusterView {
         let mut builder = Builder::default();
@@ -247,7 +258,13 @@ mod tests {
             claimants: &[set(&json!({"app": "a", "pod-template-hash": "x"}))],
         };
         let pod = view.pods.get("n", "a").expect("the source");
-        let twin = object(&known, pod, &Program::idle("busybox", 60), ("run", 60)).expect("a twin");
+        let twin = object(
+            &known,
+            pod,
+            &Program::idle("busybox", 60),
+            order(&Gate::default()),
+        )
+        .expect("a twin");
         let labels = &twin["metadata"]["labels"];
         assert_eq!(labels["app"], json!("a"));
         assert!(labels.get("pod-template-hash").is_none() && labels.get("extra").is_none());
@@ -267,7 +284,12 @@ mod tests {
             services: &view,
             claimants: &[set(&json!({"app": "a"}))],
         };
-        let refused = object(&known, pod, &Program::idle("busybox", 60), ("run", 60));
+        let refused = object(
+            &known,
+            pod,
+            &Program::idle("busybox", 60),
+            order(&Gate::default()),
+        );
         assert!(refused.is_err_and(|why| why.contains("ReplicaSet rs")));
     }
 
@@ -290,7 +312,12 @@ mod tests {
                 services: &services,
                 claimants: &[],
             };
-            let made = object(&known, pod, &Program::idle("busybox", 60), ("run", 60));
+            let made = object(
+                &known,
+                pod,
+                &Program::idle("busybox", 60),
+                order(&Gate::default()),
+            );
             assert_eq!(made.is_ok(), is_made, "{made:?}");
         }
     }

@@ -60,8 +60,11 @@ impl Session {
             return Err(error);
         };
         let what = format!("twin of pod {name}");
-        let checked = self.check(namespace, &rights::IMAGE_POD, &what).await;
-        checked.map_err(|second| error.and(&second))?;
+        let checked = async {
+            self.check(namespace, &rights::IMAGE_POD, &what).await?;
+            self.agrees_to(&what, namespace).await
+        };
+        checked.await.map_err(|second| error.and(&second))?;
         Ok(Host::Twin)
     }
 
@@ -99,7 +102,7 @@ impl Session {
         view: &ClusterView,
     ) -> Result<Image, ProbeError> {
         let client = &self.settings.client;
-        let run = (self.run.as_str(), self.lifetime_s());
+        let order = self.order();
         let made = match (&step.vantage, host) {
             (Vantage::Pod { namespace, name }, Host::Pod) => {
                 let pods = Pods::new(client, Some(namespace));
@@ -108,21 +111,23 @@ impl Session {
                     let what = format!("ephemeral container in pod {name}");
                     refused(&what, &format!("get pods in {namespace}"), &error)
                 })?;
-                let on_start = |own| self.note(|made| made.containers.push(own));
-                let own = start_ephemeral(client, &pod, program, &on_start).await?;
+                let on_start = |own| self.tidy.note(|made| made.containers.push(own));
+                let own = start_ephemeral(client, &pod, program, (order.gate, &on_start)).await?;
                 (own.namespace, own.pod, own.container)
             }
             (Vantage::Pod { namespace, name }, _) => {
                 let pod = known(view, namespace, name)?;
-                self.note(|made| made.namespaces.insert(namespace.clone()));
-                let own = create_twin(client, view, pod, program, run).await?;
+                self.tidy
+                    .note(|made| made.namespaces.insert(namespace.clone()));
+                let own = create_twin(client, view, pod, program, order).await?;
                 (own.namespace, own.name, own.container)
             }
             (Vantage::Node(node), _) => {
                 let namespace = &self.settings.debug_namespace;
-                self.note(|made| made.namespaces.insert(namespace.clone()));
+                self.tidy
+                    .note(|made| made.namespaces.insert(namespace.clone()));
                 let asked = (program, rights_for(step));
-                let own = create_debug_pod(client, namespace, node, asked, run).await?;
+                let own = create_debug_pod(client, namespace, node, asked, order).await?;
                 (own.namespace, own.name, own.container)
             }
         };

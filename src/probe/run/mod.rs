@@ -4,27 +4,28 @@
 mod image;
 mod place;
 mod tap;
+mod tidy;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use kube::Client;
-use tokio::time::timeout;
+use tokio::sync::OnceCell;
 
+use super::Progress;
 use super::binary::{Agents, Binary};
-use super::cleanup::{self, Leftover};
-use place::ProbeHost;
-
-use super::launch::{Ephemeral, Existing, NodeRights, is_reusable};
+use super::launch::{NodeRights, Order, is_reusable};
 use super::transport::Transport;
-use super::{Progress, RUN};
 use crate::cluster::ClusterView;
 use crate::observe::{ProbeError, Seen, Step, Vantage};
 use netpath_protocol::{Fact, Line, Plan, VERSION};
+use place::ProbeHost;
+
+pub use tidy::Tidy;
 
 /// How to probe.
 #[derive(Clone)]
@@ -40,9 +41,14 @@ pub struct Settings {
     pub debug_namespace: String,
     /// The longest time an agent may take for one plan.
     pub deadline: Duration,
-    /// Idle containers and debug pods end after this long by themselves.
+    /// After so long everything that was made ends by itself.
     pub lifetime: Duration,
+    /// Asks whether a pod with labels of production may be made.
+    pub agrees: Agrees,
 }
+
+/// Asks somebody, who may have agreed beforehand.
+pub type Agrees = Arc<dyn Fn(String) -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// What one round brought.
 #[derive(Debug, Default)]
@@ -59,28 +65,13 @@ pub struct Session {
     settings: Settings,
     places: BTreeMap<Vantage, ProbeHost>,
     agents: Option<Agents>,
-    /// Tells this run's pods from those of others.
-    run: String,
-    made: Mutex<Made>,
-}
-
-/// What there may be because of this run, noted before it is made: also if the run is interrupted
-/// before it hears that it was.
-#[derive(Debug, Clone, Default)]
-struct Made {
-    /// Where pods of this run may be.
-    namespaces: BTreeSet<String>,
-    /// Containers that nobody can remove.
-    containers: Vec<Ephemeral>,
-    /// Other people's containers that the agent was uploaded to.
-    borrowed: Vec<(Existing, Binary)>,
+    /// Whether twins may be made, once it was asked.
+    twins: OnceCell<bool>,
+    tidy: Arc<Tidy>,
 }
 
 /// So many vantages are asked at the same time: more would only wait for the API server.
 const SIDE_BY_SIDE: usize = 16;
-
-/// How long tidying up waits for an API server that does not answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Time kept back at the end of all probing to hear what the agents found.
 const LAST_ANSWERS: Duration = Duration::from_millis(1_500);
@@ -91,18 +82,29 @@ impl Session {
     /// A session that has started nothing yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let tidy = Arc::new(Tidy::new(settings.client.clone()));
         Self {
             settings,
             places: BTreeMap::new(),
             agents: None,
-            run: format!("{:x}-{:x}", std::process::id(), now.as_micros()),
-            made: Mutex::default(),
+            twins: OnceCell::new(),
+            tidy,
         }
     }
 
-    const fn lifetime_s(&self) -> u64 {
-        self.settings.lifetime.as_secs()
+    /// The way to remove what it makes, for whoever hears that it is to end.
+    #[must_use]
+    pub fn tidy(&self) -> Arc<Tidy> {
+        Arc::clone(&self.tidy)
+    }
+
+    /// What pods and containers are made for.
+    fn order(&self) -> Order<'_> {
+        Order {
+            run: &self.tidy.run,
+            seconds: self.settings.lifetime.as_secs(),
+            gate: &self.tidy.gate,
+        }
     }
 
     /// What the steps would create, in words, before anything is.
@@ -110,7 +112,7 @@ impl Session {
     pub fn announce(&self, view: &ClusterView, steps: &[Step]) -> Vec<String> {
         let reuses = |vantage: &Vantage| match vantage {
             Vantage::Pod { namespace, name } => view.pods.get(namespace, name).is_some_and(|pod| {
-                self.settings.agent_image.is_none() && is_reusable(pod, &self.settings.image)
+                self.settings.agent_image.is_none() && is_reusable(pod, &self.idle())
             }),
             Vantage::Node(_) => false,
         };
@@ -135,7 +137,7 @@ impl Session {
                     let namespace = &self.settings.debug_namespace;
                     let unless = if self.settings.agent_image.is_some() { "" } else { ", unless a pod there can be borrowed" };
                     let rights = match place::rights_for(step) {
-                        NodeRights::Everything => "privileged debug pod",
+                        NodeRights::Everything => "debug pod with root",
                         NodeRights::Tap => "pod with hostNetwork, NET_RAW and NET_ADMIN",
                     };
                     format!("a {rights} on node {node} in namespace {namespace} ({image}, deleted afterwards){unless}")
@@ -305,111 +307,11 @@ impl Session {
         }
         upload.run(plan).await
     }
-
-    /// Tidies up, and says what is left and why: `(what, why)`.
-    pub async fn close(&mut self) -> Vec<(String, String)> {
-        self.places.clear();
-        let made = self
-            .made
-            .lock()
-            .map(|made| made.clone())
-            .unwrap_or_default();
-        for (own, agent) in &made.borrowed {
-            // It deletes itself in any case.
-            let _ = timeout(PATIENCE, self.wipe(own, agent)).await;
-        }
-        let mut left = made.containers();
-        for namespace in &made.namespaces {
-            left.extend(self.delete_pods(namespace).await);
-        }
-        self.note(|made| *made = Made::default());
-        left
-    }
-
-    /// What there may be still, if tidying up was given up.
-    #[must_use]
-    pub fn unfinished(&self) -> Vec<(String, String)> {
-        let made = self
-            .made
-            .lock()
-            .map(|made| made.clone())
-            .unwrap_or_default();
-        let pods = made.namespaces.iter().map(|namespace| {
-            (
-                self.pods_in(namespace),
-                "not looked for; they end by themselves, kubectl netpath cleanup removes them"
-                    .to_owned(),
-            )
-        });
-        pods.chain(made.containers()).collect()
-    }
-
-    fn pods_in(&self, namespace: &str) -> String {
-        format!(
-            "pods with label {RUN}={} in namespace {namespace}",
-            self.run
-        )
-    }
-
-    /// Notes what is about to be made.
-    fn note<T>(&self, note: impl FnOnce(&mut Made) -> T) {
-        if let Ok(mut made) = self.made.lock() {
-            note(&mut made);
-        }
-    }
-
-    /// Deletes every pod of this run, found by its label: also one whose creation was interrupted
-    /// between the server's doing and our hearing of it.
-    async fn delete_pods(&self, namespace: &str) -> Vec<(String, String)> {
-        let client = &self.settings.client;
-        let search = timeout(
-            PATIENCE,
-            cleanup::find(client, Some(namespace), Some(&self.run)),
-        );
-        let why = match search.await {
-            Ok(Ok(pods)) => {
-                let deletions = pods.iter().map(|pod| self.delete(pod));
-                return join_all(deletions).await.into_iter().flatten().collect();
-            }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "the API server does not answer".to_owned(),
-        };
-        let why = format!("not looked for: {why}; they end by themselves");
-        vec![(self.pods_in(namespace), why)]
-    }
-
-    async fn delete(&self, pod: &Leftover) -> Option<(String, String)> {
-        let deletion = cleanup::delete(&self.settings.client, pod);
-        let why = match timeout(PATIENCE, deletion).await {
-            Ok(Ok(())) => return None,
-            Ok(Err(why)) => why,
-            Err(_) => "the API server does not answer".to_owned(),
-        };
-        let what = format!("pod {}/{}", pod.namespace, pod.name);
-        Some((what, format!("not deleted: {why}; it ends by itself")))
-    }
 }
 
 /// Whether an agent began and was ended, with its container, say, before it said anything: that is no answer.
 fn is_cut_off(lines: &[Line]) -> bool {
     lines.iter().all(|line| matches!(line, Line::Hello(_)))
-}
-
-// === impl Made ===
-
-impl Made {
-    fn containers(&self) -> Vec<(String, String)> {
-        let containers = self.containers.iter().map(|own| {
-            (
-                format!(
-                    "ephemeral container {} in pod {}/{}",
-                    own.container, own.namespace, own.pod
-                ),
-                "Kubernetes cannot remove it; it ends by itself".to_owned(),
-            )
-        });
-        containers.collect()
-    }
 }
 
 // === impl Answers ===

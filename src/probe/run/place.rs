@@ -105,8 +105,9 @@ impl Session {
         checked?;
         let pod =
             pod.map_err(|error| refused(&what, &format!("get pods in {namespace}"), &error))?;
-        let on_start = |own| self.note(|made| made.containers.push(own));
-        let started = start_ephemeral(client, &pod, &self.idle(), &on_start).await;
+        let on_start = |own| self.tidy.note(|made| made.containers.push(own));
+        let started =
+            start_ephemeral(client, &pod, &self.idle(), (self.order().gate, &on_start)).await;
         started.map(ProbeHost::Ephemeral)
     }
 
@@ -150,15 +151,32 @@ impl Session {
     ) -> Result<ProbeHost, ProbeError> {
         let what = format!("twin of pod {name}");
         self.check(namespace, &rights::DEBUG_POD, &what).await?;
+        self.agrees_to(&what, namespace).await?;
         let pod = known(view, namespace, name)?;
-        self.note(|made| made.namespaces.insert(namespace.to_owned()));
-        let run = (self.run.as_str(), self.lifetime_s());
-        let twin = create_twin(&self.settings.client, view, pod, &self.idle(), run).await;
+        self.tidy
+            .note(|made| made.namespaces.insert(namespace.to_owned()));
+        let twin = create_twin(&self.settings.client, view, pod, &self.idle(), self.order()).await;
         twin.map(ProbeHost::Twin)
     }
 
-    fn idle(&self) -> Program {
-        Program::idle(&self.settings.image, self.lifetime_s())
+    /// Asks before the first twin; the answer counts for all of them.
+    pub(super) async fn agrees_to(&self, what: &str, namespace: &str) -> Result<(), ProbeError> {
+        let question = format!(
+            "Create a {what} in namespace {namespace}, with those of its labels that policies select, and delete it afterwards?"
+        );
+        let answer = self.twins.get_or_init(|| (self.settings.agrees)(question));
+        if *answer.await {
+            return Ok(());
+        }
+        Err(ProbeError::Refused {
+            what: what.to_owned(),
+            why: "a pod with labels of production was not allowed".to_owned(),
+            grant: "--allow-twin".to_owned(),
+        })
+    }
+
+    pub(super) fn idle(&self) -> Program {
+        Program::idle(&self.settings.image, self.settings.lifetime.as_secs())
     }
 
     /// A pod that is there already, if it takes the agent.
@@ -178,8 +196,12 @@ impl Session {
             found.container.as_str(),
         );
         let upload = self.upload(container, agent.clone());
-        self.note(|made| made.borrowed.push((found.clone(), agent.clone())));
-        upload.send_for(self.lifetime_s()).await.ok()?;
+        self.tidy
+            .note(|made| made.borrowed.push((found.clone(), agent.clone())));
+        upload
+            .send_for(self.settings.lifetime.as_secs())
+            .await
+            .ok()?;
         Some(ProbeHost::Existing(found))
     }
 
@@ -191,10 +213,11 @@ impl Session {
             &format!("debug pod on node {node}"),
         )
         .await?;
-        self.note(|made| made.namespaces.insert(namespace.clone()));
-        let run = (self.run.as_str(), self.lifetime_s());
+        self.tidy
+            .note(|made| made.namespaces.insert(namespace.clone()));
         let client = &self.settings.client;
-        let created = create_debug_pod(client, namespace, node, (&self.idle(), may), run).await;
+        let asked = (&self.idle(), may);
+        let created = create_debug_pod(client, namespace, node, asked, self.order()).await;
         created.map(ProbeHost::Debug)
     }
 
@@ -229,18 +252,8 @@ impl Session {
             pod: pod.to_owned(),
             container: container.to_owned(),
             binary: agent,
-            run: self.run.clone(),
+            run: self.tidy.run.clone(),
         }
-    }
-
-    /// Takes the agent out of somebody else's container again.
-    pub(super) async fn wipe(&self, place: &Existing, agent: &Binary) {
-        let container = (
-            place.namespace.as_str(),
-            place.pod.as_str(),
-            place.container.as_str(),
-        );
-        self.upload(container, agent.clone()).remove().await;
     }
 }
 
