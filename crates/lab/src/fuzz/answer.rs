@@ -39,6 +39,8 @@ pub enum Way {
 pub struct Answer {
     pub way: Way,
     pub verdict: String,
+    /// Whether a part of the way could not be told.
+    pub is_open: bool,
     /// The deciding cause: `SVC-01 Service/shop/api`.
     pub cause: Option<String>,
     /// What it would run to repair that.
@@ -78,6 +80,8 @@ impl Answer {
     pub fn judge(&self, truth: Truth) -> Judgement {
         match (self.verdict.as_str(), truth) {
             ("Undetermined", _) => Judgement::Undetermined,
+            // Not all works is what it says; how much, it leaves open.
+            ("Degraded", Truth::Fails) if self.is_open => Judgement::Undetermined,
             // Objects say what ought to be: that a node does otherwise they cannot know.
             ("Reachable", Truth::Works)
             | ("Degraded", Truth::Partly)
@@ -216,10 +220,12 @@ fn read(report: &Value, way: Way) -> Answer {
             .collect::<Vec<_>>()
             .join("/")
     };
+    let paths = report["paths"].as_array();
     let commands = first.and_then(|finding| finding["fix"]["commands"].as_array());
     Answer {
         way,
         verdict: report["verdict"].as_str().unwrap_or_default().to_owned(),
+        is_open: paths.is_some_and(|all| all.iter().any(|one| one["verdict"] == "Undetermined")),
         cause: first.map(|finding| {
             format!(
                 "{} {}",

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use anyhow::Result;
 use ipnet::IpNet;
 
+use super::overlay::hardware;
 use super::plan::{Host, NodePlan, Plan, Transport};
 use super::{Ns, overlay};
 
@@ -49,6 +50,12 @@ pub fn furnish(ns: &Ns, node: &NodePlan, plan: &Plan) -> Result<()> {
         format!("link add {BRIDGE} mtu {} type bridge", mtu - 1),
         format!("link set {BRIDGE} mtu {mtu} up"),
     ];
+    // Set by hand, as the plugin does it: else it changes with the ports, and pods keep the old one for a while.
+    let first = node.pods.iter().find(|range| range.addr().is_ipv4());
+    lines.extend(first.map(|range| {
+        let address = hardware(gateway(range));
+        format!("link set {BRIDGE} address {address}")
+    }));
     for range in &node.pods {
         let nodad = if range.addr().is_ipv6() { " nodad" } else { "" };
         let (gateway, length) = (gateway(range), range.prefix_len());

@@ -63,7 +63,7 @@ fn ends(node: &NodePlan) -> Option<(IpAddr, IpAddr)> {
 }
 
 /// The hardware address made from an IPv4 address, `0a:58` and its four bytes.
-fn hardware(address: IpAddr) -> String {
+pub(super) fn hardware(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => {
             let [a, b, c, d] = address.octets();

@@ -53,12 +53,14 @@ pub(in crate::path) fn step<'v>(
     }
     // Who asks, in the eyes of the backend, where that is known.
     let client = if leg.mode != Mode::ContainerToContainer
-        && let Some(trip) = Trip::new(walker, leg, backend, service, (family, protocol))
+        && let Some(mut trip) = Trip::new(walker, leg, backend, service, (family, protocol))
     {
         plane::policy(&trip, &mut leg.trail);
         // A source that cannot send says nothing about the nodes.
         sender::step(&trip, &mut leg.trail);
-        approach::step(&trip, &mut leg.trail);
+        if let Some(own) = approach::step(&trip, &mut leg.trail) {
+            trip.client = own;
+        }
         let sent = nat::step(&trip, &mut leg.trail);
         let arrived = route::step(&trip, sent.as_ref(), &mut leg.trail);
         if let (Some(sent), true) = (&sent, arrived) {
