@@ -33,8 +33,8 @@ pub fn truth(lab: &Lab, case: &Case) -> Result<Truth> {
         let is_other = match truth {
             Truth::Partly => false,
             _ if !case.is_pinned() => false,
-            Truth::Works => own_ones(lab, question)?.contains(&false),
-            Truth::Fails => own_ones(lab, question)?.contains(&true),
+            Truth::Works => members(lab, question)?.contains(&false),
+            Truth::Fails => members(lab, question)?.contains(&true),
         };
         Ok(if is_other { Truth::Partly } else { truth })
     };
@@ -51,15 +51,27 @@ pub fn truth(lab: &Lab, case: &Case) -> Result<Truth> {
     }
 }
 
-/// How the exchanges with each backend by itself end.
-fn own_ones(lab: &Lab, question: &Question) -> Result<Vec<bool>> {
-    let seen = run(lab, question, &[own(question)])?;
+/// How the exchanges with each endpoint of the Service by itself end; none where its name is not resolved, as
+/// no client gets to one then.
+fn members(lab: &Lab, question: &Question) -> Result<Vec<bool>> {
+    let of_service = format!("@(endpoints {}/{})", question.ns, question.svc);
+    let hosts = question.urls.iter().filter_map(|url| {
+        let host = url.split("://").nth(1)?.rsplit_once(':')?.0;
+        host.contains("cluster.local").then_some(host)
+    });
+    let resolved = hosts.map(|host| format!("timeout 6 getent ahosts {host} >/dev/null && "));
+    let guarded = format!(
+        "{}{{ {}; wait; }}",
+        resolved.collect::<String>(),
+        own(question, &of_service)
+    );
+    let seen = run(lab, question, &[guarded])?;
     Ok(seen.into_iter().map(|(_, worked)| worked).collect())
 }
 
 fn exchange(lab: &Lab, question: &Question, dual: bool) -> Result<Truth> {
     let mut tries = asked(question, dual, SMALL);
-    tries.push(own(question));
+    tries.push(own(question, &backends(question)));
     let seen = run(lab, question, &tries)?;
     let first = judge(&seen);
     let one_is_bad = seen.iter().any(|(what, worked)| what == "own" && !worked);
@@ -77,11 +89,11 @@ fn exchange(lab: &Lab, question: &Question, dual: bool) -> Result<Truth> {
     Ok(if more == first { first } else { Truth::Partly })
 }
 
-/// Exchanges with each backend by itself.
-fn own(question: &Question) -> String {
-    let (pods, target) = (backends(question), question.target);
+/// Exchanges with each of the addresses by itself.
+fn own(question: &Question, addresses: &str) -> String {
+    let target = question.target;
     format!(
-        "for ip in {pods}; do {} {} {} done",
+        "for ip in {addresses}; do {} {} {} done",
         get("own", &format!("http://$ip:{target}/hostname")),
         get("own", &format!("http://$ip:{target}/bulk?bytes={LARGE}")),
         put("own", &format!("http://$ip:{target}")),

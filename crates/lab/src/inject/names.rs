@@ -6,6 +6,7 @@
 //! | `@(pod shop/client-1)`, `@(pod shop app=api node2)` | a pod's address; the first that fits, by name |
 //! | `@(pod6 …)` | its IPv6 address |
 //! | `@(pods shop app=api)` | the addresses of all that fit and are ready, one after the other |
+//! | `@(endpoints shop/api)` | the ready IPv4 addresses in the EndpointSlices of a Service |
 //! | `@(podnames shop app=api)` | their names |
 //! | `@(name shop app=api node2)` | `shop/api-…`, as a place is written |
 //! | `@(podname shop app=api node2)` | `api-…` |
@@ -50,6 +51,10 @@ fn value(world: &World, name: &str) -> Result<String> {
             let addresses = ready.filter_map(|pod| address(pod, false).ok());
             Ok(addresses.collect::<Vec<_>>().join(" "))
         }
+        "endpoints" => {
+            let (namespace, name) = path(rest)?;
+            Ok(endpoints(world, namespace, name).join(" "))
+        }
         "podnames" => {
             let pods = pods(world, rest)?;
             let names = pods.iter().map(|pod| text(&pod["metadata"]["name"]));
@@ -67,6 +72,25 @@ fn value(world: &World, name: &str) -> Result<String> {
         }
         other => bail!("{other}: not understood"),
     }
+}
+
+/// What the Service sends to.
+fn endpoints(world: &World, namespace: &str, service: &str) -> Vec<String> {
+    let slices = world.store.list("discovery.k8s.io", "endpointslices");
+    let own = slices.into_iter().filter(|slice| {
+        let meta = &slice["metadata"];
+        text(&meta["namespace"]) == namespace
+            && text(&meta["labels"]["kubernetes.io/service-name"]) == service
+            && text(&slice["addressType"]) == "IPv4"
+    });
+    let ready = own.flat_map(|slice| {
+        let all = slice["endpoints"].as_array().cloned().unwrap_or_default();
+        all.into_iter()
+            .filter(|one| one["conditions"]["ready"] != false)
+    });
+    ready
+        .map(|one| text(&one["addresses"][0]).to_owned())
+        .collect()
 }
 
 fn path<'a>(words: &[&'a str]) -> Result<(&'a str, &'a str)> {
