@@ -247,6 +247,16 @@ pub struct TraceArgs {
     pub view: ViewArgs,
     #[command(flatten)]
     pub probe: ProbeArgs,
+    /// Write the packets that --tap sees to a new file, as pcapng with an interface for every point of the path.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = clap::ValueHint::FilePath,
+        requires = "tap",
+        conflicts_with_all = ["snapshot", "watch", "count"],
+        help_heading = "Probing"
+    )]
+    pub pcap: Option<PathBuf>,
     #[command(flatten)]
     pub again: AgainArgs,
     /// How to print the report.

@@ -36,6 +36,8 @@ pub(super) struct Known<'v> {
     pub left: Vec<Left>,
     /// When probes are tapped.
     pub tap: TapWhen,
+    /// Whether to keep the packets that taps see.
+    pub capture: bool,
 }
 
 /// When a probe is watched on its way.
@@ -88,6 +90,7 @@ impl<'v> Known<'v> {
             since: None,
             left: Vec::new(),
             tap: TapWhen::default(),
+            capture: false,
         }
     }
 
@@ -152,7 +155,11 @@ impl<'v> Known<'v> {
         open.into_iter().find_map(|question| {
             let seen = self.seen_for(question);
             let case = Case::of(&self.world, &question.request, &seen).ok()?;
-            tapping(&case, &seen, always)
+            let tapping = tapping(&case, &seen, always)?;
+            Some(Tapping {
+                capture: self.capture,
+                ..tapping
+            })
         })
     }
 

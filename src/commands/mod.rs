@@ -13,6 +13,7 @@ mod explain;
 mod interrupt;
 mod known;
 mod matrix;
+mod packets;
 mod policy;
 mod probe;
 mod rules;

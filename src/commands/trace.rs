@@ -6,7 +6,7 @@ use std::time::Instant;
 use k8s_openapi::jiff::Timestamp;
 
 use super::known::{Known, Question, TapWhen};
-use super::{probe, runtime, watch};
+use super::{packets, probe, runtime, watch};
 use crate::cli::TraceArgs;
 use crate::cluster::live::{self, Connection};
 use crate::cluster::{ClusterView, snapshot};
@@ -37,13 +37,18 @@ pub(super) fn run(
     if let Some(rounds) = args.again.rounds() {
         return runtime.block_on(watch::run(args, rounds, terminal, out));
     }
+    let mut file = args.pcap.as_deref().map(packets::create).transpose()?;
     let since = Instant::now();
     let (connection, request, view) = runtime.block_on(read(args))?;
     let mut known = Known::of(vec![ask(request)], &view);
     let depth = Depth::of(args.probe.no_probe, args.probe.deep);
     known.tap = TapWhen::of(&args.probe);
+    known.capture = file.is_some();
     let probed = probe::run(&connection.client, depth, &args.probe.launch, &mut known);
     runtime.block_on(probed)?;
+    if let (Some(file), Some(path)) = (&mut file, &args.pcap) {
+        packets::write(file, path, &known.observations.taps)?;
+    }
     known.context = connection.context;
     known.since = Some(since);
     answer(&known, args.output, terminal, out)

@@ -21,6 +21,9 @@ pub struct Tapping {
     pub nodes: Vec<String>,
     /// Who may answer it.
     pub answerers: Vec<SocketAddr>,
+    /// Whether to keep the packets, too.
+    #[serde(default)]
+    pub capture: bool,
 }
 
 /// What came of it.
@@ -47,6 +50,8 @@ pub struct NodeTap {
     pub no_rules: Option<String>,
     /// Packets that were copied to the agent.
     pub copied: u64,
+    /// When it was opened, by the node's clock: microseconds since 1970.
+    pub opened_micros: u64,
 }
 
 // === impl Tapping ===
@@ -62,7 +67,7 @@ impl Tapping {
             answerers: self.answerers.clone(),
             tunnel_ports: Vec::new(),
             listen_ms,
-            capture: false,
+            capture: self.capture,
             rules: true,
         };
         let nodes = self.nodes.iter();

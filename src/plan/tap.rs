@@ -62,6 +62,7 @@ pub fn tapping(case: &Case<'_, '_>, seen: &Observations, always: bool) -> Option
         protocol: case.walk.protocol,
         nodes,
         answerers,
+        capture: false,
     })
 }
 

@@ -4,6 +4,7 @@
 //!  Tapped (points of every node) + Ends ─► journey: the points of one attempt, in the order of the path
 //!                                       ─► End: complete, or the gap behind the last point
 //!                                       ─► Located: what the attempts agree on
+//!  Tapped                               ─► pcapng: the same packets, as a file
 //! ```
 //!
 //! Clocks of two nodes are never compared: within a node time orders the points, between nodes the path does.
@@ -13,8 +14,10 @@
 
 mod journey;
 mod locate;
+mod pcapng;
 mod words;
 
 pub use journey::{Direction, Ends, Stop};
 pub use locate::{End, Gap, Located, locate};
+pub use pcapng::pcapng;
 pub use words::rule as rule_words;

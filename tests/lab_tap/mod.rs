@@ -72,6 +72,63 @@ fn faults_are_located_over_ipv6() {
     check("ipv6", &options);
 }
 
+/// `--pcap`: what was seen, at every point, as tcpdump reads it.
+#[test]
+fn the_packets_open_in_tcpdump() {
+    let words = vec![env!("NETPATH_AGENT").to_owned()];
+    let options = Options {
+        images: [(IMAGE.to_owned(), words)].into(),
+        transport: Some(Transport::Vxlan),
+        ..Options::default()
+    };
+    let Some(lab) = Lab::start_or_skip(&options) else {
+        return;
+    };
+    let ground = Ground::of(lab, "vxlan");
+    let file = std::env::temp_dir().join(format!("netpath-{}.pcapng", std::process::id()));
+    let _ = std::fs::remove_file(&file);
+    let asked = || {
+        let words = ["--pcap", file.to_str().expect("UTF-8")];
+        ground.command(9090).args(words).output().expect("it runs")
+    };
+    let output = asked();
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    assert_eq!(report["verdict"], "Reachable", "{report:#}");
+    let points = report["tap"]["points"].as_array().map_or(0, Vec::len);
+
+    let read = Command::new("tcpdump")
+        .args(["-nr"])
+        .arg(&file)
+        .output();
+    let read = match read {
+        Ok(read) => read,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "{error}");
+            eprintln!("SKIPPED: no tcpdump here");
+            return;
+        }
+    };
+    let text = String::from_utf8_lossy(&read.stdout).into_owned();
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    let syn = format!("> {}.9090: Flags [S]", ground.address);
+    assert!(text.contains(&syn), "{text}");
+    assert!(text.contains("VXLAN"), "{text}");
+    // Three attempts pass each point.
+    assert!(points > 6 && text.lines().count() >= points, "{points} points: {text}");
+    let bytes = std::fs::read(&file).expect("the file");
+    for point in ["node1 cni0 in", "node1 flannel.1 out", "node1 eth0 out", "node2 eth0 in"] {
+        let is_named = bytes.windows(point.len()).any(|part| part == point.as_bytes());
+        assert!(is_named, "{point}");
+    }
+
+    // What is there stays.
+    let again = asked();
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(again.status.code(), Some(2), "{said}");
+    assert!(said.contains("name a new file"), "{said}");
+    std::fs::remove_file(&file).expect("the file");
+}
+
 fn check(kind: &'static str, options: &Options) {
     let words = vec![env!("NETPATH_AGENT").to_owned()];
     let options = Options {
@@ -189,18 +246,23 @@ impl Ground {
         }
     }
 
-    fn ask(&self, port: u16) -> Result<Value, String> {
+    fn command(&self, port: u16) -> Command {
         // By its name a pod is asked at its first address, which is that of IPv4.
         let to = match self.kind {
             "ipv6" => format!("[{}]:{port}", self.address),
             _ => format!("{}:{port}", self.pod.replacen('/', "/pod/", 1)),
         };
-        let output = Command::new(PROGRAM)
+        let mut command = Command::new(PROGRAM);
+        command
             .args(["pod/client-1", &to, "-n", "shop", "--tap"])
             .args(["--timeout", "1s", "-o", "json", "--agent-image", IMAGE])
-            .env("KUBECONFIG", self.lab.kubeconfig())
-            .output()
-            .map_err(|error| error.to_string())?;
+            .env("KUBECONFIG", self.lab.kubeconfig());
+        command
+    }
+
+    fn ask(&self, port: u16) -> Result<Value, String> {
+        let output = self.command(port).output();
+        let output = output.map_err(|error| error.to_string())?;
         serde_json::from_slice(&output.stdout)
             .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())
     }

@@ -69,6 +69,9 @@ pub struct TapOpen {
     /// Why the rules stay unnamed, if they do.
     #[serde(default)]
     pub no_rules: Option<String>,
+    /// When, by the node's own clock: microseconds since 1970.
+    #[serde(default)]
+    pub at_micros: u64,
 }
 
 /// A sign of life.

@@ -269,6 +269,7 @@ impl Listening {
             Heard::Line(TapLine::Open(open)) => {
                 self.opened[at] = true;
                 tap.no_rules = open.no_rules;
+                tap.opened_micros = open.at_micros;
             }
             Heard::Line(TapLine::Point(point)) => tap.points.push(point),
             Heard::Line(TapLine::Rule(rule)) => tap.rules.push(rule),

@@ -90,7 +90,12 @@ pub(super) async fn tap(wanted: &Tap, post: Post, deadline: Instant) -> Option<O
     let end = deadline.min(Instant::now() + Duration::from_millis(wanted.listen_ms));
     let mut beats = interval(PULSE);
     let (mut rules, no_rules) = trace(wanted);
-    if !post.send(TapLine::Open(TapOpen { no_rules })).await {
+    let at_micros = u64::try_from(watch.opened.as_micros()).unwrap_or_default();
+    let open = TapOpen {
+        no_rules,
+        at_micros,
+    };
+    if !post.send(TapLine::Open(open)).await {
         return None;
     }
     loop {
