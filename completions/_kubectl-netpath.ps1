@@ -51,6 +51,7 @@ Register-ArgumentCompleter -Native -CommandName 'kubectl-netpath' -ScriptBlock {
             [CompletionResult]::new('--agent-image', '--agent-image', [CompletionResultType]::ParameterName, 'Image that holds the probe itself (see: kubectl netpath agent image); nothing is uploaded')
             [CompletionResult]::new('--agent-binary', '--agent-binary', [CompletionResultType]::ParameterName, 'Program to upload as the probe, for nodes of another architecture')
             [CompletionResult]::new('--debug-namespace', '--debug-namespace', [CompletionResultType]::ParameterName, 'Namespace for the pods of --deep and --tap: who may create pods or run commands in pods there is root on nodes')
+            [CompletionResult]::new('--pcap', '--pcap', [CompletionResultType]::ParameterName, 'Write the packets that --tap sees to a new file, as pcapng with an interface for every point of the path')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'The same, but end after so many rounds; exits with the worst answer')
             [CompletionResult]::new('--interval', '--interval', [CompletionResultType]::ParameterName, 'Time between two rounds (2s by default)')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to print the report')

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_kubectl_netpath_global_optspecs
-    string join \n to-namespace= protocol= port= method= path= H/header= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep tap timeout= confirm allow-twin image= agent-image= agent-upload agent-binary= debug-namespace= watch count= interval= o/output= color= v/verbose h/help V/version
+    string join \n to-namespace= protocol= port= method= path= H/header= snapshot= n/namespace= kubeconfig= context= cluster= user= s/server= token= as= as-group= as-uid= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify tls-server-name= request-timeout= no-probe deep tap timeout= confirm allow-twin image= agent-image= agent-upload agent-binary= debug-namespace= pcap= watch count= interval= o/output= color= v/verbose h/help V/version
 end
 
 function __fish_kubectl_netpath_needs_command
@@ -51,6 +51,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l image -
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-image -d 'Image that holds the probe itself (see: kubectl netpath agent image); nothing is uploaded' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l agent-binary -d 'Program to upload as the probe, for nodes of another architecture' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l debug-namespace -d 'Namespace for the pods of --deep and --tap: who may create pods or run commands in pods there is root on nodes' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l pcap -d 'Write the packets that --tap sees to a new file, as pcapng with an interface for every point of the path' -r -F
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l count -d 'The same, but end after so many rounds; exits with the worst answer' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -l interval -d 'Time between two rounds (2s by default)' -r
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s o -l output -d 'How to print the report' -r -f -a "text\t'For people'

@@ -11,8 +11,9 @@ use data_encoding::HEXLOWER;
 use crate::observe::Tapped;
 use netpath_protocol::tap::TapPoint;
 
-/// Link type of packets that begin with their IP header (`LINKTYPE_RAW`).
-const RAW: u16 = 101;
+/// Link type of packets from the IP header on, with their direction (`LINKTYPE_LINUX_SLL`). libpcap does not read
+/// a file with several interfaces of `LINKTYPE_RAW`.
+const COOKED: u16 = 113;
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 const PACKET: u32 = 6;
@@ -64,7 +65,7 @@ fn block(file: &mut Vec<u8>, kind: u32, body: &[u8]) {
 }
 
 fn interface(name: &str) -> Vec<u8> {
-    let mut body = [RAW.to_le_bytes(), [0; 2]].concat();
+    let mut body = [COOKED.to_le_bytes(), [0; 2]].concat();
     body.extend(0_u32.to_le_bytes());
     body.extend(NAME.to_le_bytes());
     body.extend(u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
@@ -79,16 +80,29 @@ fn packet(interface: usize, opened: u64, point: &TapPoint) -> Option<Vec<u8>> {
     let (text, length) = point.bytes.as_ref()?;
     let bytes = HEXLOWER.decode(text.as_bytes()).ok()?;
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
+    let header = cooked(
+        point.out,
+        bytes.first().is_some_and(|first| first >> 4 == 6),
+    );
     let at = opened.saturating_add(point.micros);
     let (high, low) = (at >> 32, at & 0xffff_ffff);
     let mut body = Vec::new();
     body.extend(number(interface));
     body.extend(number(usize::try_from(high).unwrap_or_default()));
     body.extend(number(usize::try_from(low).unwrap_or_default()));
-    body.extend(number(bytes.len()));
-    body.extend(number(*length));
+    body.extend(number(header.len() + bytes.len()));
+    body.extend(number(header.len() + length));
+    body.extend(header);
     body.extend(bytes);
     Some(body)
+}
+
+/// What stands for the link: direction, kind of interface (Ethernet), an address of no length, protocol.
+fn cooked(out: bool, is_ipv6: bool) -> Vec<u8> {
+    let direction: u16 = if out { 4 } else { 0 };
+    let protocol: u16 = if is_ipv6 { 0x86dd } else { 0x0800 };
+    let fields = [direction, 1, 0, 0, 0, 0, 0, protocol];
+    fields.into_iter().flat_map(u16::to_be_bytes).collect()
 }
 
 #[cfg(test)]

@@ -96,10 +96,7 @@ fn the_packets_open_in_tcpdump() {
     assert_eq!(report["verdict"], "Reachable", "{report:#}");
     let points = report["tap"]["points"].as_array().map_or(0, Vec::len);
 
-    let read = Command::new("tcpdump")
-        .args(["-nr"])
-        .arg(&file)
-        .output();
+    let read = Command::new("tcpdump").args(["-nr"]).arg(&file).output();
     let read = match read {
         Ok(read) => read,
         Err(error) => {
@@ -109,15 +106,30 @@ fn the_packets_open_in_tcpdump() {
         }
     };
     let text = String::from_utf8_lossy(&read.stdout).into_owned();
-    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    assert!(
+        read.status.success(),
+        "{}",
+        String::from_utf8_lossy(&read.stderr)
+    );
     let syn = format!("> {}.9090: Flags [S]", ground.address);
     assert!(text.contains(&syn), "{text}");
-    assert!(text.contains("VXLAN"), "{text}");
+    // The tunnel carries it.
+    assert!(text.contains("172.30.0.12.8472: "), "{text}");
     // Three attempts pass each point.
-    assert!(points > 6 && text.lines().count() >= points, "{points} points: {text}");
+    assert!(
+        points > 6 && text.lines().count() >= points,
+        "{points} points: {text}"
+    );
     let bytes = std::fs::read(&file).expect("the file");
-    for point in ["node1 cni0 in", "node1 flannel.1 out", "node1 eth0 out", "node2 eth0 in"] {
-        let is_named = bytes.windows(point.len()).any(|part| part == point.as_bytes());
+    for point in [
+        "node1 cni0 in",
+        "node1 flannel.1 out",
+        "node1 eth0 out",
+        "node2 eth0 in",
+    ] {
+        let is_named = bytes
+            .windows(point.len())
+            .any(|part| part == point.as_bytes());
         assert!(is_named, "{point}");
     }
 
