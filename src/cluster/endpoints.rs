@@ -221,6 +221,38 @@ pub fn endpoints_of<'a>(
     found.into_values().collect()
 }
 
+/// What the name of a headless Service leads to: every address in a slice that has a port, whatever its ports are
+/// called, as CoreDNS answers for A and AAAA. The port is the one that the client asks for.
+#[must_use]
+pub fn addresses_of<'a>(
+    slices: impl IntoIterator<Item = &'a EndpointSlice>,
+    family: Family,
+    port: u16,
+    node: ProxyNode<'_>,
+) -> Vec<PortEndpoint<'a>> {
+    let mut found: BTreeMap<IpAddr, PortEndpoint<'a>> = BTreeMap::new();
+    let has_port = |slice: &&EndpointSlice| {
+        let ports = slice.ports.as_ref();
+        slice.family() == Some(family) && ports.is_some_and(|ports| !ports.is_empty())
+    };
+    for slice in slices.into_iter().filter(has_port) {
+        for endpoint in slice.endpoints.iter().flatten() {
+            let Some(address) = endpoint.address() else {
+                continue;
+            };
+            let is_local = endpoint.node_name.as_deref() == Some(node.name);
+            found.entry(address).or_insert(PortEndpoint {
+                address,
+                port,
+                is_local,
+                endpoint,
+                slice,
+            });
+        }
+    }
+    found.into_values().collect()
+}
+
 /// Chooses among the endpoints of a port as kube-proxy on `node` does.
 #[must_use]
 pub fn categorize<'a>(

@@ -29,7 +29,7 @@ pub(in crate::path) fn to_service<'v>(
     paths: &mut Vec<Path<'v>>,
 ) {
     leg.mode = Mode::OutsideToService;
-    let chosen = service::step(service, asked, &mut leg.trail);
+    let chosen = service::step(walker.view, service, asked, &mut leg.trail);
     let addresses = service.ingress_addresses();
     let external = service
         .spec

@@ -327,7 +327,7 @@ fn to_backend<'v>(
         protocol: None,
     };
     let before = leg.trail.clone();
-    let Some(chosen) = service::step(service, asked, &mut leg.trail) else {
+    let Some(chosen) = service::step(walker.view, service, asked, &mut leg.trail) else {
         leg.trail = before;
         let shown = port.as_ref().map_or_else(String::new, ToString::to_string);
         missing(
@@ -425,7 +425,12 @@ fn to_external_name<'v>(
         port,
         protocol: None,
     };
-    match inner.and_then(|inner| Some((inner, service::step(inner, asked, &mut leg.trail)?))) {
+    match inner.and_then(|inner| {
+        Some((
+            inner,
+            service::step(walker.view, inner, asked, &mut leg.trail)?,
+        ))
+    }) {
         Some((inner, chosen)) => go_on(walker, &leg, inner, chosen, plane, paths),
         None => paths.push(leg.end(None)),
     }

@@ -31,7 +31,7 @@ impl<'v> Walker<'_, 'v> {
         if site.is_outside() && leg.entry.is_none() {
             return entry::to_service(self, leg, service, address, asked, paths);
         }
-        let Some(chosen) = service::step(service, asked, &mut leg.trail) else {
+        let Some(chosen) = service::step(self.view, service, asked, &mut leg.trail) else {
             return paths.push(leg.end(None));
         };
         let branches = mesh::branches(self, &mut leg, service, chosen, |leg| {

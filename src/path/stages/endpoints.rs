@@ -11,7 +11,7 @@ use crate::cluster::access::{
 };
 use crate::cluster::endpoints::{
     EndpointChoice, PortEndpoint, ProxyNode, Topology, TrafficPolicies, WithoutEndpoints,
-    categorize, endpoints_of,
+    addresses_of, categorize, endpoints_of,
 };
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod, Resource, resolve_port, selected};
 use crate::net::Family;
@@ -62,13 +62,15 @@ pub(in crate::path) fn step<'v>(
         name: asker.node.unwrap_or_default(),
         zone,
     };
-    let all = endpoints_of(
-        slices(view, service),
-        family,
-        chosen.port.name.as_deref(),
-        chosen.protocol,
-        node,
-    );
+    let own = slices(view, service);
+    let all = match service.service_kind() {
+        // Behind a headless Service the client's own port counts, not the slice's.
+        ServiceKind::Headless => addresses_of(own, family, chosen.number, node),
+        _ => {
+            let name = chosen.port.name.as_deref();
+            endpoints_of(own, family, name, chosen.protocol, node)
+        }
+    };
     let policies = match service.service_kind() {
         // No kube-proxy takes part: the name leads to every ready endpoint.
         ServiceKind::Headless => TrafficPolicies::default(),
@@ -90,7 +92,7 @@ pub(in crate::path) fn step<'v>(
         WithoutEndpoints::Forward => {
             trail.push(in_use(service, &choice, used, all.len()));
             used.iter()
-                .map(|endpoint| backend(view, service, endpoint, chosen))
+                .map(|endpoint| backend(view, service, endpoint))
                 .collect()
         }
         WithoutEndpoints::Reject => {
@@ -125,7 +127,7 @@ pub(in crate::path) fn step<'v>(
             };
             trail.stop(hop, seen);
             let ready = all.iter().filter(|endpoint| endpoint.endpoint.is_ready());
-            let backends = ready.map(|endpoint| backend(view, service, endpoint, chosen));
+            let backends = ready.map(|endpoint| backend(view, service, endpoint));
             backends.map(Backend::as_hypothetical).collect()
         }
     }
@@ -226,17 +228,11 @@ fn backend<'v>(
     view: &'v ClusterView,
     service: &Service,
     endpoint: &PortEndpoint<'v>,
-    chosen: Chosen<'_>,
 ) -> Backend<'v> {
     let name = endpoint.endpoint.pod_name();
-    // Behind a headless Service the client's own port counts, not the slice's.
-    let port = match service.service_kind() {
-        ServiceKind::Headless => chosen.number,
-        _ => endpoint.port,
-    };
     Backend {
         address: Some(endpoint.address),
-        port,
+        port: endpoint.port,
         pod: name.and_then(|name| view.pods.get(service.namespace(), name)),
         node: endpoint.endpoint.node_name.as_deref(),
         is_hypothetical: false,
@@ -272,12 +268,24 @@ pub(in crate::path) fn absent<'v>(
             .filter_map(EndpointExt::pod_name)
             .filter(|name| view.pods.get(namespace, name).is_none());
         let name = named.next()?;
-        Some(match view.unread(Resource::Pods, namespace) {
-            Some(_) => Absent::Unread(name),
-            None => Absent::Gone(ObjectRef::new("EndpointSlice", namespace, slice.name())),
+        let is_read = view.unread(Resource::Pods, namespace).is_none()
+            && (view.lacks(Resource::Pods, namespace, name) || were_read(view, service));
+        Some(if is_read {
+            Absent::Gone(ObjectRef::new("EndpointSlice", namespace, slice.name()))
+        } else {
+            Absent::Unread(name)
         })
     });
     by_name.or_else(|| nobodys(view, service, address))
+}
+
+/// Whether the pods of a Service were asked for: some are there, or there is none. A capture of another path has
+/// the slices of the Service without its pods.
+fn were_read(view: &ClusterView, service: &Service) -> bool {
+    service.selector().is_some_and(|selector| {
+        let mut pods = view.pods.in_namespace(service.namespace());
+        pods.any(|pod| selector.matches(pod.labels())) || view.has_no_pod(&selector)
+    })
 }
 
 /// An endpoint without a pod's name, at an address that a node gives to its pods and that no pod has.

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::cluster::access::{ServiceExt, ServiceKind, ServicePortExt, target_port};
+use crate::cluster::{ClusterView, Pod, selected};
 use crate::net::Protocol;
 use crate::path::trail::Trail;
 use crate::path::{Break, Hop, PortTrouble, Stage, Status};
@@ -41,11 +42,12 @@ impl<'v> Chosen<'v> {
 
 /// Adds the hop of a Service and chooses the port. None when there is none to go on with.
 pub(in crate::path) fn step<'v>(
+    view: &ClusterView,
     service: &'v Service,
     asked: PortRequest<'_>,
     trail: &mut Trail<'v>,
 ) -> Option<Chosen<'v>> {
-    match choose(service, asked) {
+    match choose(view, service, asked) {
         Ok(chosen) => {
             trail.push(hop(service, Status::Pass, chosen_text(service, chosen)));
             Some(chosen)
@@ -68,7 +70,11 @@ struct Refused<'v> {
     instead: Option<Chosen<'v>>,
 }
 
-fn choose<'v>(service: &'v Service, asked: PortRequest<'_>) -> Result<Chosen<'v>, Refused<'v>> {
+fn choose<'v>(
+    view: &ClusterView,
+    service: &'v Service,
+    asked: PortRequest<'_>,
+) -> Result<Chosen<'v>, Refused<'v>> {
     let ports = service.ports();
     let fits = |port: &&ServicePort| {
         asked
@@ -88,7 +94,8 @@ fn choose<'v>(service: &'v Service, asked: PortRequest<'_>) -> Result<Chosen<'v>
             .find(|port| port.number() == *number && port.protocol() == protocol),
     };
     if let Some(port) = found {
-        return headless_translation(service, port, asked).map_or_else(|| Ok(chosen(port)), Err);
+        return headless_translation(view, service, port, asked)
+            .map_or_else(|| Ok(chosen(port)), Err);
     }
     // Behind a headless Service every port of a pod can be asked.
     if let (ServiceKind::Headless, Some(PortSpec::Number(number))) =
@@ -109,6 +116,7 @@ fn choose<'v>(service: &'v Service, asked: PortRequest<'_>) -> Result<Chosen<'v>
 
 /// A headless Service is a list of pod addresses: nothing turns its port into the targetPort.
 fn headless_translation<'v>(
+    view: &ClusterView,
     service: &'v Service,
     port: &'v ServicePort,
     asked: PortRequest<'_>,
@@ -125,6 +133,11 @@ fn headless_translation<'v>(
         return None;
     }
     let number = port.number();
+    // Clients get to the port of that number, and the pods say they have it: the targetPort is what is wrong, and
+    // nobody uses it.
+    if all_declare(view, service, number, port.protocol()) {
+        return None;
+    }
     Some(Refused {
         trouble: PortTrouble::Headless {
             service,
@@ -138,6 +151,19 @@ fn headless_translation<'v>(
             number: target,
         }),
     })
+}
+
+/// Whether every pod of a Service declares a port.
+fn all_declare(view: &ClusterView, service: &Service, number: u16, protocol: Protocol) -> bool {
+    let mut pods = selected(view, service).peekable();
+    let declares = |pod: &Pod| {
+        let mut ports = pod.declared_ports().into_iter();
+        ports.any(|port| {
+            u16::try_from(port.container_port) == Ok(number)
+                && port.protocol.as_deref().unwrap_or("TCP") == protocol.to_string()
+        })
+    };
+    pods.peek().is_some() && pods.all(declares)
 }
 
 fn refused<'v>(

@@ -54,7 +54,10 @@ pub fn truth(lab: &Lab, case: &Case) -> Result<Truth> {
 /// How the exchanges with each endpoint of the Service by itself end; none where its name is not resolved, as
 /// no client gets to one then.
 fn members(lab: &Lab, question: &Question) -> Result<Vec<bool>> {
-    let of_service = format!("@(endpoints {}/{})", question.ns, question.svc);
+    let of_service = format!(
+        "@(endpoints {}/{} {})",
+        question.ns, question.svc, question.port
+    );
     let hosts = question.urls.iter().filter_map(|url| {
         let host = url.split("://").nth(1)?.rsplit_once(':')?.0;
         host.contains("cluster.local").then_some(host)
@@ -63,7 +66,7 @@ fn members(lab: &Lab, question: &Question) -> Result<Vec<bool>> {
     let guarded = format!(
         "{}{{ {}; wait; }}",
         resolved.collect::<String>(),
-        own(question, &of_service)
+        own(&of_service)
     );
     let seen = run(lab, question, &[guarded])?;
     Ok(seen.into_iter().map(|(_, worked)| worked).collect())
@@ -71,7 +74,7 @@ fn members(lab: &Lab, question: &Question) -> Result<Vec<bool>> {
 
 fn exchange(lab: &Lab, question: &Question, dual: bool) -> Result<Truth> {
     let mut tries = asked(question, dual, SMALL);
-    tries.push(own(question, &backends(question)));
+    tries.push(own(&backends(question)));
     let seen = run(lab, question, &tries)?;
     let first = judge(&seen);
     let one_is_bad = seen.iter().any(|(what, worked)| what == "own" && !worked);
@@ -89,14 +92,13 @@ fn exchange(lab: &Lab, question: &Question, dual: bool) -> Result<Truth> {
     Ok(if more == first { first } else { Truth::Partly })
 }
 
-/// Exchanges with each of the addresses by itself.
-fn own(question: &Question, addresses: &str) -> String {
-    let target = question.target;
+/// Exchanges with each of the sockets by itself.
+fn own(addresses: &str) -> String {
     format!(
-        "for ip in {addresses}; do {} {} {} done",
-        get("own", &format!("http://$ip:{target}/hostname")),
-        get("own", &format!("http://$ip:{target}/bulk?bytes={LARGE}")),
-        put("own", &format!("http://$ip:{target}")),
+        "for to in {addresses}; do {} {} {} done",
+        get("own", &format!("http://$to/hostname")),
+        get("own", &format!("http://$to/bulk?bytes={LARGE}")),
+        put("own", &format!("http://$to")),
     )
 }
 
@@ -129,7 +131,8 @@ fn asked(question: &Question, dual: bool, count: usize) -> Vec<String> {
 
 /// The addresses of the question's pods.
 fn backends(question: &Question) -> String {
-    format!("@(pods {} app={})", question.ns, question.app)
+    let (ns, app, target) = (&question.ns, &question.app, question.target);
+    format!("$(for ip in @(pods {ns} app={app}); do echo $ip:{target}; done)")
 }
 
 fn get(what: &str, url: &str) -> String {

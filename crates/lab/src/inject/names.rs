@@ -6,7 +6,7 @@
 //! | `@(pod shop/client-1)`, `@(pod shop app=api node2)` | a pod's address; the first that fits, by name |
 //! | `@(pod6 …)` | its IPv6 address |
 //! | `@(pods shop app=api)` | the addresses of all that fit and are ready, one after the other |
-//! | `@(endpoints shop/api)` | the ready IPv4 addresses in the EndpointSlices of a Service |
+//! | `@(endpoints shop/api 8080)` | what that port of a Service leads to: `10.244.1.2:9090 …`, over IPv4 and where ready |
 //! | `@(podnames shop app=api)` | their names |
 //! | `@(name shop app=api node2)` | `shop/api-…`, as a place is written |
 //! | `@(podname shop app=api node2)` | `api-…` |
@@ -52,8 +52,8 @@ fn value(world: &World, name: &str) -> Result<String> {
             Ok(addresses.collect::<Vec<_>>().join(" "))
         }
         "endpoints" => {
-            let (namespace, name) = path(rest)?;
-            Ok(endpoints(world, namespace, name).join(" "))
+            let port = rest.get(1).context("a port is missing")?;
+            Ok(endpoints(world, path(rest)?, port.parse()?).join(" "))
         }
         "podnames" => {
             let pods = pods(world, rest)?;
@@ -75,7 +75,15 @@ fn value(world: &World, name: &str) -> Result<String> {
 }
 
 /// What the Service sends to.
-fn endpoints(world: &World, namespace: &str, service: &str) -> Vec<String> {
+fn endpoints(world: &World, (namespace, service): (&str, &str), port: u16) -> Vec<String> {
+    let object = world
+        .store
+        .get(&Key::new("", "services", namespace, service));
+    let ports = object.and_then(|object| object["spec"]["ports"].as_array().cloned());
+    let asked = ports.into_iter().flatten().find(|one| one["port"] == port);
+    let Some(asked) = asked else {
+        return Vec::new();
+    };
     let slices = world.store.list("discovery.k8s.io", "endpointslices");
     let own = slices.into_iter().filter(|slice| {
         let meta = &slice["metadata"];
@@ -83,14 +91,18 @@ fn endpoints(world: &World, namespace: &str, service: &str) -> Vec<String> {
             && text(&meta["labels"]["kubernetes.io/service-name"]) == service
             && text(&slice["addressType"]) == "IPv4"
     });
-    let ready = own.flat_map(|slice| {
-        let all = slice["endpoints"].as_array().cloned().unwrap_or_default();
-        all.into_iter()
-            .filter(|one| one["conditions"]["ready"] != false)
+    let leads_to = own.flat_map(|slice| {
+        let list = |field: &str| slice[field].as_array().cloned().unwrap_or_default();
+        let ports = list("ports").into_iter();
+        let target = ports
+            .filter(|one| text(&one["name"]) == text(&asked["name"]))
+            .find_map(|one| one["port"].as_u64());
+        let endpoints = list("endpoints").into_iter();
+        let ready = endpoints.filter(|one| one["conditions"]["ready"] != false);
+        let address = |one: Value| Some(format!("{}:{}", text(&one["addresses"][0]), target?));
+        ready.filter_map(address).collect::<Vec<_>>()
     });
-    ready
-        .map(|one| text(&one["addresses"][0]).to_owned())
-        .collect()
+    leads_to.collect()
 }
 
 fn path<'a>(words: &[&'a str]) -> Result<(&'a str, &'a str)> {

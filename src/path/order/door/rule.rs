@@ -359,7 +359,7 @@ fn to_service<'v>(
         port: Some(&port),
         protocol: None,
     };
-    let Some(chosen) = service::step(service, asked, &mut leg.trail) else {
+    let Some(chosen) = service::step(walker.view, service, asked, &mut leg.trail) else {
         return paths.push(leg.end(None));
     };
     if let Some(hop) = leg.trail.hops.last_mut() {

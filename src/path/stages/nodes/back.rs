@@ -224,19 +224,21 @@ fn come_home(
 fn on_one_bridge(trip: &Trip<'_, '_>, sent: &Left) -> Option<Fault> {
     trip.asked?;
     let node = trip.first_site().filter(|_| trip.is_same_node())?;
-    let (source, destination) = (trip.source_pod()?, trip.destination_pod()?);
+    let source = trip.source_pod()?;
+    // A DNS pod is often not in a view of the path to another Service: its node and address are.
+    let destination = trip.destination_pod();
     let bridge = trip.attachment(node, source)?.bridge?;
-    let port = trip.attachment(node, destination);
+    let port = destination.and_then(|pod| trip.attachment(node, pod));
     // A pod that was not looked into hangs where its node sends what is for it.
     let other = match &port {
         Some(port) => port.bridge.map(|bridge| bridge.name.clone()),
-        None if trip.nodes().pod(destination).is_some() => None,
+        None if destination.is_some_and(|pod| trip.nodes().pod(pod).is_some()) => None,
         None => device_to(node, trip.endpoint.ip()),
     };
     if other.as_ref() != Some(&bridge.name) {
         return None;
     }
-    if source.reference() == destination.reference() {
+    if destination.is_some_and(|pod| source.reference() == pod.reference()) {
         let port = port?;
         let mut ports = node.state.bridge_ports.iter().flatten();
         let own = ports.find(|own| own.device == port.port.name)?;
