@@ -113,7 +113,7 @@ fn undetermined(open: &ReportOpen, style: Style, out: &mut dyn Write) -> io::Res
 fn blame(problem: &ReportProblem) -> String {
     let blame = problem.finding.object.as_ref().map(|blame| &blame.object);
     blame
-        .or(problem.affected.first())
+        .or_else(|| problem.affected.first())
         .map(named)
         .unwrap_or_default()
 }
