@@ -34,6 +34,8 @@ pub(super) struct Cast<'w, 'v> {
     kinds: HashMap<(&'v str, &'v str), PodKind>,
     slices: HashMap<(&'v str, &'v str), Vec<&'v EndpointSlice>>,
     by_namespace: HashMap<&'v str, Vec<usize>>,
+    /// Members whose own policies say whom they may send to.
+    isolated: Vec<usize>,
     /// The Services that lead to each kind.
     serving: BTreeMap<PodKind, Vec<&'v Service>>,
     /// The ranges that Services have their addresses from, as far as the API tells.
@@ -90,6 +92,9 @@ impl<'w, 'v> Cast<'w, 'v> {
             let own = by_namespace.entry(member.pod.namespace());
             own.or_default().push(position);
         }
+        let isolated =
+            (0..members.len()).filter(|position| !members[*position].sends_to.is_empty());
+        let isolated = isolated.collect();
         let mut slices: HashMap<_, Vec<&EndpointSlice>> = HashMap::new();
         for slice in view.endpoint_slices.iter() {
             if let Some(service) = slice.service_name() {
@@ -102,6 +107,7 @@ impl<'w, 'v> Cast<'w, 'v> {
             members,
             kinds,
             slices,
+            isolated,
             by_namespace,
             serving: BTreeMap::new(),
             service_ranges: service_ranges(view),
@@ -149,6 +155,12 @@ impl<'w, 'v> Cast<'w, 'v> {
     pub fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = &Member<'w, 'v>> {
         let own = self.by_namespace.get(namespace).into_iter().flatten();
         own.map(|position| &self.members[*position])
+    }
+
+    /// The members whose own policies say whom they may send to.
+    pub fn isolated(&self) -> impl Iterator<Item = &Member<'w, 'v>> {
+        let all = self.isolated.iter();
+        all.filter_map(|position| self.members.get(*position))
     }
 
     /// The Services that lead to pods of a kind.
