@@ -75,6 +75,7 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -s V -l ve
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "snapshot" -d 'Capture what a diagnosis needs, to analyse elsewhere or compare later'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "demo" -d 'Diagnose a cluster that is built into the program: no cluster needed'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "check" -d 'Check many paths against what is expected of each, for CI'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "sweep" -d 'Everything that is broken, without naming a pair: predictions from what the API says'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "explain" -d 'What a cause means, how it is recognised, how it is fixed'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "policy" -d 'The policy verdict alone, explained; or many at once'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_needs_command" -a "matrix" -d 'Who may talk to whom: all pairs of workloads'
@@ -175,6 +176,32 @@ complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -l agent-upload -d 'Upload the probe over exec (the default)'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l snapshot -d 'Look at a snapshot instead of a cluster: a folder, a file of objects, or - for standard input' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -s n -l namespace -d 'Namespace of the source, and of the destination unless it names its own' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l kubeconfig -d 'Kubeconfig file to use instead of $KUBECONFIG and ~/.kube/config' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l context -d 'Kubeconfig context to use' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l cluster -d 'Kubeconfig cluster to use' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l user -d 'Kubeconfig user to use' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -s s -l server -d 'Address of the API server' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l token -d 'Bearer token for the API server' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l as -d 'User to impersonate' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l as-group -d 'Group to impersonate; may be repeated' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l as-uid -d 'UID to impersonate' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l certificate-authority -d 'Certificate authority of the API server' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l client-certificate -d 'Client certificate for TLS' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l client-key -d 'Client key for TLS' -r -F
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l tls-server-name -d 'Name the API server\'s certificate must carry, if not the address' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l request-timeout -d 'Give up on a single API request after this time (1s, 2m, 3h; 0 waits for ever)' -r
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -s o -l output -d 'How to print what was found' -r -f -a "text\t'One line for each cause'
+json\t''
+yaml\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
+always\t''
+never\t''"
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -s A -l all-namespaces -d 'The Services, Ingresses, Gateways and routes of all namespaces, not of one'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -l insecure-skip-tls-verify -d 'Do not check the API server\'s certificate'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -s v -l verbose -d 'Log requests and rounds on standard error; twice for every question and answer. `NETPATH_LOG` takes a filter'
+complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand sweep" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kubectl-netpath -n "__fish_kubectl_netpath_using_subcommand explain" -l color -d 'When to colour the report' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise'
 always\t''
 never\t''"

@@ -61,6 +61,7 @@ pub mod resource;
 pub mod route;
 pub mod shell;
 pub mod suite;
+pub mod sweep;
 pub mod tap;
 pub mod target;
 pub mod terminal;

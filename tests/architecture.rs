@@ -8,7 +8,7 @@ use crate::support::project;
 
 /// The modules of the library, from what knows nothing to what knows everything. A module uses only what
 /// stands before it.
-const ORDER: [&str; 39] = [
+const ORDER: [&str; 40] = [
     "log",
     "text",
     "visible",
@@ -39,6 +39,7 @@ const ORDER: [&str; 39] = [
     "diagnose",
     "plan",
     "probe",
+    "sweep",
     "report",
     "suite",
     "demo",

@@ -82,6 +82,22 @@ Examples:
   kubectl netpath policy client-1 svc/api:http -n shop
   kubectl netpath policy --queries pairs.jsonl --snapshot ./capture";
 
+pub(super) const SWEEP: &str = "\
+Examples:
+  kubectl netpath sweep -n shop
+  kubectl netpath sweep -A -o json
+  kubectl netpath sweep -A --snapshot ./capture";
+
+pub(super) const SWEEP_CODES: &str = "\
+Each Service is asked from a few pods that stand for its users: those that policies name, else a neighbor, and from
+outside where it is offered there. What policies deny a stranger by design is no fault.
+
+Exit codes:
+  0  nothing is broken
+  1  something is broken or degraded
+  2  wrong usage, or the cluster could not be asked
+  3  something could not be judged";
+
 pub(super) const MATRIX: &str = "\
 Examples:
   kubectl netpath matrix -n shop

@@ -17,6 +17,7 @@ mod probe;
 mod rules;
 mod schema;
 mod shell;
+mod sweep;
 
 use std::path::PathBuf;
 
@@ -39,6 +40,7 @@ pub use probe::{LaunchArgs, ProbeArgs};
 pub use rules::{RulesArgs, RulesFormat};
 pub use schema::SchemaOf;
 pub use shell::{completion, help, manual};
+pub use sweep::SweepArgs;
 
 /// Find where traffic breaks between a source and a destination in a Kubernetes cluster.
 #[derive(Debug, Parser)]
@@ -77,6 +79,9 @@ pub enum Command {
     /// Check many paths against what is expected of each, for CI.
     #[command(before_help = examples::CHECK, after_help = examples::SUITE)]
     Check(Box<CheckArgs>),
+    /// Everything that is broken, without naming a pair: predictions from what the API says.
+    #[command(before_help = examples::SWEEP, after_help = examples::SWEEP_CODES)]
+    Sweep(Box<SweepArgs>),
     /// What a cause means, how it is recognised, how it is fixed.
     #[command(before_help = examples::EXPLAIN)]
     Explain(ExplainArgs),

@@ -17,6 +17,7 @@ mod packets;
 mod policy;
 mod probe;
 mod rules;
+mod sweep;
 mod trace;
 mod watch;
 
@@ -45,6 +46,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> Result<Exit, Error> {
         Some(Command::Snapshot(args)) => capture::run(&args, out),
         Some(Command::Demo(args)) => demo::run(&args, terminal, out),
         Some(Command::Check(args)) => check::run(&args, terminal, out),
+        Some(Command::Sweep(args)) => sweep::run(&args, terminal, out),
         Some(Command::Explain(args)) => explain::run(&args, terminal, out),
         Some(Command::Policy(args)) => policy::run(&args, terminal, out),
         Some(Command::Matrix(args)) => matrix::run(&args, terminal, out),

@@ -23,6 +23,7 @@ mod lint;
 pub mod matrix;
 mod model;
 mod named;
+mod peers;
 mod policies;
 mod stack;
 mod truth;

@@ -14,6 +14,7 @@ pub mod matrix;
 mod measurement;
 mod model;
 pub mod policy;
+pub mod sweep;
 mod tap;
 mod text;
 pub mod watch;

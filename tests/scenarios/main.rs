@@ -50,6 +50,7 @@ mod stub;
 #[path = "../support.rs"]
 #[allow(dead_code, reason = "the other test program uses all of it")]
 mod support;
+mod sweep;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         oddities::trials(),
         pairs::trials(),
         repairs::trials(),
+        sweep::trials(),
         openings::trials(),
         doors::trials(),
         scenario::trials("recorded"),
