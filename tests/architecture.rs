@@ -52,11 +52,12 @@ const ORDER: [&str; 40] = [
 ];
 
 /// The same within the walk: hops and breaks, what every stage may look at, the stages, their order.
-const WITHIN_PATH: [&str; 9] = [
+const WITHIN_PATH: [&str; 10] = [
     "hop",
     "plane_fault",
     "fault",
     "trouble",
+    "cluster_set",
     "breaks",
     "trail",
     "context",

@@ -16,6 +16,7 @@ mod facts;
 pub mod gateway_api;
 pub mod live;
 mod mirror;
+pub mod multicluster;
 pub mod names;
 mod object;
 mod pod;

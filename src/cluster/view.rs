@@ -251,6 +251,12 @@ impl ClusterView {
         dialects.any(|resource| self.custom(*resource).next().is_some())
     }
 
+    /// Whether the server may have an API group: a recording that does not list its groups may have any.
+    #[must_use]
+    pub fn may_have_group(&self, group: &str) -> bool {
+        self.api_groups.is_empty() || self.api_groups.contains_key(group)
+    }
+
     /// The objects of a custom resource.
     pub fn custom(&self, resource: Resource) -> impl Iterator<Item = &serde_json::Value> {
         self.custom.get(&resource).into_iter().flat_map(Table::iter)

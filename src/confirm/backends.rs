@@ -133,6 +133,7 @@ fn open<'v>(
         }
         Break::DestinationDown(_) | Break::StaleEndpoint { .. } => false,
         Break::NodeDown { stage, .. } => *stage != Stage::Destination,
+        Break::ClusterSet(trouble) if trouble.leaves_open() => false,
         // What only makes it limp is not refuted by one connection.
         seen if stops.contains(&seen.stage()) => {
             symptoms.push(Symptom::WorksAnyway {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::objects::{beside, dns, dst, eps, ext, gateway, ing, mesh, pol, rte, src, svc};
+use super::objects::{beside, dns, dst, eps, ext, gateway, ing, mc, mesh, pol, rte, src, svc};
 use super::{Case, Confidence, Finding, Severity};
 use super::{hints, keeper, nodes, probes};
 use crate::cluster::access::ServiceExt;
@@ -128,13 +128,14 @@ fn confirmed(finding: Finding, path: &Path<'_>, seen: &Break<'_>) -> Finding {
 
 /// Whether a break says what is there, and not whether it stops traffic.
 const fn leaves_open(seen: &Break<'_>) -> bool {
-    let Break::Node(fault) = seen else {
-        return false;
-    };
-    matches!(
-        fault.kind,
-        Fault::Proxy(ProxyFault::Ambiguous { .. } | ProxyFault::Contested { .. })
-    )
+    match seen {
+        Break::Node(fault) => matches!(
+            fault.kind,
+            Fault::Proxy(ProxyFault::Ambiguous { .. } | ProxyFault::Contested { .. })
+        ),
+        Break::ClusterSet(trouble) => trouble.leaves_open(),
+        _ => false,
+    }
 }
 
 /// What ought to stop traffic and does not: the rules are wrong, and something lets it pass all the
@@ -203,6 +204,7 @@ fn name(case: &Case<'_, '_>, path: &Path<'_>, seen: &Break<'_>) -> Finding {
             slice,
             address,
         } => eps::stale(case, service, slice, *address),
+        Break::ClusterSet(trouble) => mc::trouble(case, trouble),
         Break::Policy(denied) => pol::denied(case, denied),
         Break::Mesh {
             stop,

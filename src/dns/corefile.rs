@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::import::{self, Files};
-use super::sanity;
+use super::{cluster_set, sanity};
 
 /// A parsed Corefile.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -187,7 +187,13 @@ impl ServerBlock {
                 [] => self.zones.clone(),
                 zones => zones.iter().map(|zone| normal_zone(zone)).collect(),
             });
-        zones.filter(|zone| !is_below(zone, "arpa")).collect()
+        let of_sets: Vec<String> = self
+            .all("kubernetes")
+            .flat_map(|plugin| cluster_set::zones(self, plugin))
+            .collect();
+        zones
+            .filter(|zone| !is_below(zone, "arpa") && !of_sets.contains(zone))
+            .collect()
     }
 }
 

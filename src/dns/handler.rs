@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use regex_lite::Regex;
 
 use super::corefile::{At, Corefile, Plugin, ServerBlock, is_below};
-use super::import;
 use super::rewrite::{Rewritten, rewritten};
+use super::{cluster_set, import};
 use crate::net::Family;
 
 /// Plugins that never decide what a name leads to (plugin.cfg of CoreDNS).
@@ -82,6 +82,14 @@ pub enum Handler {
         /// Whether names the zone lacks are passed on.
         falls_through: bool,
     },
+    /// A plugin that serves the zone of a cluster set.
+    ClusterSet {
+        at: At,
+        zone: String,
+        name: String,
+        rewritten_by: Option<At>,
+        falls_through: bool,
+    },
     /// Addresses written into the Corefile.
     Inline { at: At, addresses: Vec<IpAddr> },
     /// Another name written into the Corefile.
@@ -119,6 +127,7 @@ pub fn handler(corefile: &Corefile, name: &str, family: Family) -> Handler {
     };
     from_template(block, &asked.name, family)
         .or_else(|| from_hosts(block, &asked.name, family))
+        .or_else(|| from_cluster_set(block, &asked))
         .or_else(|| unevaluated(block, &asked.name, |plugin| !BEHIND.contains(&plugin)))
         .or_else(|| from_kubernetes(block, &asked))
         .unwrap_or_else(|| beyond(block, asked))
@@ -334,6 +343,17 @@ fn from_hosts(block: &ServerBlock, name: &str, family: Family) -> Option<Handler
             });
         }
         (!falls_through(plugin, name)).then(|| refusal(plugin, "SERVFAIL"))
+    })
+}
+
+fn from_cluster_set(block: &ServerBlock, asked: &Rewritten) -> Option<Handler> {
+    let (plugin, zone) = cluster_set::plugin(block, &asked.name)?;
+    Some(Handler::ClusterSet {
+        at: plugin.at.clone(),
+        zone,
+        name: asked.name.clone(),
+        rewritten_by: asked.by.clone(),
+        falls_through: falls_through(plugin, &asked.name),
     })
 }
 

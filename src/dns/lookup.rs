@@ -6,8 +6,9 @@ use super::corefile::{At, is_below};
 use super::handler::{Handler, fallen_through, handler};
 use super::upstream::{Upstream, upstream};
 use super::zone::{Answer, answer};
-use super::{ClusterDns, ResolvConf};
+use super::{ClusterDns, ResolvConf, cluster_set};
 use crate::cluster::ClusterView;
+use crate::cluster::multicluster::ServiceImport;
 use crate::net::Family;
 
 /// A whole lookup.
@@ -33,6 +34,8 @@ pub struct Attempt<'v> {
 pub enum Reply<'v> {
     /// The cluster zone's answer, which may be NXDOMAIN.
     Zone(Answer<'v>),
+    /// The answer of servers that the zone of a cluster set is handed over to.
+    Delegated { to: Vec<String>, answer: Answer<'v> },
     /// Addresses that stand in the Corefile.
     Inline { at: At, addresses: Vec<IpAddr> },
     /// Another name that stands in the Corefile.
@@ -103,7 +106,9 @@ impl Reply<'_> {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         match self {
-            Reply::Zone(answer) => !matches!(answer, Answer::None(_)),
+            Reply::Zone(answer) | Reply::Delegated { answer, .. } => {
+                !matches!(answer, Answer::None(_))
+            }
             Reply::Inline { .. } | Reply::Alias { .. } | Reply::Unknown { .. } => true,
             Reply::Refusal { rcode, .. } => rcode != "NXDOMAIN",
             Reply::Strayed { .. } | Reply::Forwarded { .. } | Reply::Nobody => false,
@@ -197,6 +202,23 @@ impl<'v> Asking<'_, 'v> {
                 };
                 return (reply, rewritten_by);
             }
+            Handler::ClusterSet {
+                at,
+                zone,
+                name,
+                rewritten_by,
+                falls_through,
+            } => {
+                let reply = match (cluster_set::answer(self.view, &name, &zone), corefile) {
+                    (Ok(Answer::None(_)), Some(corefile)) if falls_through => {
+                        let beyond = fallen_through(corefile, &name);
+                        return (self.passed_on(beyond, left).0, rewritten_by);
+                    }
+                    (Ok(answer), _) => Reply::Zone(answer),
+                    (Err(why), _) => Reply::Unknown { at, why },
+                };
+                return (reply, rewritten_by);
+            }
             who @ Handler::Forward { .. } => return self.passed_on(who, left),
             Handler::Inline { at, addresses } => Reply::Inline { at, addresses },
             Handler::Alias { at, target } => Reply::Alias { at, target },
@@ -226,6 +248,9 @@ impl<'v> Asking<'_, 'v> {
             Handler::Unknown { at, why } => return (Reply::Unknown { at, why }, None),
             _ => return (Reply::Nobody, None),
         };
+        if let Some(reply) = self.delegated(&name, &to) {
+            return (reply, by);
+        }
         let is_of_cluster = is_below(&name, &self.dns.domain);
         match (self.leads_to(&to), by) {
             (Upstream::Cluster, by) if left > 0 => {
@@ -240,6 +265,28 @@ impl<'v> Asking<'_, 'v> {
                 (Reply::Forwarded { to, by_cache }, None)
             }
         }
+    }
+
+    /// What servers answer that a block for the zone of a cluster set hands it over to.
+    fn delegated(self, name: &str, to: &[String]) -> Option<Reply<'v>> {
+        let block = cluster_set::delegation(self.dns.readable_corefile()?, name)?;
+        let at = block.at.clone();
+        let answer = cluster_set::answer(self.view, name, cluster_set::ZONE);
+        Some(match answer {
+            // What they answer from is known only where they are part of this cluster, and imports were read.
+            Ok(Answer::None(_))
+                if self.leads_to(to) != Upstream::Inside
+                    || ServiceImport::all(self.view).next().is_none() =>
+            {
+                let why = "what its servers know was not read".to_owned();
+                Reply::Unknown { at, why }
+            }
+            Ok(answer) => Reply::Delegated {
+                to: to.to_vec(),
+                answer,
+            },
+            Err(why) => Reply::Unknown { at, why },
+        })
     }
 
     /// Where a list of servers leads; any of them may be asked.

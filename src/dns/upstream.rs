@@ -48,6 +48,13 @@ pub(super) fn upstream(view: &ClusterView, dns: &ClusterDns<'_>, server: &str) -
     }
 }
 
+/// Whether every server of a `forward` is outside the cluster, and knows no name of it.
+#[must_use]
+pub fn knows_no_cluster(view: &ClusterView, dns: &ClusterDns<'_>, to: &[String]) -> bool {
+    let is_outside = |server: &String| upstream(view, dns, server) == Upstream::Outside;
+    !to.is_empty() && to.iter().all(is_outside)
+}
+
 /// The servers of a `forward` in words: Services by their name, `/etc/resolv.conf` by whose it is.
 #[must_use]
 pub fn servers(view: &ClusterView, to: &[String]) -> String {

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 
 use crate::cluster::access::{EndpointExt, ServiceExt, ServiceKind, SliceExt};
+use crate::cluster::multicluster::ServiceImport;
 use crate::cluster::{ClusterView, Named};
 
 /// What a name of the cluster zone stands for.
@@ -25,6 +26,8 @@ pub enum Answer<'v> {
         service: &'v Service,
         target: String,
     },
+    /// A Service of the cluster set.
+    Import(ServiceImport<'v>),
     /// `10-244-1-5.NAMESPACE.pod`.
     Address(IpAddr),
     /// NXDOMAIN.
@@ -43,6 +46,10 @@ pub enum NoName<'v> {
         service: &'v Service,
         hostname: String,
     },
+    /// No ServiceImport of that name in that namespace.
+    Import { namespace: String, name: String },
+    /// The ServiceImport has no address.
+    NoClusterSetIp(ServiceImport<'v>),
     /// Not a form the specification knows.
     Form,
 }

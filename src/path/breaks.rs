@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Node, Service, ServicePort};
 use k8s_openapi::api::networking::v1::Ingress;
 
-use super::{DoorTrouble, NodeFault, Stage};
+use super::{ClusterSetTrouble, DoorTrouble, NodeFault, Stage};
 use crate::cluster::{ObjectRef, Pod};
 use crate::dns::At;
 use crate::mesh::Stop;
@@ -82,6 +82,8 @@ pub enum Break<'v> {
         stage: Stage,
         is_notice: bool,
     },
+    /// A Service of other clusters cannot be reached, or not surely.
+    ClusterSet(Box<ClusterSetTrouble<'v>>),
     /// What a node or a pod really holds stops it.
     Node(Box<NodeFault>),
 }
@@ -135,6 +137,8 @@ pub enum NameTrouble<'v> {
         name: String,
         searched: String,
     },
+    /// A name of the cluster set.
+    ClusterSet(Box<ClusterSetTrouble<'v>>),
     /// An ExternalName that leads nowhere.
     BadAlias {
         service: &'v Service,
@@ -261,6 +265,7 @@ impl Break<'_> {
             Self::NoDestinationPod(_) | Self::DestinationDown(_) | Self::StaleEndpoint { .. } => {
                 Stage::Destination
             }
+            Self::ClusterSet(trouble) => trouble.stage(),
             Self::Policy(denied) => denied.stage,
             Self::Node(fault) => fault.stage,
         }

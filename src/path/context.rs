@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{Node, Service, ServicePort};
 use super::trail::Trail;
 use super::{Backend, Mode, Path, Stage};
 use crate::cluster::access::ServiceExt;
+use crate::cluster::multicluster::ServiceImport;
 use crate::cluster::{ClusterView, Named, Pod};
 use crate::dns::ClusterDns;
 use crate::mesh::Meshes;
@@ -48,6 +49,8 @@ pub(in crate::path) struct Leg<'a, 'v> {
     pub port: Option<&'v ServicePort>,
     /// The subset that a route of a mesh chose, with the labels of its pods.
     pub subset: Option<(String, Vec<(String, String)>)>,
+    /// The ServiceImport on the way.
+    pub import: Option<ServiceImport<'v>>,
 }
 
 /// The node where a packet meets its first kube-proxy.

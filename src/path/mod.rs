@@ -13,6 +13,7 @@
 //! is for `diagnose` to say.
 
 mod breaks;
+mod cluster_set;
 mod context;
 mod fault;
 mod hop;
@@ -33,6 +34,7 @@ use crate::resolve::Site;
 
 pub(crate) use crate::cluster::{resolve_port, selected};
 pub use breaks::{Break, Denied, DnsTrouble, IngressTrouble, NameTrouble, PortTrouble};
+pub use cluster_set::ClusterSetTrouble;
 pub use fault::{
     Colliding, Fault, KernelFault, NodeFault, PodFault, ProxyFault, TunnelFault, WayFault,
 };
@@ -41,6 +43,7 @@ pub(crate) use order::{EXCLUDED, class_name, ingress_addresses, ingress_referenc
 pub use order::{Walk, walk};
 pub use plane_fault::PlaneFault;
 pub(crate) use stages::endpoints::slices;
+pub(crate) use stages::import::ports_text as import_ports_text;
 pub(crate) use stages::service::ports_text;
 pub use trouble::{DoorTrouble, Share};
 
@@ -68,6 +71,8 @@ pub struct Backend<'v> {
     pub node: Option<&'v str>,
     /// Whether this is only what would be reached after a repair.
     pub is_hypothetical: bool,
+    /// The other cluster that it is in.
+    pub cluster: Option<&'v str>,
 }
 
 /// The modes of Kubernetes traffic.
@@ -160,6 +165,7 @@ impl<'v> Backend<'v> {
             pod: Some(pod),
             node: pod.node_name(),
             is_hypothetical: false,
+            cluster: None,
         }
     }
 

@@ -123,7 +123,8 @@ fn targets(
                 hint: "name a pod or a workload to ask without one".to_owned(),
             });
         }
-        Place::Ingress(_)
+        Place::Import(_)
+        | Place::Ingress(_)
         | Place::Gateway(_)
         | Place::ListenerSet(_)
         | Place::Route(..)

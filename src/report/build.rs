@@ -190,6 +190,7 @@ fn report_backend(backend: &Backend<'_>) -> ReportBackend {
             .or_else(|| backend.pod?.node_name())
             .map(str::to_owned),
         address: backend.display(),
+        cluster: backend.cluster.map(str::to_owned),
         hypothetical: backend.is_hypothetical,
     }
 }

@@ -124,6 +124,9 @@ pub struct ReportBackend {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     pub address: String,
+    /// The other cluster that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// Whether it would only be reached after a repair.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hypothetical: bool,

@@ -21,6 +21,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 
 use crate::cluster::access::NodeExt;
 use crate::cluster::gateway_api::{Gateway, ListenerSet, Route, RouteKind};
+use crate::cluster::multicluster::ServiceImport;
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod};
 use crate::gateway::HttpRequest;
 use crate::net::{Family, Protocol};
@@ -83,6 +84,8 @@ pub enum Place<'v> {
         /// The address that was asked, when it was an address and not a name.
         address: Option<IpAddr>,
     },
+    /// A Service of the cluster set.
+    Import(ServiceImport<'v>),
     /// A Service was named that does not exist.
     NoService {
         namespace: String,

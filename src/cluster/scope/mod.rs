@@ -6,6 +6,7 @@
 //!  round 3  what explains a failure: near pods, workloads, events
 //! ```
 
+mod cluster_set;
 mod dataplane;
 mod doors;
 mod ends;
@@ -37,7 +38,7 @@ pub struct ScopeProgress {
 // === impl ScopeProgress ===
 
 impl ScopeProgress {
-    /// How many requests were made, those for policies of other dialects, for meshes and for doors left out.
+    /// How many requests were made, those for policies of other dialects, for meshes, doors and cluster sets left out.
     #[must_use]
     pub fn count(&self) -> usize {
         let custom = |query: &&Query| {
@@ -47,6 +48,7 @@ impl ScopeProgress {
                 || Resource::MESHES.contains(&resource)
                 || Resource::GATEWAY_API.contains(&resource)
                 || dataplane::is_own(query)
+                || cluster_set::is_own(query)
         };
         self.done.len() - self.done.iter().filter(custom).count()
     }
@@ -96,7 +98,8 @@ pub fn next(
     if asked.count() > 0 {
         queries.extend(fresh(follow::custom_policies(view), asked));
         let of_planes = dataplane::objects(view, request);
-        for more in [doors::next(view, request), of_planes] {
+        let of_set = cluster_set::next(view, request);
+        for more in [doors::next(view, request), of_planes, of_set] {
             let mut more = fresh(more, asked);
             more.retain(|query| !queries.contains(query));
             queries.extend(more);

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Service;
 use serde_json::json;
 
-use super::{ends, eps, pol, svc_near};
+use super::{ends, eps, mc, pol, svc_near};
 use crate::causes::Code;
 use crate::cluster::access::ServiceExt;
 use crate::cluster::{Named, ObjectRef, Pod, Resource};
@@ -43,6 +43,7 @@ pub(in crate::diagnose) fn name(case: &Case<'_, '_>, trouble: &NameTrouble<'_>) 
             name,
             searched,
         } => other_domain(case, pod, name, searched),
+        NameTrouble::ClusterSet(trouble) => mc::trouble(case, trouble),
         NameTrouble::BadAlias {
             service,
             target,
@@ -210,9 +211,7 @@ fn form(case: &Case<'_, '_>, name: &str) -> Finding {
         .blame(ObjectRef::cluster_wide("Name", name), "")
         .because(format!("the cluster DNS serves SERVICE.NAMESPACE.svc.{domain} and POD.SERVICE.NAMESPACE.svc.{domain}"));
     if clusterset {
-        finding.fix(
-            "clusterset.local needs a multi-cluster DNS block in the Corefile and a ServiceImport",
-        )
+        finding.fix("names of the cluster set are SERVICE.NAMESPACE.svc.clusterset.local")
     } else {
         finding.fix("use SERVICE or SERVICE.NAMESPACE")
     }

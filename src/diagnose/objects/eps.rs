@@ -7,11 +7,12 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::json;
 
-use super::{eps_ready, svc_near};
+use super::{eps_ready, mc, svc_near};
 use crate::causes::Code;
 use crate::cluster::access::{
     EndpointExt, MIRRORED, SERVICE_NAME, ServiceExt, ServicePortExt, SliceExt, target_port,
 };
+use crate::cluster::multicluster::mirrored_from;
 use crate::cluster::{Container, Named, ObjectRef, Pod, Resource, Selector};
 use crate::diagnose::kubectl::kubectl;
 use crate::diagnose::{Case, Finding};
@@ -29,6 +30,9 @@ pub(in crate::diagnose) fn none(
     family: Family,
 ) -> Finding {
     let Some(selector) = service.selector() else {
+        if let Some(cluster) = mirrored_from(service) {
+            return mc::mirror_without_endpoints(service, cluster);
+        }
         return by_hand(case, service, port);
     };
     let namespace = service.namespace();

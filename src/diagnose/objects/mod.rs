@@ -9,6 +9,7 @@ mod eps_ready;
 pub(in crate::diagnose) mod ext;
 pub(in crate::diagnose) mod gateway;
 pub(in crate::diagnose) mod ing;
+pub(in crate::diagnose) mod mc;
 pub(in crate::diagnose) mod mesh;
 pub(in crate::diagnose) mod pol;
 mod pol_cause;

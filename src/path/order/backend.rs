@@ -9,7 +9,7 @@ use crate::cluster::Pod;
 use crate::net::{Family, Protocol};
 use crate::path::context::{Leg, Walker};
 use crate::path::stages::endpoints::{self, Absent};
-use crate::path::stages::{destination, group, mesh, nodes, policy};
+use crate::path::stages::{destination, group, mesh, nodes, policy, remote};
 use crate::path::{Backend, Break, Hop, Mode, Path, Stage, Status};
 use crate::target::PortSpec;
 
@@ -75,6 +75,7 @@ impl<'v> Walker<'_, 'v> {
             pod: None,
             node: None,
             is_hypothetical: false,
+            cluster: None,
         };
         let protocol = self.flow.protocol.unwrap_or_default();
         self.to_backend(leg, None, Family::of(addr), protocol, vec![backend], paths);
@@ -124,6 +125,12 @@ impl<'v> Walker<'_, 'v> {
         paths: &mut Vec<Path<'v>>,
     ) {
         let backend = &backends[0];
+        if let Some(cluster) = backend.cluster {
+            let of = remote::through(&leg, service);
+            remote::step(self, &mut leg, backend, cluster, &of, protocol);
+            let sites = leg.sites.to_vec();
+            return paths.push(leg.trail.finish(sites, backends, Some(family), leg.mode));
+        }
         let absent = service
             .zip(backend.address)
             .filter(|_| backend.pod.is_none())

@@ -214,6 +214,7 @@ pub(in crate::path) fn to_node<'v>(
                 pod: None,
                 node: Some(node.name()),
                 is_hypothetical: false,
+                cluster: None,
             }
         }
     };

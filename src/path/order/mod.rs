@@ -4,6 +4,7 @@ mod backend;
 mod door;
 mod entry;
 mod heading;
+mod import;
 mod ingress;
 mod service;
 
@@ -99,6 +100,7 @@ impl<'v> Walker<'_, 'v> {
             asked: None,
             port: None,
             subset: None,
+            import: None,
         };
         self.to_place(leg, &self.flow.destination.place, paths);
     }
@@ -126,6 +128,7 @@ impl<'v> Walker<'_, 'v> {
         };
         match looked_up.as_ref().unwrap_or(place) {
             Place::Service { service, address } => self.to_service(leg, service, *address, paths),
+            Place::Import(import) => self.to_import(leg, *import, paths),
             Place::Pods(pods) => self.to_pods(&leg, pods, paths),
             Place::Address(addr) => self.to_address(leg, *addr, paths),
             Place::Node { node, address } => entry::to_node(self, leg, node, *address, paths),

@@ -7,11 +7,12 @@ use k8s_openapi::api::core::v1::Service;
 use crate::cluster::access::{EndpointExt, ServiceExt};
 use crate::cluster::{ClusterView, Named};
 use crate::dns::{
-    Answer, At, Attempt, Corefile, Lookup, NoName, Origin, Reply, ResolvConf, lookup, servers,
+    Answer, At, Attempt, Corefile, Lookup, NoName, Origin, Reply, ResolvConf, is_of_cluster_set,
+    knows_no_cluster, lookup, servers,
 };
 use crate::net::Family;
-use crate::path::NameTrouble;
 use crate::path::context::Walker;
+use crate::path::{ClusterSetTrouble, NameTrouble};
 use crate::resolve::Place;
 
 /// How many aliases are followed before giving up, as resolvers do.
@@ -77,6 +78,10 @@ pub(in crate::path) fn find<'v>(
                     (answered, _) => answered,
                 };
             }
+            Reply::Delegated { to, answer } => {
+                let text = format!("{text}asked of {} → ", servers(view, to));
+                return zone_answer(view, answer, &text, &found);
+            }
             Reply::Inline { at, addresses } => {
                 return inline(at, addresses, &name, wanted, &text);
             }
@@ -102,6 +107,9 @@ pub(in crate::path) fn find<'v>(
                 );
                 return misled(at.clone(), what, name, &text);
             }
+            Reply::Nobody if is_of_cluster_set(&name) => {
+                return undelegated(view, &name, &[], false, &text);
+            }
             Reply::Nobody => {
                 let what = "no server block matches the name".to_owned();
                 let shown = format!("{text}{what}");
@@ -110,6 +118,9 @@ pub(in crate::path) fn find<'v>(
             }
             Reply::Unknown { at, why } => {
                 return Found::Doubt(format!("{text}not understood: {why} ({at})"));
+            }
+            Reply::Forwarded { to, by_cache } if is_lost(walker, &name, to) => {
+                return undelegated(view, &name, to, *by_cache, &text);
             }
             Reply::Forwarded { to, by_cache } => {
                 let asked = asked_of(view, to, *by_cache);
@@ -122,6 +133,33 @@ pub(in crate::path) fn find<'v>(
         };
     }
     Found::Doubt(format!("{text}more than {MAX_ALIASES} aliases"))
+}
+
+/// Whether a name of the cluster set is asked of servers that know none. What somebody's lookup found is right.
+fn is_lost(walker: &Walker<'_, '_>, name: &str, to: &[String]) -> bool {
+    is_of_cluster_set(name)
+        && walker.flow.addresses_of(name).is_empty()
+        && walker.dns.readable_corefile().is_some()
+        && knows_no_cluster(walker.view, walker.dns, to)
+}
+
+fn undelegated<'v>(
+    view: &ClusterView,
+    name: &str,
+    to: &[String],
+    by_cache: bool,
+    text: &str,
+) -> Found<'v> {
+    let name = name.trim_end_matches('.').to_owned();
+    let shown = if to.is_empty() {
+        format!("{text}no server block matches the name")
+    } else {
+        let asked = asked_of(view, to, by_cache);
+        format!("{text}asked of {asked}, who do not know the cluster set")
+    };
+    let to = to.to_vec();
+    let trouble = ClusterSetTrouble::Undelegated { name, to, by_cache };
+    Found::Trouble(NameTrouble::ClusterSet(Box::new(trouble)), shown)
 }
 
 /// A line of the Corefile that leads away from what was asked.
@@ -201,6 +239,14 @@ fn zone_answer<'v>(
                 address: None,
             };
             Found::Place(place, format!("{text}its ready pods"))
+        }
+        Answer::Import(import) => {
+            let ips: Vec<String> = import.ips().iter().map(ToString::to_string).collect();
+            let shown = match ips.as_slice() {
+                ips if ips.is_empty() || import.is_headless() => "its ready endpoints".to_owned(),
+                ips => ips.join(", "),
+            };
+            Found::Place(Place::Import(*import), format!("{text}{shown}"))
         }
         Answer::Endpoint { service, hostname } => endpoint(view, service, hostname, text),
         Answer::Address(addr) => Found::Place(Place::Address(*addr), format!("{text}{addr}")),
@@ -400,18 +446,26 @@ fn is_namespace(view: &ClusterView, name: &str) -> bool {
     view.namespaces.get("", name).is_some() || view.services.namespaces().any(|other| other == name)
 }
 
+fn of_set(trouble: ClusterSetTrouble<'_>) -> NameTrouble<'_> {
+    NameTrouble::ClusterSet(Box::new(trouble))
+}
+
 /// The most telling of the refusals: the first that names an object.
 fn no_name<'v>(found: &Lookup<'v>) -> (NameTrouble<'v>, String) {
     let refusals = found
         .attempts
         .iter()
         .filter_map(|attempt| match &attempt.reply {
-            Reply::Zone(Answer::None(why)) => Some((attempt, why)),
+            Reply::Zone(Answer::None(why))
+            | Reply::Delegated {
+                answer: Answer::None(why),
+                ..
+            } => Some((attempt, why)),
             _ => None,
         });
     let telling = refusals
         .clone()
-        .find(|(_, why)| matches!(why, NoName::NothingReady(_) | NoName::Hostname { .. }))
+        .find(|(_, why)| is_telling(why))
         .or_else(|| refusals.clone().find(|(_, why)| is_typed(why, &found.name)))
         .or_else(|| {
             refusals
@@ -446,6 +500,18 @@ fn no_name<'v>(found: &Lookup<'v>) -> (NameTrouble<'v>, String) {
                 service.reference()
             ),
         ),
+        Some((_, NoName::Import { namespace, name })) => {
+            let shown = format!("NXDOMAIN: no ServiceImport {name} in namespace {namespace}");
+            let (namespace, name) = (namespace.clone(), name.clone());
+            (
+                of_set(ClusterSetTrouble::NoImport { namespace, name }),
+                shown,
+            )
+        }
+        Some((_, NoName::NoClusterSetIp(import))) => {
+            let shown = format!("no record: {} has no address", import.reference());
+            (of_set(ClusterSetTrouble::NoAddress(*import)), shown)
+        }
         Some((attempt, NoName::Form)) => (
             NameTrouble::Form(attempt.name.clone()),
             format!(
@@ -455,6 +521,16 @@ fn no_name<'v>(found: &Lookup<'v>) -> (NameTrouble<'v>, String) {
         ),
         None => (NameTrouble::Form(found.name.clone()), "NXDOMAIN".to_owned()),
     }
+}
+
+const fn is_telling(why: &NoName<'_>) -> bool {
+    matches!(
+        why,
+        NoName::NothingReady(_)
+            | NoName::Hostname { .. }
+            | NoName::Import { .. }
+            | NoName::NoClusterSetIp(_)
+    )
 }
 
 /// Whether a refusal is of the Service that the typed name spells, with its namespace if that was

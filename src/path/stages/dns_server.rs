@@ -315,6 +315,7 @@ fn check_nodes<'v>(
                 pod: target,
                 node: endpoint.endpoint.node_name.as_deref(),
                 is_hypothetical: false,
+                cluster: None,
             };
             let vip = service.cluster_ip(Family::of(endpoint.address))?;
             let asked = SocketAddr::new(vip, DNS);

@@ -13,6 +13,7 @@ use crate::cluster::endpoints::{
     EndpointChoice, PortEndpoint, ProxyNode, Topology, TrafficPolicies, WithoutEndpoints,
     addresses_of, categorize, endpoints_of,
 };
+use crate::cluster::multicluster::{is_global, mirrored_from, remote_cluster};
 use crate::cluster::{ClusterView, Named, ObjectRef, Pod, Resource, resolve_port, selected};
 use crate::net::Family;
 use crate::path::trail::Trail;
@@ -94,6 +95,11 @@ pub(in crate::path) fn step<'v>(
             used.iter()
                 .map(|endpoint| backend(view, service, endpoint))
                 .collect()
+        }
+        WithoutEndpoints::Reject if is_global(view, service) => {
+            let text = "no endpoint here; those of other clusters are served, too (service.cilium.io/global)";
+            trail.push(hop(service, Status::Unknown, text.to_owned()));
+            Vec::new()
         }
         WithoutEndpoints::Reject => {
             let text = nothing_text(view, service, family, &all);
@@ -226,7 +232,7 @@ fn nodes_of(endpoints: &[PortEndpoint<'_>]) -> Vec<String> {
 
 fn backend<'v>(
     view: &'v ClusterView,
-    service: &Service,
+    service: &'v Service,
     endpoint: &PortEndpoint<'v>,
 ) -> Backend<'v> {
     let name = endpoint.endpoint.pod_name();
@@ -236,6 +242,8 @@ fn backend<'v>(
         pod: name.and_then(|name| view.pods.get(service.namespace(), name)),
         node: endpoint.endpoint.node_name.as_deref(),
         is_hypothetical: false,
+        cluster: remote_cluster(view, endpoint.slice, endpoint.endpoint)
+            .or_else(|| mirrored_from(service)),
     }
 }
 

@@ -1,7 +1,11 @@
 //! Pods that behave alike are walked once.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use ipnet::IpNet;
+
+use crate::cluster::access::NodeExt;
 use crate::cluster::{ClusterView, Named, Pod, Resource};
 use crate::node::Attachment;
 use crate::path::Backend;
@@ -60,13 +64,29 @@ pub(in crate::path) fn backends<'v>(
 ) -> Vec<Vec<Backend<'v>>> {
     let by_address = looks_at_addresses(view);
     group(backends, |backend| {
-        let pod = backend.pod?;
-        Some((
-            likeness(pod, by_address),
-            backend.port,
-            backend.is_hypothetical,
-        ))
+        let pod = backend.pod.map(|pod| likeness(pod, by_address));
+        // Of another cluster only the address is known, and few things look at it.
+        let range = backend
+            .cluster
+            .and_then(|_| own_range(view, backend.address?));
+        (pod.is_some() || backend.cluster.is_some()).then(|| {
+            let address = backend.address.filter(|_| by_address && pod.is_none());
+            (
+                pod,
+                backend.port,
+                backend.is_hypothetical,
+                backend.cluster,
+                range,
+                address,
+            )
+        })
     })
+}
+
+/// The range of one of this cluster's nodes that has an address.
+fn own_range(view: &ClusterView, address: IpAddr) -> Option<IpNet> {
+    let mut ranges = view.nodes.iter().flat_map(NodeExt::pod_cidrs);
+    ranges.find(|range| range.contains(&address))
 }
 
 /// Items without a key stand alone.

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Node;
 
 use crate::cluster::Named;
 use crate::cluster::access::NodeExt;
+use crate::cluster::multicluster::is_cluster_mesh;
 use crate::net::Protocol;
 use crate::path::Denied;
 use crate::path::context::EntryPoint;
@@ -72,6 +73,46 @@ pub(in crate::path) fn step<'v>(
         (Stage::IngressPolicy, waypoint, destination),
     ];
     between(walker, leg, second, ports, true);
+}
+
+/// Adds the egress hop toward a backend in another cluster. Cilium's policies know the labels of pods there.
+pub(in crate::path) fn toward_cluster<'v>(
+    walker: &Walker<'_, 'v>,
+    leg: &mut Leg<'_, 'v>,
+    backend: &Backend<'v>,
+    protocol: Protocol,
+) {
+    let Some(destination) = end_of_backend(walker, backend) else {
+        return;
+    };
+    let source = end_of_site(walker, leg.sites[0]);
+    let asked = (protocol, backend.port);
+    let judgement = judge(walker, Stage::EgressPolicy, &source, &destination, asked);
+    let hop = hop(Stage::EgressPolicy, &judgement);
+    if judgement.verdict != PolicyVerdict::Deny {
+        return leg.trail.push(hop);
+    }
+    if is_cluster_mesh(walker.view) {
+        let summary = "policies may admit it by the labels of the pod there".to_owned();
+        let status = Status::Unknown;
+        return leg.trail.push(Hop {
+            status,
+            summary,
+            ..hop
+        });
+    }
+    let denied = Denied {
+        stage: Stage::EgressPolicy,
+        source,
+        destination,
+        protocol,
+        port: backend.port,
+        judgement,
+        is_half_open: false,
+        hidden_client: None,
+        without_tunnel: None,
+    };
+    leg.trail.stop(hop, Break::Policy(Box::new(denied)));
 }
 
 /// The address under which an entry node masquerades what it sends to another node's pod, where that is not one of

@@ -276,7 +276,11 @@ fn backends_text(path: &ReportPath) -> String {
                 .node
                 .as_ref()
                 .map_or_else(String::new, |node| format!(" on {node}"));
-            format!("{}{node}", backend.address)
+            let cluster = backend
+                .cluster
+                .as_ref()
+                .map_or_else(String::new, |cluster| format!(" in cluster {cluster}"));
+            format!("{}{node}{cluster}", backend.address)
         })
         .collect();
     let more = if path.backends.len() > 3 { " …" } else { "" };

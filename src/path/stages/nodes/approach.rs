@@ -26,6 +26,7 @@ pub(super) fn step<'v>(trip: &Trip<'_, 'v>, trail: &mut Trail<'v>) -> Option<IpA
         pod: None,
         node: Some(entry),
         is_hypothetical: false,
+        cluster: None,
     };
     let kind = (trip.family, trip.protocol);
     let way = Trip::between(trip.walker, (trip.site, None), None, &door, None, kind)?;
