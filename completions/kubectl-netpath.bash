@@ -65,7 +65,7 @@ _kubectl__netpath() {
 
     case "${cmd}" in
         kubectl__netpath)
-            opts="-H -n -s -o -v -h -V --to-namespace --protocol --port --method --path --header --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --tap --timeout --confirm --allow-twin --image --agent-image --agent-upload --agent-binary --debug-namespace --pcap --watch --count --interval --output --color --verbose --help --version snapshot demo check explain policy matrix rules cleanup rbac schema help version completion"
+            opts="-H -n -s -o -v -h -V --to-namespace --protocol --port --method --path --header --snapshot --namespace --kubeconfig --context --cluster --user --server --token --as --as-group --as-uid --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --tls-server-name --request-timeout --no-probe --deep --tap --timeout --confirm --allow-twin --image --agent-image --agent-upload --agent-binary --debug-namespace --pcap --watch --count --interval --output --color --verbose --help --version snapshot demo check sweep explain policy matrix rules cleanup rbac schema help version completion"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -64,13 +64,12 @@ pub(in crate::path) fn step<'v>(
         zone,
     };
     let own = slices(view, service);
-    let all = match service.service_kind() {
-        // Behind a headless Service the client's own port counts, not the slice's.
-        ServiceKind::Headless => addresses_of(own, family, chosen.number, node),
-        _ => {
-            let name = chosen.port.name.as_deref();
-            endpoints_of(own, family, name, chosen.protocol, node)
-        }
+    // Behind a headless Service the client's own port counts, not the slice's.
+    let all = if service.service_kind() == ServiceKind::Headless {
+        addresses_of(own, family, chosen.number, node)
+    } else {
+        let name = chosen.port.name.as_deref();
+        endpoints_of(own, family, name, chosen.protocol, node)
     };
     let policies = match service.service_kind() {
         // No kube-proxy takes part: the name leads to every ready endpoint.

@@ -96,9 +96,9 @@ fn exchange(lab: &Lab, question: &Question, dual: bool) -> Result<Truth> {
 fn own(addresses: &str) -> String {
     format!(
         "for to in {addresses}; do {} {} {} done",
-        get("own", &format!("http://$to/hostname")),
+        get("own", "http://$to/hostname"),
         get("own", &format!("http://$to/bulk?bytes={LARGE}")),
-        put("own", &format!("http://$to")),
+        put("own", "http://$to"),
     )
 }
 
