@@ -114,6 +114,12 @@ impl<'v> Sweeper<'_, 'v> {
         self.sweep.services += 1;
         let backends = self.cast.backends(service);
         let users = self.cast.users(service, &backends);
+        if users.is_empty() {
+            return self.sweep.open.push(Open {
+                question: Question::of(&User::outside(), service, None),
+                why: "no pod was found that could be a client of it".to_owned(),
+            });
+        }
         let facts = Facts::of(&self.cast, service, &backends, &users);
         let (neighbors, others): (Vec<User>, Vec<User>) = users
             .into_iter()

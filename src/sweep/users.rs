@@ -54,6 +54,15 @@ impl User {
         }
     }
 
+    /// Somebody outside the cluster.
+    pub(super) const fn outside() -> Self {
+        Self {
+            source: Source::Outside,
+            tie: Tie::Outside,
+            end: crate::policy::Ends::outside(),
+        }
+    }
+
     /// As it is typed for a question in a namespace.
     pub fn source(&self, namespace: &str) -> Target {
         let spec = match &self.source {
@@ -93,11 +102,7 @@ impl<'w, 'v> Cast<'w, 'v> {
         }
         let kind = service.service_kind();
         if matches!(kind, ServiceKind::NodePort | ServiceKind::LoadBalancer) {
-            users.push(User {
-                source: Source::Outside,
-                tie: Tie::Outside,
-                end: crate::policy::Ends::outside(),
-            });
+            users.push(User::outside());
         }
         users
     }

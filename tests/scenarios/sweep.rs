@@ -99,12 +99,13 @@ const OF_THE_ASKER: [(&str, &str); 31] = [
 ];
 
 /// Causes that are told beside what a healthy scenario asks, and rightly so.
-const RIGHTLY_TOLD: [(&str, &str); 4] = [
+const RIGHTLY_TOLD: [(&str, &str); 5] = [
     // The Ingress leads to the same Service, from a node without an endpoint.
     ("ok-balancer-address-from-inside", "SVC-11"),
     // Nobody wrote pods for these.
     ("open-clusterset-name", "SVC-01"),
     ("open-own-nameserver-in-the-cluster", "SVC-01"),
+    ("open-import-by-submariner", "EPS-05"),
     // From inside it works; from outside it does not.
     ("H-28-balancer-pending-asked-inside", "EXT-04"),
 ];
