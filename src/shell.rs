@@ -2,7 +2,7 @@
 //!
 //! Names, selectors and the words of rules come from outside, and what is printed is pasted. So the
 //! fixed part of a command is a literal, and whatever is put into it is one word or part of one:
-//! [`words!`](crate::shell::words) takes nothing else, and there is no way around it.
+//! `words!` takes nothing else, and there is no way around it.
 
 use std::fmt;
 
