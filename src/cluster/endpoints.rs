@@ -221,8 +221,9 @@ pub fn endpoints_of<'a>(
     found.into_values().collect()
 }
 
-/// What the name of a headless Service leads to: every address in a slice that has a port, whatever its ports are
-/// called, as CoreDNS answers for A and AAAA. The port is the one that the client asks for.
+/// What the name of a headless Service leads to: every address of its slices.
+///
+/// The ports of the slices do not matter, as CoreDNS answers for A and AAAA; the client chooses the port.
 #[must_use]
 pub fn addresses_of<'a>(
     slices: impl IntoIterator<Item = &'a EndpointSlice>,
@@ -231,11 +232,8 @@ pub fn addresses_of<'a>(
     node: ProxyNode<'_>,
 ) -> Vec<PortEndpoint<'a>> {
     let mut found: BTreeMap<IpAddr, PortEndpoint<'a>> = BTreeMap::new();
-    let has_port = |slice: &&EndpointSlice| {
-        let ports = slice.ports.as_ref();
-        slice.family() == Some(family) && ports.is_some_and(|ports| !ports.is_empty())
-    };
-    for slice in slices.into_iter().filter(has_port) {
+    let is_of_family = |slice: &&EndpointSlice| slice.family() == Some(family);
+    for slice in slices.into_iter().filter(is_of_family) {
         for endpoint in slice.endpoints.iter().flatten() {
             let Some(address) = endpoint.address() else {
                 continue;

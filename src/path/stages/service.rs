@@ -47,6 +47,11 @@ pub(in crate::path) fn step<'v>(
     asked: PortRequest<'_>,
     trail: &mut Trail<'v>,
 ) -> Option<Chosen<'v>> {
+    if service.service_kind() == ServiceKind::Headless && service.ports().is_empty() {
+        let text = "headless without ports: clients choose a port of its pods; ask one of them by pod/NAME:PORT";
+        trail.push(hop(service, Status::Unknown, text.to_owned()));
+        return None;
+    }
     match choose(view, service, asked) {
         Ok(chosen) => {
             trail.push(hop(service, Status::Pass, chosen_text(service, chosen)));

@@ -130,7 +130,7 @@ impl Session {
         fresh
             .map(|step| match &step.vantage {
                 Vantage::Pod { namespace, name } => {
-                    let or_twin = if step.takes_twin { "; if the pod does not accept one, a twin of the pod, which is deleted afterwards" } else { "" };
+                    let or_twin = if step.takes_twin { "; if the pod does not accept one and you agree or set --allow-twin, a twin of the pod, which is deleted afterwards" } else { "" };
                     format!("an ephemeral container in pod {namespace}/{name} ({image}, unprivileged, ends by itself; Kubernetes keeps it listed in the pod{or_twin})")
                 }
                 Vantage::Node(node) => {

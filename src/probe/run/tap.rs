@@ -247,7 +247,10 @@ impl Listening {
     }
 
     /// Listens until every tap that still looks is as far as `is_far` says.
-    #[allow(clippy::future_not_send, reason = "the runtime has one thread")]
+    #[allow(
+        clippy::future_not_send,
+        reason = "awaited where it is made, never spawned"
+    )]
     async fn until(&mut self, patience: Duration, is_far: impl Fn(&Self, usize) -> bool) {
         let waiting = async {
             while !(0..self.taps.len()).all(|at| self.over[at] || is_far(self, at)) {

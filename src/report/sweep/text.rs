@@ -67,7 +67,8 @@ fn heading(report: &SweepReport) -> String {
     let services = count(report.services, "Service");
     let doors = match report.doors {
         0 => String::new(),
-        doors => format!(" and {}", count(doors, "Ingress, Gateway or route")),
+        1 => " and 1 Ingress, Gateway, or route".to_owned(),
+        doors => format!(" and {doors} Ingresses, Gateways, and routes"),
     };
     let paths = count(report.paths, "path");
     format!("{found}: {services}{doors} {place}, {paths} (predicted)")
